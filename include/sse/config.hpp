@@ -1,0 +1,52 @@
+#pragma once
+
+/// The version's one place; CMake reads it from here.
+#define SSE_VERSION_MAJOR 0
+#define SSE_VERSION_MINOR 1
+#define SSE_VERSION_PATCH 0
+
+#if !defined(__cpp_impl_coroutine)
+#error "sse needs C++20 coroutines: compile with -std=c++20 or later"
+#endif
+#if !defined(__cpp_exceptions)
+#error "sse reports errors by exceptions: -fno-exceptions is not supported"
+#endif
+
+// SSE_USE_BOOST_ASIO chooses Boost.Asio (1.77 or later: the first with cancellation slots); else standalone Asio 1.22.1
+// or later.
+#if defined(SSE_USE_BOOST_ASIO)
+#include <boost/asio.hpp>
+#if BOOST_ASIO_VERSION < 102200
+#error "sse needs the Asio of Boost 1.78 or later: earlier ones lack per-operation cancellation"
+#endif
+#else
+#include <asio/version.hpp>
+#if ASIO_VERSION < 102200
+#error "sse needs Asio 1.22 or later"
+#endif
+// Asio before 1.23 takes Clang for a compiler without coroutines; what it tests is <experimental/coroutine>.
+#if defined(__clang__) && ASIO_VERSION < 102300 && !defined(ASIO_HAS_CO_AWAIT) && !defined(ASIO_DISABLE_CO_AWAIT)
+#if defined(ASIO_DETAIL_CONFIG_HPP)
+#error \
+    "this Asio switches coroutines off for Clang: define ASIO_HAS_CO_AWAIT for the target, or include sse before asio"
+#endif
+#define ASIO_HAS_CO_AWAIT 1
+#endif
+#include <asio.hpp>
+#endif
+
+#include <system_error>
+
+namespace sse {
+
+#if defined(SSE_USE_BOOST_ASIO)
+namespace asio = ::boost::asio;
+using error_code = ::boost::system::error_code;
+using system_error = ::boost::system::system_error;
+#else
+namespace asio = ::asio;
+using error_code = std::error_code;
+using system_error = std::system_error;
+#endif
+
+}  // namespace sse

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+namespace sse {
+
+/// A bounded queue that drops its oldest element when it is full. One element is held in place; room for more is
+/// allocated as it is needed, up to the capacity, and given back when the queue runs empty. Not thread-safe.
+template <class T>
+class RingBuffer {
+ public:
+  /// `capacity` is in elements; 0 throws std::invalid_argument.
+  explicit RingBuffer(std::size_t capacity) : capacity_(capacity) {
+    if (capacity == 0)
+      throw std::invalid_argument("sse::RingBuffer: capacity must be at least 1, is 0");
+  }
+  RingBuffer(const RingBuffer&) = delete;
+  RingBuffer& operator=(const RingBuffer&) = delete;
+
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  /// Appends `value`; true: the oldest element was dropped for it, because the queue is full (or there is no memory for
+  /// it to grow).
+  bool push(T value) noexcept {
+    const bool drop = size_ == capacity_ || (size_ == allocated_ && !grow());
+    if (drop) {
+      slot(0) = T();
+      first_ = next(first_);
+      --size_;
+    }
+    slot(size_++) = std::move(value);
+    return drop;
+  }
+
+  /// Takes the oldest element; the queue must not be empty.
+  T pop() noexcept {
+    T value = std::exchange(slot(0), T());
+    first_ = next(first_);
+    if (--size_ == 0)
+      release();
+    return value;
+  }
+
+  void clear() noexcept {
+    while (!empty())
+      pop();
+  }
+
+ private:
+  T& slot(std::size_t i) noexcept {
+    const std::size_t at = first_ + i;
+    return (slots_ ? slots_.get() : &one_)[at < allocated_ ? at : at - allocated_];
+  }
+
+  std::size_t next(std::size_t i) const noexcept { return i + 1 == allocated_ ? 0 : i + 1; }
+
+  bool grow() noexcept {
+    const std::size_t larger = std::min(capacity_, std::max<std::size_t>(8, allocated_ * 2));
+    std::unique_ptr<T[]> slots(new (std::nothrow) T[larger]);
+    if (!slots)
+      return false;
+    for (std::size_t i = 0; i < size_; ++i)
+      slots[i] = std::move(slot(i));
+    slots_ = std::move(slots);
+    allocated_ = larger;
+    first_ = 0;
+    return true;
+  }
+
+  void release() noexcept {
+    slots_.reset();
+    allocated_ = 1;
+    first_ = 0;
+  }
+
+  std::size_t capacity_;
+  std::size_t allocated_ = 1;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+  T one_{};
+  std::unique_ptr<T[]> slots_;
+};
+
+}  // namespace sse
