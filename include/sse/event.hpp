@@ -40,6 +40,7 @@ inline std::string dump(const nlohmann::json& value) {
 
 template <class WriteJson>
 Event encode_event(std::string_view type, bool named, std::size_t size_hint, WriteJson&& write_json);
+Event raw_frame(std::string bytes);
 
 /// Appends `text` as a JSON string.
 inline void append_quoted(std::string& out, std::string_view text) {
@@ -56,8 +57,7 @@ inline void append_timestamp(std::string& out, std::chrono::system_clock::time_p
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, us).ptr;
   out.append(digits, end);
-  if (end - digits > 6)
-    out.insert(out.size() - 6, 1, '.');
+  if (end - digits > 6) out.insert(out.size() - 6, 1, '.');
 }
 
 }  // namespace detail
@@ -68,8 +68,7 @@ class Event {
  public:
   Event() noexcept = default;
   Event(const Event& other) noexcept : shared_(other.shared_) {
-    if (shared_)
-      shared_->references.fetch_add(1, std::memory_order_relaxed);
+    if (shared_) shared_->references.fetch_add(1, std::memory_order_relaxed);
   }
   Event(Event&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
   Event& operator=(Event other) noexcept {
@@ -77,8 +76,7 @@ class Event {
     return *this;
   }
   ~Event() {
-    if (shared_ && shared_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete shared_;
+    if (shared_ && shared_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared_;
   }
 
   /// The event's JSON text, one line: `{"type":…,"data":…,"timestamp":…}`. A view into `frame()`.
@@ -108,6 +106,8 @@ class Event {
   template <class WriteJson>
   friend Event detail::encode_event(std::string_view type, bool named, std::size_t size_hint, WriteJson&& write_json);
 
+  friend Event detail::raw_frame(std::string bytes);
+
   detail::EventText* shared_ = nullptr;
 };
 
@@ -120,8 +120,7 @@ Event encode_event(std::string_view type, bool named, std::size_t size_hint, Wri
   auto shared = std::make_unique<EventText>();
   std::string& text = shared->text;
   text.reserve(size_hint + 2 * type.size() + 80);
-  if (named && !type.empty())
-    wire::append_field(text, "event", type);
+  if (named && !type.empty()) wire::append_field(text, "event", type);
   text.append("data: ");
   shared->json_begin = text.size();
   write_json(text);
@@ -129,6 +128,16 @@ Event encode_event(std::string_view type, bool named, std::size_t size_hint, Wri
   text.append("\n\n");
   shared->frame_size = text.size();
   text.append(type);
+  Event event;
+  event.shared_ = shared.release();
+  return event;
+}
+
+/// Bytes that go on the wire between events: a response head, a comment.
+inline Event raw_frame(std::string bytes) {
+  auto shared = std::make_unique<EventText>();
+  shared->frame_size = bytes.size();
+  shared->text = std::move(bytes);
   Event event;
   event.shared_ = shared.release();
   return event;

@@ -86,10 +86,8 @@ inline std::string random_uuid() {
   std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
   unsigned bits = 0, left = 0;
   for (char& c : uuid) {
-    if (c != 'x' && c != 'y')
-      continue;
-    if (left == 0)
-      bits = random(), left = 8;
+    if (c != 'x' && c != 'y') continue;
+    if (left == 0) bits = random(), left = 8;
     const unsigned digit = c == 'y' ? 8 | (bits & 3) : bits & 15;
     c = "0123456789abcdef"[digit];
     bits >>= 4, --left;
@@ -101,8 +99,7 @@ inline std::string random_uuid() {
 class Core : public std::enable_shared_from_this<Core> {
  public:
   explicit Core(Options settings) : options(checked(std::move(settings))) {
-    for (auto& shard : shards_)
-      shard.core = this, shard.total = &total_;
+    for (auto& shard : shards_) shard.core = this, shard.total = &total_;
   }
 
   const Options options;
@@ -110,10 +107,8 @@ class Core : public std::enable_shared_from_this<Core> {
   std::size_t size() const noexcept { return total_.load(); }
 
   std::shared_ptr<Connection> add(ConnectionOptions settings) {
-    if (settings.max_queue_size == 0u)
-      throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
-    if (settings.connection_id.empty())
-      settings.connection_id = random_uuid();
+    if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
+    if (settings.connection_id.empty()) settings.connection_id = random_uuid();
     MapShard& shard = shard_of(settings.connection_id);
     const auto connection = std::make_shared<Connection>(
         std::shared_ptr<Shard>(shared_from_this(), &shard), std::move(settings.connection_id),
@@ -161,14 +156,12 @@ class Core : public std::enable_shared_from_this<Core> {
     {
       Wakeups wakeups;
       const std::lock_guard order(order_mutex_);
-      if (size() == 0)
-        return 0;
+      if (size() == 0) return 0;
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
         reached += shard.connections.size();
         for (Connection* connection : shard.connections)
-          if (connection->push(event, wakeups) && watched)
-            note(gaps, *connection);
+          if (connection->push(event, wakeups) && watched) note(gaps, *connection);
       }
     }
     tell_overflow(gaps);
@@ -183,10 +176,8 @@ class Core : public std::enable_shared_from_this<Core> {
       MapShard& shard = shard_of(connection_id);
       const std::lock_guard lock(shard.mutex);
       const auto found = shard.by_id.find(connection_id);
-      if (found == shard.by_id.end())
-        return false;
-      if (found->second->push(event, wakeups))
-        note(gaps, *found->second);
+      if (found == shard.by_id.end()) return false;
+      if (found->second->push(event, wakeups)) note(gaps, *found->second);
     }
     tell_overflow(gaps);
     return true;
@@ -200,8 +191,7 @@ class Core : public std::enable_shared_from_this<Core> {
       MapShard& shard = shard_of(connection_id);
       const std::lock_guard lock(shard.mutex);
       const auto found = shard.by_id.find(connection_id);
-      if (found == shard.by_id.end())
-        return false;
+      if (found == shard.by_id.end()) return false;
       end(*found->second, last, wakeups, removed);
     }
     tell_removed(removed, reason);
@@ -215,8 +205,7 @@ class Core : public std::enable_shared_from_this<Core> {
       Wakeups wakeups;
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
-        while (!shard.connections.empty())
-          end(*shard.connections.back(), last, wakeups, removed);
+        while (!shard.connections.empty()) end(*shard.connections.back(), last, wakeups, removed);
       }
     }
     tell_removed(removed, reason);
@@ -227,11 +216,9 @@ class Core : public std::enable_shared_from_this<Core> {
     info.max_queue_size = options.max_queue_size;
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
-      for (const Connection* connection : shard.connections)
-        info.connections.push_back(row(*connection));
+      for (const Connection* connection : shard.connections) info.connections.push_back(row(*connection));
     }
-    for (const ConnectionRow& row : info.connections)
-      info.connection_ids.push_back(row.connection_id);
+    for (const ConnectionRow& row : info.connections) info.connection_ids.push_back(row.connection_id);
     info.active_connections = info.connections.size();
     return info;
   }
@@ -250,8 +237,7 @@ class Core : public std::enable_shared_from_this<Core> {
     try {
       Event event = encode_data(type, options.named_events, make_data());
       const std::size_t size = event.json().size();
-      if (size <= options.max_event_size)
-        return event;
+      if (size <= options.max_event_size) return event;
       throw Error("sse: an event's JSON has " + std::to_string(size) + " bytes, Options::max_event_size is " +
                   std::to_string(options.max_event_size));
     } catch (const std::exception& error) {
@@ -274,8 +260,7 @@ class Core : public std::enable_shared_from_this<Core> {
   };
 
   static Options checked(Options options) {
-    if (options.max_queue_size == 0)
-      throw Error("sse: Options::max_queue_size must be at least 1, is 0");
+    if (options.max_queue_size == 0) throw Error("sse: Options::max_queue_size must be at least 1, is 0");
     return options;
   }
 
@@ -297,8 +282,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void end(Connection& connection, const Event& last, Wakeups& wakeups, std::vector<ConnectionRow>& removed) {
     note(removed, connection);
     connection.leave_map();
-    if (connection.announce)
-      connection.back = last;
+    if (connection.announce) connection.back = last;
     wakeups.add(connection.take_waiter());
   }
 
@@ -338,22 +322,17 @@ class Core : public std::enable_shared_from_this<Core> {
     }
   }
   void tell_removed(const std::vector<ConnectionRow>& rows, std::string_view reason) const {
-    if (rows.empty())
-      return;
+    if (rows.empty()) return;
     if (const auto observer = observer_if(&Observer::connection_removed))
-      for (const ConnectionRow& row : rows)
-        tell(observer->connection_removed, row, reason);
+      for (const ConnectionRow& row : rows) tell(observer->connection_removed, row, reason);
   }
   void tell_overflow(const std::vector<ConnectionRow>& rows) const {
-    if (rows.empty())
-      return;
+    if (rows.empty()) return;
     if (const auto observer = observer_if(&Observer::overflow))
-      for (const ConnectionRow& row : rows)
-        tell(observer->overflow, row);
+      for (const ConnectionRow& row : rows) tell(observer->overflow, row);
   }
   void tell_format_failure(std::string_view type, std::string_view what) const {
-    if (const auto observer = observer_if(&Observer::format_failure))
-      tell(observer->format_failure, type, what);
+    if (const auto observer = observer_if(&Observer::format_failure)) tell(observer->format_failure, type, what);
   }
   void left(const Connection& connection, std::string_view reason) noexcept {
     try {
@@ -458,8 +437,7 @@ class EventManager {
     return options;
   }
   static std::string dumped(const nlohmann::json& data) {
-    if (data.is_discarded())
-      throw Error("sse: an event's data is a discarded json (a parse that failed)");
+    if (data.is_discarded()) throw Error("sse: an event's data is a discarded json (a parse that failed)");
     return detail::dump(data);
   }
   static std::string on_one_line(std::string_view json) {
@@ -495,8 +473,7 @@ inline void to_json(nlohmann::json& json, const ConnectionInfo& info) {
           {"max_queue_size", info.max_queue_size},
           {"connection_ids", nlohmann::json::array()},
           {"connections", info.connections}};
-  for (const auto& row : json["connections"])
-    json["connection_ids"].push_back(row["connection_id"]);
+  for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
 }
 
 }  // namespace sse

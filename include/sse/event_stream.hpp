@@ -41,8 +41,7 @@ class WaitRegistry {
   /// Between these two a completion is on its way to the context, which is kept from going away meanwhile.
   void begin_completion() noexcept { completions_.fetch_add(1, std::memory_order_relaxed); }
   void end_completion() noexcept {
-    if (completions_.fetch_sub(1) != 1 || !stopping_.load())
-      return;
+    if (completions_.fetch_sub(1) != 1 || !stopping_.load()) return;
     const std::lock_guard lock(mutex_);
     completed_.notify_all();
   }
@@ -85,8 +84,7 @@ class Waiter {
       finish_(this, &error);
     } catch (...) {  // no memory to post with: the handler has been destroyed, and the emitter is not to blame
     }
-    if (context)
-      context->end_completion();
+    if (context) context->end_completion();
   }
   void destroy() noexcept { finish_(this, nullptr); }
 
@@ -107,8 +105,7 @@ class Wakeups {
   ~Wakeups() { complete({}); }
 
   void add(Waiter* waiter) noexcept {
-    if (!waiter)
-      return;
+    if (!waiter) return;
     *last_ = waiter;
     last_ = &waiter->next;
   }
@@ -174,12 +171,9 @@ class Connection {
   /// The next event, or an empty one. After a notice the event that it stands before leaves the ring, so that a reader
   /// that is slower than the emitter gets events and not notices alone.
   Event take() {
-    if (!front.empty())
-      return std::exchange(front, Event());
-    if (ring.empty())
-      return std::exchange(back, Event());
-    if (gap == 0)
-      return ring.pop();
+    if (!front.empty()) return std::exchange(front, Event());
+    if (ring.empty()) return std::exchange(back, Event());
+    if (gap == 0) return ring.pop();
     Event notice = encode_notice("overflow", named, "Events were dropped because this connection reads too slowly",
                                  ",\"dropped\":" + std::to_string(gap));
     gap = 0;
@@ -191,23 +185,20 @@ class Connection {
   bool push(const Event& event, Wakeups& wakeups) {
     const bool lost = ring.push(event);
     wakeups.add(take_waiter());
-    if (!lost)
-      return false;
+    if (!lost) return false;
     ++dropped;
     return gap++ == 0;
   }
 
   Waiter* take_waiter() noexcept {
-    if (waiter_ && waiter_->registry)
-      waiter_->registry->begin_completion();
+    if (waiter_ && waiter_->registry) waiter_->registry->begin_completion();
     return std::exchange(waiter_, nullptr);
   }
   Waiter* take_waiter(std::uint64_t key) noexcept { return waiter_ && waiter_->key == key ? take_waiter() : nullptr; }
 
   /// Takes the connection off the map; false: it was off already.
   bool leave_map() noexcept {
-    if (!open)
-      return false;
+    if (!open) return false;
     open = false;
     auto& connections = shard->connections;
     connections[index] = connections.back();
@@ -231,8 +222,7 @@ class Connection {
       wakeups.add(take_waiter());
     }
     wakeups.complete(wait_result);
-    if (removed)
-      shard->on_removed(*this, reason);
+    if (removed) shard->on_removed(*this, reason);
   }
 
   /// Called without the lock. Publishes `waiter`, whose handler runs on `context`, or completes it at once.
@@ -251,8 +241,7 @@ class Connection {
           return;
         }
       }
-      if (result)
-        return waiter->complete(*result);
+      if (result) return waiter->complete(*result);
       enter_registry(context);
     }
   }
@@ -272,8 +261,7 @@ class Connection {
       registry = std::move(registry_);
       context_ = nullptr;
     }
-    if (registry)
-      registry->leave(*this);
+    if (registry) registry->leave(*this);
   }
   void enter_registry(asio::execution_context* context) {
     leave_registry();
@@ -297,8 +285,7 @@ inline void WaitRegistry::shut_down() noexcept {
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    for (Connection* connection : connections_)
-      connection->drop_registry(wakeups);
+    for (Connection* connection : connections_) connection->drop_registry(wakeups);
     connections_.clear();
     completed_.wait(lock, [&] { return completions_ == 0; });
   }
@@ -365,8 +352,7 @@ class WaitOperation final : public Waiter {
     Allocator allocator(completion.get_allocator());
     self->~WaitOperation();
     Traits::deallocate(allocator, self, 1);
-    if (error)
-      asio::post(executor, std::move(completion));
+    if (error) asio::post(executor, std::move(completion));
   }
 
   Tracked executor_;
@@ -380,11 +366,9 @@ struct WaitCanceller {
   std::uint64_t key;
 
   void operator()(asio::cancellation_type type) const noexcept {
-    if (type == asio::cancellation_type::none)
-      return;
+    if (type == asio::cancellation_type::none) return;
     const std::shared_ptr<Connection> alive = connection.lock();
-    if (!alive)
-      return;
+    if (!alive) return;
     Wakeups wakeups;
     {
       const std::lock_guard lock(alive->shard->mutex);
@@ -410,8 +394,7 @@ class InitiateWait {
     Operation* const operation = Operation::make(std::forward<Handler>(handler));
     try {
       operation->key = ++connection_->last_key;
-      if (slot.is_connected())
-        slot.template emplace<WaitCanceller>(WaitCanceller{connection_, operation->key});
+      if (slot.is_connected()) slot.template emplace<WaitCanceller>(WaitCanceller{connection_, operation->key});
       connection_->wait(operation, operation->context());
     } catch (...) {
       operation->destroy();
@@ -438,8 +421,7 @@ class EventStream {
     return *this;
   }
   ~EventStream() {
-    if (connection_)
-      connection_->close("stream destroyed", asio::error::operation_aborted);
+    if (connection_) connection_->close("stream destroyed", asio::error::operation_aborted);
   }
 
   /// The generator's step: the next event, as soon as there is one; nullopt: the stream has ended.
@@ -511,10 +493,8 @@ class EventStream {
     for (;;) {
       {
         const std::lock_guard lock(connection->shard->mutex);
-        if (Event event = connection->take(); !event.empty())
-          co_return event;
-        if (connection->done())
-          co_return std::nullopt;
+        if (Event event = connection->take(); !event.empty()) co_return event;
+        if (connection->done()) co_return std::nullopt;
       }
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(detail::InitiateWait(connection),
                                                                                      asio::use_awaitable);

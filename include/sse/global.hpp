@@ -29,8 +29,7 @@ inline GlobalManager& global_manager() {
 inline std::shared_ptr<EventManager> get_sse_manager() {
   detail::GlobalManager& global = detail::global_manager();
   const std::lock_guard lock(global.mutex);
-  if (!global.manager)
-    global.manager = std::make_shared<EventManager>();
+  if (!global.manager) global.manager = std::make_shared<EventManager>();
   return global.manager;
 }
 
@@ -59,8 +58,7 @@ inline void cleanup_sse_manager() {
     const std::lock_guard lock(global.mutex);
     manager = std::exchange(global.manager, nullptr);
   }
-  if (manager)
-    manager->disconnect_all("The event manager was cleaned up");
+  if (manager) manager->disconnect_all("The event manager was cleaned up");
 }
 
 }  // namespace sse

@@ -16,8 +16,7 @@ class RingBuffer {
  public:
   /// `capacity` is in elements; 0 throws std::invalid_argument.
   explicit RingBuffer(std::size_t capacity) : capacity_(capacity) {
-    if (capacity == 0)
-      throw std::invalid_argument("sse::RingBuffer: capacity must be at least 1, is 0");
+    if (capacity == 0) throw std::invalid_argument("sse::RingBuffer: capacity must be at least 1, is 0");
   }
   RingBuffer(const RingBuffer&) = delete;
   RingBuffer& operator=(const RingBuffer&) = delete;
@@ -43,14 +42,12 @@ class RingBuffer {
   T pop() noexcept {
     T value = std::exchange(slot(0), T());
     first_ = next(first_);
-    if (--size_ == 0)
-      release();
+    if (--size_ == 0) release();
     return value;
   }
 
   void clear() noexcept {
-    while (!empty())
-      pop();
+    while (!empty()) pop();
   }
 
  private:
@@ -64,10 +61,8 @@ class RingBuffer {
   bool grow() noexcept {
     const std::size_t larger = std::min(capacity_, std::max<std::size_t>(8, allocated_ * 2));
     std::unique_ptr<T[]> slots(new (std::nothrow) T[larger]);
-    if (!slots)
-      return false;
-    for (std::size_t i = 0; i < size_; ++i)
-      slots[i] = std::move(slot(i));
+    if (!slots) return false;
+    for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move(slot(i));
     slots_ = std::move(slots);
     allocated_ = larger;
     first_ = 0;

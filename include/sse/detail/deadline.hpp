@@ -1,0 +1,155 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+
+#include "sse/config.hpp"
+
+namespace sse::detail {
+
+/// The socket under a stream that is wrapped around it (TLS, Beast's tcp_stream).
+template <class Stream>
+auto& lowest_layer(Stream& stream) {
+  if constexpr (requires { stream.next_layer(); })
+    return lowest_layer(stream.next_layer());
+  else if constexpr (requires { stream.socket(); })
+    return stream.socket();
+  else
+    return stream;
+}
+
+template <class Stream>
+using LowestLayer = std::remove_reference_t<decltype(lowest_layer(std::declval<Stream&>()))>;
+
+/// The deadlines of one execution context: one timer for all, which looks at them four times a second while there are
+/// any.
+class Sweep : public std::enable_shared_from_this<Sweep> {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr Clock::time_point never = Clock::time_point::max();
+
+  /// 0 and less, and what is longer than a year: never.
+  static Clock::time_point after(std::chrono::milliseconds time) noexcept {
+    return time.count() > 0 && time < std::chrono::hours(24 * 365) ? Clock::now() + time : never;
+  }
+
+  class Entry {
+   public:
+    void expire_at(Clock::time_point when) noexcept {
+      deadline_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+
+   protected:
+    Entry() = default;
+    Entry(const Entry&) = delete;
+    ~Entry() = default;
+    /// Called by the sweep's thread, with the sweep locked: it must only post.
+    virtual void on_deadline() noexcept = 0;
+
+   private:
+    friend class Sweep;
+    std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
+  };
+
+  template <class Executor>
+  void add(Entry& entry, const Executor& executor) {
+    const std::lock_guard lock(mutex_);
+    entries_.insert(&entry);
+    if (stopped_ || timer_) return;
+    timer_.emplace(executor);
+    tick();
+  }
+  void remove(Entry& entry) noexcept {
+    const std::lock_guard lock(mutex_);
+    entries_.erase(&entry);
+    if (entries_.empty()) timer_.reset();
+  }
+  void shut_down() noexcept {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    timer_.reset();
+  }
+
+ private:
+  void tick() {
+    timer_->expires_after(std::chrono::milliseconds(250));
+    timer_->async_wait([weak = weak_from_this()](error_code error) {
+      const auto self = weak.lock();
+      if (!self || error) return;
+      const std::lock_guard lock(self->mutex_);
+      if (!self->timer_) return;
+      const Clock::rep now = Clock::now().time_since_epoch().count();
+      for (Entry* entry : self->entries_) {
+        Clock::rep deadline = entry->deadline_.load(std::memory_order_relaxed);
+        if (deadline <= now && entry->deadline_.compare_exchange_strong(deadline, never.time_since_epoch().count()))
+          entry->on_deadline();
+      }
+      self->tick();
+    });
+  }
+
+  std::mutex mutex_;
+  std::unordered_set<Entry*> entries_;
+  std::optional<asio::steady_timer> timer_;
+  bool stopped_ = false;
+};
+
+class SweepService : public asio::execution_context::service {
+ public:
+  using key_type = SweepService;
+  static inline asio::execution_context::id id;
+
+  explicit SweepService(asio::execution_context& context) : service(context) {}
+  void shutdown() noexcept override { sweep->shut_down(); }
+
+  const std::shared_ptr<Sweep> sweep = std::make_shared<Sweep>();
+};
+
+template <class Executor>
+const std::shared_ptr<Sweep>& sweep_of(const Executor& executor) {
+  return asio::use_service<SweepService>(asio::query(executor, asio::execution::context)).sweep;
+}
+
+/// Cancels what waits on a stream when the time is up. It lives in a coroutine, on whose executor the cancellation
+/// happens.
+template <class Stream>
+class Deadline final : Sweep::Entry {
+ public:
+  Deadline(Stream& stream, asio::any_io_executor executor, std::chrono::milliseconds time)
+      : sweep_(sweep_of(executor)), executor_(std::move(executor)), state_(std::make_shared<State>(State{&stream})) {
+    expire_at(Sweep::after(time));
+    sweep_->add(*this, executor_);
+  }
+  ~Deadline() {
+    state_->stream = nullptr;
+    sweep_->remove(*this);
+  }
+  bool passed() const noexcept { return state_->passed; }
+
+ private:
+  struct State {
+    Stream* stream;
+    bool passed = false;
+  };
+
+  void on_deadline() noexcept override {
+    asio::post(executor_, [state = state_] {
+      if (!state->stream) return;
+      state->passed = true;
+      error_code ignored;
+      lowest_layer(*state->stream).cancel(ignored);
+    });
+  }
+
+  std::shared_ptr<Sweep> sweep_;
+  asio::any_io_executor executor_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sse::detail
