@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +21,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
+#include "sse/detail/http_head.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/wire.hpp"
 
@@ -80,172 +80,64 @@ struct Request {
   std::string path;    ///< of the target, not percent-decoded
   std::string query;   ///< of the target, without the `?`
   unsigned minor_version = 1;
-  std::vector<std::pair<std::string, std::string>> headers;
+  detail::Headers headers;  ///< names and values, as they were sent
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   std::string rest;  ///< what came after the head: the body's first bytes
 
   /// The first header of that name (any case), or null.
-  const std::string* header(std::string_view name) const noexcept;
+  const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
 };
 
 namespace detail {
 
-inline bool same_name(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+/// Takes a request line apart (RFC 9112, 3). Throws BadHead.
+inline void take_request_line(std::string_view line, Request& request) {
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == line.npos || first == last) throw BadHead(400, "The request line must be METHOD TARGET HTTP/1.1");
+  const std::string_view version = line.substr(last + 1);
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
+      !is_digit(version[7]))
+    throw BadHead(400, "The request line must end with HTTP/1.1");
+  if (version[5] != '1') throw BadHead(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+  request.minor_version = version[7] == '0' ? 0 : 1;
+  request.method = line.substr(0, first);
+  if (!is_token(request.method)) throw BadHead(400, "The method is not a token");
+  std::string_view target = line.substr(first + 1, last - first - 1);
+  request.target = target;
+  for (const char c : target)
+    if (c <= ' ' || c > '~' || c == '#') throw BadHead(400, "The request target has a character that a URI can't have");
+  if (request.method == "CONNECT" || (request.method == "OPTIONS" && target == "*")) {
+    request.path = target;
+    return;
+  }
+  if (!target.starts_with('/')) {  // the absolute form, as a proxy gets it
+    const std::size_t host = target.find("://");
+    if (host == target.npos || host == 0) throw BadHead(400, "The request target must begin with /");
+    const std::size_t path = target.find_first_of("/?", host + 3);
+    if (path == host + 3 || target.size() == host + 3) throw BadHead(400, "The request target has no host");
+    target = path == target.npos ? std::string_view() : target.substr(path);
+  }
+  const std::size_t query = target.find('?');
+  request.path = target.substr(0, query);
+  if (request.path.empty()) request.path = "/";
+  if (query != target.npos) request.query = target.substr(query + 1);
 }
 
-/// The head of an HTTP/1.x request, line by line as it comes (RFC 9112), strict: what two parsers could read in two
-/// ways is an error.
-class RequestParser {
- public:
-  explicit RequestParser(RequestLimits limits) : limits_(limits) {}
-
-  /// Takes the next bytes; true: the head is complete. Throws HttpError.
-  bool feed(std::string_view bytes) {
-    buffer_.append(bytes);
-    for (; scanned_ < buffer_.size(); ++scanned_) {
-      if (consumed_ + scanned_ >= limits_.max_head_size)
-        throw HttpError(request_.method.empty() ? 414 : 431,
-                        "The request head is longer than " + std::to_string(limits_.max_head_size) + " bytes");
-      const auto c = static_cast<unsigned char>(buffer_[scanned_]);
-      const bool after_cr = scanned_ > 0 && buffer_[scanned_ - 1] == '\r';
-      if (after_cr != (c == '\n'))
-        throw HttpError(400, "A line must end with CR LF, and have neither of them elsewhere");
-      if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F)
-        throw HttpError(400, "Control character in the request head");
-      if (c != '\n') continue;
-      const bool complete = take_line(std::string_view(buffer_).substr(0, scanned_ - 1));
-      consumed_ += scanned_ + 1;
-      buffer_.erase(0, scanned_ + 1);
-      if (complete) return true;
-      scanned_ = std::string::npos;  // 0 after the loop's step
-    }
-    return false;
-  }
-
-  /// The complete request.
-  Request take() {
-    request_.rest = std::move(buffer_);
-    return std::move(request_);
-  }
-
-  /// Some of the head has come.
-  bool started() const noexcept { return consumed_ + buffer_.size() != 0; }
-
- private:
-  static bool is_token(std::string_view text) noexcept {
-    return !text.empty() &&
-           text.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
-               text.npos;
-  }
-  static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-  // True: it was the empty line at the end.
-  bool take_line(std::string_view line) {
-    if (request_.method.empty()) {
-      if (!line.empty()) request_line(line);  // RFC 9112, 2.2: empty lines before the request line are ignored
-      return false;
-    }
-    if (!line.empty()) {
-      header_line(line);
-      return false;
-    }
-    check_framing();
-    return true;
-  }
-
-  void request_line(std::string_view line) {
-    const std::size_t first = line.find(' ');
-    const std::size_t last = line.rfind(' ');
-    if (first == line.npos || first == last) throw HttpError(400, "The request line must be METHOD TARGET HTTP/1.1");
-    const std::string_view version = line.substr(last + 1);
-    if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
-        !is_digit(version[7]))
-      throw HttpError(400, "The request line must end with HTTP/1.1");
-    if (version[5] != '1') throw HttpError(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
-    if (!is_token(line.substr(0, first))) throw HttpError(400, "The method is not a token");
-    request_.minor_version = version[7] == '0' ? 0 : 1;
-    take_target(line.substr(0, first), line.substr(first + 1, last - first - 1));
-    request_.method = line.substr(0, first);
-  }
-
-  void take_target(std::string_view method, std::string_view target) {
-    for (const char c : target)
-      if (c <= ' ' || c > '~' || c == '#')
-        throw HttpError(400, "The request target has a character that a URI can't have");
-    request_.target = target;
-    if (method == "CONNECT" || (method == "OPTIONS" && target == "*")) {
-      request_.path = target;
-      return;
-    }
-    if (!target.starts_with('/')) {  // the absolute form, as a proxy gets it
-      const std::size_t scheme = target.find("://");
-      if (scheme == target.npos || scheme == 0) throw HttpError(400, "The request target must begin with /");
-      const std::size_t path = target.find_first_of("/?", scheme + 3);
-      if (path == scheme + 3) throw HttpError(400, "The request target has no host");
-      target = path == target.npos ? std::string_view() : target.substr(path);
-    }
-    const std::size_t query = target.find('?');
-    request_.path = target.substr(0, query);
-    if (request_.path.empty()) request_.path = "/";
-    if (query != target.npos) request_.query = target.substr(query + 1);
-  }
-
-  void header_line(std::string_view line) {
-    if (line.front() == ' ' || line.front() == '\t') throw HttpError(400, "A header line that begins with white space");
-    if (request_.headers.size() == limits_.max_headers)
-      throw HttpError(431, "The request has more than " + std::to_string(limits_.max_headers) + " headers");
-    const std::size_t colon = line.find(':');
-    if (colon == line.npos || !is_token(line.substr(0, colon)))
-      throw HttpError(400, "A header line must be NAME: VALUE");
-    std::string_view value = line.substr(colon + 1);
-    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-    value = value.substr(0, value.find_last_not_of(" \t") + 1);
-    request_.headers.emplace_back(line.substr(0, colon), value);
-  }
-
-  const std::string* only(std::string_view name) const {
-    const std::string* found = nullptr;
-    for (const auto& [key, value] : request_.headers)
-      if (same_name(key, name) && std::exchange(found, &value))
-        throw HttpError(400, "The request has two headers " + std::string(name));
-    return found;
-  }
-
-  void check_framing() {
-    const std::string* const host = only("Host");
-    if (!host && request_.minor_version > 0) throw HttpError(400, "The request has no Host header");
-    if (host && host->find_first_of(" \t\"#/<>?@\\^`{|},") != std::string::npos)
-      throw HttpError(400, "The Host header is not a host");
-    const std::string* const length = only("Content-Length");
-    const std::string* const coding = only("Transfer-Encoding");
-    if (length) {
-      if (length->empty() || !std::all_of(length->begin(), length->end(), is_digit))
-        throw HttpError(400, "Content-Length is not a number");
-      std::uint64_t value = 0;
-      if (std::from_chars(length->data(), length->data() + length->size(), value).ec != std::errc())
-        throw HttpError(413, "Content-Length is larger than a body can be");
-      request_.content_length = value;
-    }
-    if (!coding) return;
-    if (length) throw HttpError(400, "The request has Content-Length and Transfer-Encoding");
-    if (request_.minor_version == 0) throw HttpError(400, "Transfer-Encoding is not HTTP/1.0");
-    if (!same_name(*coding, "chunked")) {
-      const std::string_view last = std::string_view(*coding).substr(coding->find_last_of(", \t") + 1);
-      if (same_name(last, "chunked")) throw HttpError(501, "The only transfer coding understood here is chunked");
-      throw HttpError(400, "The last transfer coding must be chunked");
-    }
-    request_.chunked = true;
-  }
-
-  RequestLimits limits_;
-  Request request_;
-  std::string buffer_;
-  std::size_t scanned_ = 0;
-  std::size_t consumed_ = 0;
-};
+/// What a complete head means. Throws BadHead.
+inline Request finish_request(Request&& request, HeadParser& head) {
+  const std::string* const host = head.only("Host");
+  if (!host && request.minor_version > 0) throw BadHead(400, "There is no Host header");
+  if (host && host->find_first_of(" \t\"#/<>?@\\^`{|},") != std::string::npos)
+    throw BadHead(400, "The Host header is not a host");
+  request.chunked = head.chunked();
+  if (request.chunked && request.minor_version == 0) throw BadHead(400, "Transfer-Encoding is not HTTP/1.0");
+  request.content_length = head.content_length();
+  request.headers = std::move(head.headers());
+  request.rest = std::move(head.rest());
+  return std::move(request);
+}
 
 /// Asio's own sockets take bytes at once and without a buffer of the writer's; anything in between needs its own
 /// operations.
@@ -559,12 +451,6 @@ inline std::string_view reason_phrase(unsigned status) noexcept {
 
 }  // namespace detail
 
-inline const std::string* Request::header(std::string_view name) const noexcept {
-  for (const auto& [key, value] : headers)
-    if (detail::same_name(key, name)) return &value;
-  return nullptr;
-}
-
 /// A response that is no stream.
 struct Response {
   Response() = default;
@@ -573,8 +459,8 @@ struct Response {
 
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
-  std::vector<std::pair<std::string, std::string>> headers;  ///< more of them
-  bool head_only = false;                                    ///< the request was a HEAD
+  detail::Headers headers;  ///< more of them
+  bool head_only = false;   ///< the request was a HEAD
 };
 
 /// Reads one request head from a stream (anything with `async_read_some` and an Asio socket below it, TLS for example).
@@ -586,7 +472,8 @@ struct Response {
 template <class Stream>
 asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {}) {
   detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, limits.timeout);
-  detail::RequestParser parser(limits);
+  detail::HeadParser head(limits.max_head_size, limits.max_headers);
+  Request request;
   std::array<char, 2048> bytes;
   for (;;) {
     error_code error;
@@ -595,7 +482,12 @@ asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {})
     if (deadline.passed())
       throw HttpError(408, "The request head did not come within " + std::to_string(limits.timeout.count()) + " ms");
     if (error) throw system_error(error, "sse::read_request");
-    if (parser.feed(std::string_view(bytes.data(), size))) co_return parser.take();
+    try {
+      const auto take_line = [&](std::string_view line) { detail::take_request_line(line, request); };
+      if (head.feed({bytes.data(), size}, take_line)) co_return detail::finish_request(std::move(request), head);
+    } catch (const detail::BadHead& bad) {
+      throw HttpError(bad.status, bad.what());
+    }
   }
 }
 
