@@ -490,6 +490,7 @@ class EventStream {
 
   // It holds the connection and not the stream, which may be destroyed while the step waits.
   static asio::awaitable<std::optional<Event>> step(std::shared_ptr<detail::Connection> connection) {
+    const auto cancelled_before = (co_await asio::this_coro::cancellation_state).cancelled();
     for (;;) {
       {
         const std::lock_guard lock(connection->shard->mutex);
@@ -498,6 +499,9 @@ class EventStream {
       }
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(detail::InitiateWait(connection),
                                                                                      asio::use_awaitable);
+      // A cancellation between the wait's success and this: whoever cancelled would throw the event away.
+      if ((co_await asio::this_coro::cancellation_state).cancelled() != cancelled_before)
+        throw system_error(asio::error::operation_aborted, "sse::EventStream::next");
     }
   }
 
