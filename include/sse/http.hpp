@@ -555,13 +555,14 @@ struct Session : std::enable_shared_from_this<Session> {
 };
 
 /// What `serve` and its sessions share.
-struct Server final : Sweep::Entry {
-  Server(EventManager& manager, ServeOptions settings, const asio::any_io_executor& executor)
-      : events(manager), options(std::move(settings)), sweep(sweep_of(executor)) {}
+struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
+  Server(EventManager& manager, ServeOptions settings, asio::any_io_executor on)
+      : events(manager), options(std::move(settings)), executor(std::move(on)), sweep(sweep_of(executor)) {}
   ~Server() { sweep->remove(*this); }
 
   EventManager& events;
   const ServeOptions options;
+  const asio::any_io_executor executor;
   const std::shared_ptr<Sweep> sweep;
   std::mutex mutex;
   std::unordered_set<Session*> sessions;
@@ -594,25 +595,30 @@ struct Server final : Sweep::Entry {
 
   /// Ends the streams in good order, and what is not a stream yet at once.
   void stop() {
-    std::vector<std::string> streams;
-    {
-      const std::lock_guard lock(mutex);
-      stopping = true;
-      for (Session* session : sessions) {
-        if (!session->connection_id.empty())
-          streams.push_back(session->connection_id);
-        else if (const auto alive = session->weak_from_this().lock())
-          alive->abort();
-      }
+    for (const auto& [session, connection_id] : all()) {
+      if (connection_id.empty())
+        session->abort();
+      else
+        events.disconnect(connection_id, "The server is shutting down");
     }
-    for (const std::string& id : streams) events.disconnect(id, "The server is shutting down");
   }
   void cut() {
-    const std::lock_guard lock(mutex);
-    for (Session* session : sessions)
-      if (const auto alive = session->weak_from_this().lock()) alive->abort();
+    for (const auto& [session, connection_id] : all()) session->abort();
   }
-  void on_deadline() noexcept override { cut(); }
+
+ private:
+  // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
+  std::vector<std::pair<std::shared_ptr<Session>, std::string>> all() {
+    std::vector<std::pair<std::shared_ptr<Session>, std::string>> all;
+    const std::lock_guard lock(mutex);
+    stopping = true;
+    for (Session* session : sessions)
+      if (auto alive = session->weak_from_this().lock()) all.emplace_back(std::move(alive), session->connection_id);
+    return all;
+  }
+  void on_deadline() noexcept override {
+    asio::post(executor, [self = shared_from_this()] { self->cut(); });
+  }
 };
 
 inline Session::~Session() {
