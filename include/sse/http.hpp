@@ -700,11 +700,14 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::shared_ptr
     if (!error) {
       auto session = std::make_shared<Session>(server, std::move(socket));
       if (server->add(*session)) asio::co_spawn(session->strand, serve_one(session), asio::detached);
-    } else if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
+    } else if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
+               error == asio::error::not_socket || error == asio::error::invalid_argument ||
+               error == asio::error::operation_not_supported) {
       throw system_error(error, "sse::serve");
     } else if (error != asio::error::connection_aborted && error != asio::error::connection_reset) {
-      pause.expires_after(
-          std::chrono::milliseconds(100));  // no descriptors or no memory: others have to let go of some
+      // No descriptors, no memory, or the network is down: that passes, and trying at once would only burn the
+      // processor.
+      pause.expires_after(std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::use_awaitable);
     }
   }

@@ -138,7 +138,10 @@ class Deadline final : Sweep::Entry {
     bool passed = false;
   };
 
+  // Again and again until the coroutine has gone on: between two steps of a composed operation there is nothing to
+  // cancel.
   void on_deadline() noexcept override {
+    expire_at(Sweep::Clock::now());
     asio::post(executor_, [state = state_] {
       if (!state->stream) return;
       state->passed = true;

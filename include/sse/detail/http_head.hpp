@@ -33,6 +33,11 @@ inline bool is_token(std::string_view text) noexcept {
   return !text.empty() && text.find_first_not_of(letters) == text.npos;
 }
 
+inline std::string_view trimmed(std::string_view text) noexcept {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 inline const std::string* find_header(const Headers& headers, std::string_view name) noexcept {
@@ -107,9 +112,14 @@ class HeadParser {
     if (!coding) return false;
     if (find_header(headers_, "Content-Length")) throw BadHead(400, "There are Content-Length and Transfer-Encoding");
     if (same_name(*coding, "chunked")) return true;
-    const std::string_view last = std::string_view(*coding).substr(coding->find_last_of(", \t") + 1);
-    if (same_name(last, "chunked")) throw BadHead(501, "The only transfer coding understood here is chunked");
-    throw BadHead(400, "The last transfer coding must be chunked");
+    for (std::string_view rest = *coding; !rest.empty();) {
+      std::string_view one = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+      one = trimmed(one);
+      if (same_name(one, "chunked")) break;
+      if (!one.empty()) throw BadHead(501, "The only transfer coding understood here is chunked");
+    }
+    throw BadHead(400, "The last transfer coding, and no other, must be chunked");
   }
 
  private:
@@ -119,10 +129,7 @@ class HeadParser {
       throw BadHead(431, "There are more than " + std::to_string(max_headers_) + " headers");
     const std::size_t colon = line.find(':');
     if (colon == line.npos || !is_token(line.substr(0, colon))) throw BadHead(400, "A header line must be NAME: VALUE");
-    std::string_view value = line.substr(colon + 1);
-    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-    value = value.substr(0, value.find_last_not_of(" \t") + 1);
-    headers_.emplace_back(line.substr(0, colon), value);
+    headers_.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
   }
 
   const std::size_t max_size_, max_headers_;
