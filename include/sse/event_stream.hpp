@@ -20,6 +20,12 @@
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
 
+#if defined(__GNUC__) && \
+    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace sse {
 namespace detail {
 
@@ -509,3 +515,7 @@ class EventStream {
 };
 
 }  // namespace sse
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

@@ -29,6 +29,12 @@
 #include <netinet/tcp.h>
 #endif
 
+#if defined(__GNUC__) && \
+    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace sse {
 
 using tcp = asio::ip::tcp;
@@ -752,3 +758,7 @@ inline asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events,
 }
 
 }  // namespace sse
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
