@@ -1,0 +1,419 @@
+import { Charts, windows } from './charts.js';
+import { Feed } from './feed.js';
+import * as format from './format.js';
+import { Metrics } from './metrics.js';
+import { Requests } from './requests.js';
+import { Table } from './table.js';
+
+const figure_window = 10; // seconds
+const redraw_every = 250; // milliseconds
+const window_key = 'sse-dashboard-window';
+
+const element = (id) => document.getElementById(id);
+const root = document.documentElement;
+
+const metrics = new Metrics();
+const requests = new Requests();
+let watchers = null;
+let started = null; // when the proxy was; ids begin anew with it
+let dirty = true;
+
+// ---- the server's clock: an event comes late, never early, so the largest difference is the nearest one
+
+const uptime = () => performance.now() / 1e3;
+let clock_ahead = Date.now() / 1e3 - uptime();
+let clock_known = false;
+
+const server_now = () => uptime() + clock_ahead;
+
+function set_clock(timestamp) {
+  const ahead = timestamp - uptime();
+  if (!clock_known || ahead > clock_ahead) clock_ahead = ahead;
+  clock_known = true;
+}
+
+// ---- events
+
+// A new connection may be one to a new proxy. Until its state is known, events wait: their ids could mean either.
+let waiting = null;
+
+function on_event(event) {
+  if (waiting && event.type !== 'connection') waiting.push(event);
+  else apply(event);
+}
+
+function apply(event) {
+  const at = Number.isFinite(event.timestamp) ? event.timestamp : server_now();
+  const data = event.data ?? {};
+  switch (event.type) {
+    case 'connection':
+      clock_known = false;
+      set_clock(at);
+      metrics.sees(at);
+      greet();
+      break;
+    case 'request_start':
+      requests.start(data, at);
+      break;
+    case 'request_complete':
+    case 'request_error': {
+      const outcome = requests.finish(event.type, data, at);
+      if (outcome) metrics.finished(outcome);
+      break;
+    }
+    case 'watchers':
+      if (Number.isFinite(data.count)) watchers = data.count;
+      break;
+    case 'overflow':
+      requests.gap(event.dropped, event.message, at);
+      metrics.lost(event.dropped, at);
+      refresh_after_gap();
+      break;
+    case 'error':
+      requests.note(event.message, at);
+      break;
+  }
+  set_clock(at);
+  dirty = true;
+}
+
+async function fetch_state() {
+  try {
+    const answer = await fetch('state', { cache: 'no-store', signal: AbortSignal.timeout(3000) });
+    const state = answer.ok ? await answer.json() : null;
+    return Array.isArray(state?.running) ? state : null;
+  } catch {
+    return null;
+  }
+}
+
+function show_state(state) {
+  started = state.started;
+  if (Number.isFinite(state.watchers)) watchers = state.watchers;
+  element('upstream').textContent = state.upstream ?? '';
+  document.title = `Requests to ${state.upstream ?? ''}`;
+  dirty = true;
+}
+
+async function greet() {
+  for (const event of waiting ?? []) apply(event); // of a connection that did not last
+  const mine = (waiting = []);
+  const before = requests.running_ids();
+  const state = await fetch_state();
+  if (waiting !== mine) return;
+  waiting = null;
+  const restarted = state && started !== null && started !== state.started;
+  if (restarted) requests.forget_running('unknown: proxy restarted');
+  if (state) {
+    show_state(state);
+    requests.learn(state.running);
+  } else {
+    // Without it, the ids that ran before could be taken for others.
+    requests.forget_running('unknown: the connection was lost');
+    started = null;
+    refresh_later();
+  }
+  for (const event of mine) on_event(event);
+  if (state && !restarted) requests.abandon_missing(state.running, before);
+  dirty = true;
+}
+
+/** Resolves to whether the proxy that the page knows has answered. */
+async function refresh() {
+  const before = requests.running_ids();
+  const state = await fetch_state();
+  if (!state || (started !== null && started !== state.started)) return false;
+  if (waiting) return true; // a new connection has begun, and asks for itself
+  show_state(state);
+  requests.learn(state.running);
+  requests.abandon_missing(state.running, before);
+  return true;
+}
+
+let refreshing = false;
+let refresh_again = false;
+
+/** After a gap: a request whose end was lost would otherwise run for ever. */
+async function refresh_after_gap() {
+  refresh_again = true;
+  if (refreshing) return;
+  refreshing = true;
+  while (refresh_again) {
+    refresh_again = false;
+    if (!(await refresh())) refresh_later();
+    await new Promise((resolve) => setTimeout(resolve, 500)); // gaps come in swarms
+  }
+  refreshing = false;
+}
+
+let later = null;
+
+function refresh_later() {
+  clearTimeout(later);
+  later = setTimeout(() => feed.state === 'live' && refresh_after_gap(), 5000);
+}
+
+// ---- connection
+
+let announced = '';
+
+function on_state({ state }) {
+  if (state === 'lost' && root.dataset.state === 'live') metrics.sees_nothing(server_now());
+  root.dataset.state = state;
+  // Said once for each change: a countdown read aloud would drown all else.
+  const said = { connecting: '', live: 'Connected.', lost: 'Connection lost. Trying again.' }[state];
+  if (said !== announced) element('announcement').textContent = announced = said;
+  show_connection();
+  dirty = true;
+}
+
+function show_connection() {
+  let text = { connecting: 'connecting\u2026', live: 'live', lost: 'lost' }[feed.state];
+  if (feed.state === 'lost') {
+    if (feed.reason) text += `: ${feed.reason}`;
+    const wait = Math.max(0, Math.ceil((feed.retry_at - performance.now()) / 1e3));
+    text += feed.retry_at === null ? ' \u00b7 trying\u2026' : ` \u00b7 retry in ${wait} s`;
+  }
+  write(element('connection-text'), text);
+  element('retry').hidden = feed.retry_at === null;
+}
+
+// ---- drawing
+
+function write(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+const charts = new Charts({ rate: element('chart-rate'), latency: element('chart-latency'), errors: element('chart-errors') });
+const table = new Table({
+  scroller: element('scroller'),
+  table: element('table'),
+  body: element('rows'),
+  detail: element('detail'),
+  detail_list: element('detail-list'),
+  on_change: () => schedule(),
+});
+let chart_window = 60;
+let charts_of = null; // the second and the state that the charts show
+let changes_at_pause = 0;
+
+function draw_figures(now) {
+  const live = feed.state === 'live';
+  const figures = live ? metrics.current(now, figure_window) : {};
+  const shown = (id, value, text) => {
+    const target = element(id);
+    write(target, text);
+    target.dataset.value = value ?? '';
+  };
+  const latency = (id, value) => {
+    const [text, unit] = value === null || value === undefined ? [format.none, ''] : format.duration_parts(value);
+    shown(id, value, text);
+    write(element(`${id}-unit`), unit);
+  };
+  shown('rate', figures.rate, live ? format.rate(figures.rate) : format.none);
+  latency('p50', figures.p50);
+  latency('p99', figures.p99);
+  const errors = figures.error_rate ?? null;
+  shown('error-rate', errors, errors === null ? format.none : format.percent(errors));
+  element('error-rate-figure').classList.toggle('bad', errors > 0);
+  shown('running', live ? requests.running : null, live ? format.count(requests.running) : format.none);
+  shown('watchers', live ? watchers : null, live && watchers !== null ? format.count(watchers) : format.none);
+  shown('overflow', requests.lost, format.count(requests.lost));
+  element('overflow-figure').classList.toggle('warn', requests.gaps > 0);
+  write(element('uptime'), live && started !== null ? `up ${format.age(now - started)}` : '');
+}
+
+function draw_table(now) {
+  table.render(requests.rows, now);
+  const total = table.paused ? table.frozen_rows : requests.rows.length;
+  write(element('count'), table.filter.active ? `${format.count(table.shown)} of ${format.count(total)}` : format.count(total));
+  element('clear').hidden = !table.filter.active;
+
+  const empty = element('empty');
+  empty.hidden = table.shown > 0;
+  if (table.shown === 0) {
+    const why = total > 0 ? 'No request matches the filter.'
+      : feed.state === 'live' ? 'Waiting for the first request.' : 'Not connected yet.';
+    write(empty, why);
+  }
+  const above = table.above;
+  const newer = element('newer');
+  newer.hidden = above === 0;
+  if (above > 0) write(newer, `\u2191 ${format.count(above)} newer`);
+
+  const pause = element('pause');
+  const held = requests.changes - changes_at_pause;
+  pause.setAttribute('aria-pressed', String(table.paused));
+  write(pause, table.paused ? `Resume (${format.count(held)} waiting)` : 'Pause');
+}
+
+function draw() {
+  const now = server_now();
+  draw_figures(now);
+  draw_table(now);
+  const second = `${Math.floor(now)} ${chart_window} ${root.dataset.theme}`;
+  if (second !== charts_of) {
+    charts_of = second;
+    charts.show(metrics, now, chart_window);
+  }
+  show_connection();
+  dirty = false;
+}
+
+let frame = null;
+
+function schedule() {
+  if (document.hidden) dirty = true;
+  else frame ??= requestAnimationFrame(() => { frame = null; draw(); });
+}
+
+let ticking = null;
+let last_second = null;
+
+// A hidden page draws nothing; events still come in and are counted.
+function tick() {
+  const second = Math.floor(server_now());
+  if (dirty || requests.running > 0 || second !== last_second) schedule();
+  last_second = second;
+}
+
+function tick_while_visible() {
+  clearInterval(ticking);
+  if (document.hidden) return;
+  ticking = setInterval(tick, redraw_every);
+  schedule();
+}
+
+document.addEventListener('visibilitychange', tick_while_visible);
+
+// ---- controls
+
+function choose_window(seconds) {
+  chart_window = seconds in windows ? Number(seconds) : 60;
+  for (const input of document.getElementsByName('window')) input.checked = Number(input.value) === chart_window;
+  try {
+    localStorage.setItem(window_key, String(chart_window));
+  } catch {}
+  schedule();
+}
+
+function toggle_pause() {
+  if (table.paused) table.resume(requests.rows);
+  else table.pause(requests.rows, server_now());
+  changes_at_pause = requests.changes;
+  schedule();
+}
+
+function read_filter() {
+  table.filter.text = element('filter').value;
+  table.filter.status = element('filter-status').value;
+  table.filter.only_errors = element('only-errors').checked;
+  const slower_than = element('slower-than').valueAsNumber;
+  table.filter.slower_than = Number.isFinite(slower_than) ? slower_than : null;
+  table.to_newest();
+}
+
+function clear_filter() {
+  element('filter').value = '';
+  element('filter-status').value = '';
+  element('only-errors').checked = false;
+  element('slower-than').value = '';
+  read_filter();
+}
+
+function show_theme() {
+  element('theme').textContent = root.dataset.theme === 'dark' ? 'Light' : 'Dark';
+  element('theme').setAttribute('aria-label', `Use the ${root.dataset.theme === 'dark' ? 'light' : 'dark'} theme`);
+  charts.dress();
+  schedule();
+}
+
+for (const input of document.getElementsByName('window')) input.addEventListener('change', () => choose_window(input.value));
+for (const id of ['filter', 'filter-status', 'only-errors', 'slower-than']) element(id).addEventListener('input', read_filter);
+element('clear').addEventListener('click', () => { clear_filter(); element('filter').focus(); });
+element('pause').addEventListener('click', toggle_pause);
+element('theme').addEventListener('click', () => window.toggle_theme());
+element('retry').addEventListener('click', () => feed.retry_now());
+element('newer').addEventListener('click', () => table.to_newest());
+element('detail-close').addEventListener('click', () => { table.close(); table.focus(); });
+element('help-button').addEventListener('click', () => element('help').showModal());
+element('help-close').addEventListener('click', () => element('help').close());
+element('help').addEventListener('click', (event) => event.target === element('help') && element('help').close());
+root.addEventListener('themechange', show_theme);
+
+let width = innerWidth;
+addEventListener('resize', () => {
+  if (innerWidth === width) return; // a phone's bars come and go
+  width = innerWidth;
+  table.measure();
+  charts.dress();
+  charts_of = null;
+  schedule();
+});
+
+function escape() {
+  const filter = element('filter');
+  if (table.close()) return;
+  if (document.activeElement === filter) {
+    if (filter.value) {
+      filter.value = '';
+      read_filter();
+    } else {
+      filter.blur();
+    }
+    return;
+  }
+  if (table.leave()) return;
+  if (table.filter.active) clear_filter();
+  else table.to_newest();
+}
+
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || element('help').open) return;
+  const target = event.target;
+  const takes_arrows = target.matches('select, input[type=radio], input[type=number]');
+  const takes_text = target.matches('input:not([type=radio], [type=checkbox]), select, textarea');
+  const move = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+  if (event.key === 'Escape') {
+    escape();
+  } else if (target.id === 'filter' && (event.key === 'Enter' || event.key === 'ArrowDown')) {
+    table.focus();
+    table.move(1);
+  } else if (move && !takes_text && !takes_arrows) {
+    table.focus();
+    table.move(move);
+  } else if (takes_text) {
+    return;
+  } else if (event.key === '/') {
+    element('filter').focus();
+    element('filter').select();
+  } else if (event.key === 'p') {
+    toggle_pause();
+  } else if (event.key === '?') {
+    element('help').showModal();
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+
+window.dashboard = Object.freeze({
+  stats: () => ({
+    completed: requests.completed,
+    errors: requests.errors,
+    overflow_dropped: requests.lost,
+    running: requests.running,
+    rows: requests.rows.length,
+    watchers,
+  }),
+});
+
+const feed = new Feed('events', { on_event, on_state, probe: refresh });
+try {
+  choose_window(localStorage.getItem(window_key) ?? 60);
+} catch {
+  choose_window(60);
+}
+show_theme();
+feed.connect();
+tick_while_visible();
