@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/optional.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "peer.hpp"
+
+// What a proxy does to the heads that pass through it (RFC 9110, 7.6; RFC 9112, 6).
+namespace dashboard {
+
+using RequestHead = http::request_header<>;
+using ResponseHead = http::response_header<>;
+
+/// Why a request is refused before it is relayed; status 0: it is not.
+struct Refusal {
+  unsigned status = 0;
+  std::string reason;
+};
+
+/// Beast's parser has taken the head; these are the rules that it leaves to its user.
+Refusal check_request(const RequestHead& head, bool chunked);
+
+/// An absolute target ("http://host/path") becomes a path, and its host the Host field.
+void make_origin_form(RequestHead& head);
+
+/// The protocol that a request asks for and that the answer agrees to; empty: none.
+std::string_view wanted_upgrade(const RequestHead& head);
+
+http::request<http::empty_body> request_for_upstream(const RequestHead& head, const tcp::endpoint& client,
+                                                     const std::string& upstream_authority);
+
+/// The fields of an upstream's answer, for a client that speaks `version`. The framing is the caller's.
+http::response<http::empty_body> response_for_client(const ResponseHead& head, unsigned version);
+
+}  // namespace dashboard

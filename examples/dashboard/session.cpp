@@ -1,0 +1,154 @@
+#include "session.hpp"
+
+#include <sse/http.hpp>
+#include <utility>
+
+#include "own_pages.hpp"
+#include "reply.hpp"
+
+namespace dashboard {
+namespace {
+
+constexpr std::chrono::seconds idle_limit{75};
+constexpr std::chrono::seconds head_limit{10};
+constexpr std::chrono::seconds answer_limit{30};
+constexpr std::chrono::seconds closing_limit{2};
+constexpr std::size_t most_head_bytes = 16 * 1024;
+
+}  // namespace
+
+Shared::Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits)
+    : events(options),
+      log(events),
+      upstream(std::move(upstream_address)),
+      limits(exchange_limits),
+      started(unix_time()) {}
+
+nlohmann::json Shared::state() const {
+  return {{"upstream", upstream.address().url()},
+          {"started", started},
+          {"watchers", events.get_connection_count()},
+          {"running", log.running()}};
+}
+
+void Session::enter(Stage stage, Deadline::Clock::duration limit) {
+  stage_ = stage;
+  deadline_.in(limit);
+}
+
+void Session::sweep(Deadline::Clock::time_point now) {
+  if (!deadline_.passed(now)) return;
+  error_code ignored;
+  if (exchange_)
+    exchange_->time_out();
+  else
+    client_.socket.cancel(ignored);
+}
+
+void Session::stop() {
+  error_code ignored;
+  if (stage_ == Stage::idle || stage_ == Stage::head) client_.socket.cancel(ignored);
+}
+
+void Session::cut() {
+  error_code ignored;
+  if (exchange_)
+    exchange_->cut();
+  else
+    client_.socket.close(ignored);
+}
+
+asio::awaitable<void> Session::run() {
+  for (bool more = true; more && !shared_.stopping;) more = co_await next_request();
+  co_await close();
+}
+
+/// False: the connection is at its end.
+asio::awaitable<bool> Session::next_request() {
+  error_code error;
+  if (client_.buffer.size() == 0) {
+    enter(Stage::idle, idle_limit);
+    const auto space = client_.buffer.prepare(block_size);
+    const std::size_t size = co_await client_.socket.async_read_some(space, to(error));
+    if (error) co_return false;
+    client_.buffer.commit(size);
+  }
+
+  RequestParser request;
+  request.header_limit(most_head_bytes);
+  request.body_limit(boost::none);
+  enter(Stage::head, head_limit);
+  co_await http::async_read_header(client_.socket, client_.buffer, request, to(error));
+  if (error == http::error::end_of_stream || error == http::error::partial_message) co_return false;
+  if (error && shared_.stopping) co_return false;
+  if (error == asio::error::operation_aborted)
+    co_return co_await refuse(408, "the head of the request came too slowly");
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    co_return co_await refuse(431, "the head of a request has at most 16384 bytes");
+  if (error == http::error::bad_version) co_return co_await refuse(505, "HTTP/1.0 and HTTP/1.1 are served here");
+  if (error.category() == make_error_code(http::error::bad_method).category())
+    co_return co_await refuse(400, "this is not an HTTP request: " + error.message());
+  if (error) co_return false;
+
+  const Refusal refusal = check_request(request.get(), request.chunked());
+  if (refusal.status != 0) co_return co_await refuse(refusal.status, refusal.reason);
+  make_origin_form(request.get());
+  if (is_own(request.get().target())) co_return co_await answer_own(request);
+  co_return co_await relay(request);
+}
+
+asio::awaitable<bool> Session::relay(RequestParser& request) {
+  stage_ = Stage::exchange;
+  Exchange exchange(client_, address_, request, shared_.upstream, deadline_, shared_.limits);
+  exchange_ = &exchange;
+  const bool more = co_await exchange.run(shared_.log, shared_.stopping);
+  exchange_ = nullptr;
+  unread_ = !request.is_done();
+  co_return more;
+}
+
+asio::awaitable<bool> Session::answer_own(const RequestParser& request) {
+  const RequestHead& head = request.get();
+  const bool head_only = head.method() == http::verb::head;
+  if (head.method() == http::verb::get && path_of(head.target()) == events_path) {
+    co_await watch();
+    co_return false;
+  }
+  Reply reply = own_reply(head, shared_);
+  const bool keep_alive = request.keep_alive() && request.is_done() && !shared_.stopping;
+  unread_ = !request.is_done();
+  enter(Stage::answer, answer_limit);
+  error_code error;
+  co_await write_reply(client_, reply, head.version(), keep_alive, head_only, error);
+  co_return keep_alive && !error;
+}
+
+asio::awaitable<void> Session::watch() {
+  stage_ = Stage::watching;
+  deadline_.never();  // write_events keeps the time
+  sse::EventStream stream = shared_.events.add_connection();
+  const sse::StreamOptions options;
+  co_await sse::write_events(client_.socket, std::move(stream), options);
+}
+
+asio::awaitable<bool> Session::refuse(unsigned status, std::string_view text) {
+  Reply reply = text_reply(status, text);
+  enter(Stage::answer, answer_limit);
+  unread_ = true;
+  error_code ignored;
+  co_await write_reply(client_, reply, 11, false, false, ignored);
+  co_return false;
+}
+
+/// A client that is still sending when its connection is closed may lose what it was told: it is heard out for a
+/// moment.
+asio::awaitable<void> Session::close() {
+  error_code error;
+  client_.socket.shutdown(tcp::socket::shutdown_send, error);
+  enter(Stage::closing, closing_limit);
+  client_.buffer.clear();
+  const auto space = client_.buffer.prepare(block_size);
+  while (unread_ && !error) co_await client_.socket.async_read_some(space, to(error));
+}
+
+}  // namespace dashboard

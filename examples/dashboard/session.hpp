@@ -1,0 +1,61 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/intrusive/list.hpp>
+#include <sse/sse.hpp>
+#include <string_view>
+
+#include "exchange.hpp"
+
+namespace dashboard {
+
+/// What all connections share.
+struct Shared {
+  Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits);
+
+  nlohmann::json state() const;
+
+  sse::EventManager events;
+  RequestLog log;
+  Upstream upstream;
+  const Exchange::Limits limits;
+  const double started;  // Unix time: request ids begin anew with it
+  bool stopping = false;
+};
+
+/// One client's connection: its requests, one after the other.
+class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  Session(Shared& shared, tcp::socket socket, const tcp::endpoint& address)
+      : shared_(shared), client_(std::move(socket)), address_(address) {}
+
+  asio::awaitable<void> run();
+
+  /// Ends what has waited too long.
+  void sweep(Deadline::Clock::time_point now);
+  /// Ends a connection that has no request yet.
+  void stop();
+  void cut();
+  bool answers() const { return stage_ == Stage::answer || stage_ == Stage::exchange; }
+
+ private:
+  enum class Stage { idle, head, answer, exchange, watching, closing };
+
+  asio::awaitable<bool> next_request();
+  asio::awaitable<bool> answer_own(const RequestParser& request);
+  asio::awaitable<bool> relay(RequestParser& request);
+  asio::awaitable<void> watch();
+  asio::awaitable<bool> refuse(unsigned status, std::string_view text);
+  asio::awaitable<void> close();
+  void enter(Stage stage, Deadline::Clock::duration limit);
+
+  Shared& shared_;
+  Peer client_;
+  const tcp::endpoint address_;
+  Stage stage_ = Stage::idle;
+  Deadline deadline_;
+  Exchange* exchange_ = nullptr;  // while there is one
+  bool unread_ = false;           // some of the last request has not been read
+};
+
+}  // namespace dashboard

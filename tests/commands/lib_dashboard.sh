@@ -1,0 +1,95 @@
+# For the tests of the dashboard: sourced first.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+dashboard=${SSE_BIN_DIR:?set SSE_BIN_DIR to the directory of the example binaries}/dashboard
+work=$(mktemp -d)
+trap clean_up EXIT
+
+clean_up() {
+  local status=$?
+  local job
+  for job in $(jobs -p); do kill_now "$job"; done
+  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
+    echo "standard error of the dashboard was:" >&2
+    tail -n 20 "$work/err" >&2
+  fi
+  rm -rf "$work"
+}
+
+# kill_now PID: and no word of it by the shell.
+kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }
+
+fail() {
+  echo "FAIL: $*" >&2
+  exit 1
+}
+
+# until_true SECONDS COMMAND...: asks again and again, till the command succeeds.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $end ] || return 1
+    read -r -t 0.02 <>"$work/never" || true
+  done
+}
+mkfifo "$work/never"
+
+# Sets upstream, the URL of the tests' service, and raw, that of the one with odd answers.
+start_upstream() {
+  node "$here/lib_dashboard_upstream.mjs" >"$work/ports" 2>"$work/upstream_err" &
+  until_true 20 test -s "$work/ports" || fail "the upstream does not start: $(cat "$work/upstream_err")"
+  local ports
+  read -r -a ports <"$work/ports"
+  upstream=http://127.0.0.1:${ports[0]}
+  raw=http://127.0.0.1:${ports[1]}
+}
+
+# start_dashboard ARGUMENT...: on a free port; sets pid, proxy (its URL without the last slash), host and port.
+start_dashboard() {
+  : >"$work/out"
+  "$dashboard" --listen 127.0.0.1:0 "$@" >"$work/out" 2>"$work/err" &
+  pid=$!
+  until_true 20 grep -q '^dashboard: http://' "$work/out" || fail "the dashboard does not say where it listens"
+  expect_equal "lines on standard output" 1 "$(wc -l <"$work/out")"
+  proxy=$(sed -n 's|^dashboard: \(http://[^/]*\)/_sse/$|\1|p' "$work/out")
+  host=${proxy#http://}
+  port=${host##*:}
+}
+
+# watch NAME: a curl that writes the dashboard's events to $work/NAME and is connected when this returns; sets watcher.
+watch() {
+  : >"$work/$1"
+  curl -sN "$proxy/_sse/events" >"$work/$1" &
+  watcher=$!
+  until_true 10 grep -q '"type":"connection"' "$work/$1" || fail "$1 got no connection event"
+}
+
+# expect_event NAME PATTERN: the watcher sees it, sooner or later.
+expect_event() { until_true 10 grep -qs "$2" "$work/$1" || fail "no event like $2 in:"$'\n'"$(cat "$work/$1")"; }
+
+# expect_end PID STATUS WHAT: waits for the end of a process of ours.
+expect_end() {
+  local status=0
+  until_true 20 not_running "$1" || fail "$3: still running"
+  wait "$1" || status=$?
+  [ $status -eq "$2" ] || fail "$3: exit status $status, expected $2"
+}
+not_running() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+
+expect_equal() { # WHAT EXPECTED GOT
+  [ "$2" = "$3" ] || fail "$1:"$'\n'"expected: $2"$'\n'"got:      $3"
+}
+
+status_of() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@" || true; }
+
+# exchange FILE: sends the text to the dashboard as it stands, prints what comes until the dashboard hangs up.
+exchange() {
+  exec 4<>"/dev/tcp/127.0.0.1/$port"
+  cat "$1" >&4
+  timeout 20 cat <&4 || fail "no end of the answer to $1"
+  exec 4>&-
+}
+
+seen() { curl -s "$upstream/seen" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
