@@ -1,0 +1,179 @@
+// Standard input to browsers: each line becomes an event of every connected client.
+#include "arguments.hpp"
+#include "lines.hpp"
+#include "standard_input.hpp"
+
+#include <sse/http.hpp>
+#include <sse/sse.hpp>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+using tcp = asio::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::seconds signal_grace{5};
+
+/// A descriptor 0 to 2 that is closed would be given to the next socket, and a client would then be standard input or
+/// read the error messages.
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) std::abort();
+}
+
+/// Each client is a descriptor, and the usual soft limit of 1024 is there for select() alone.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/// One write for a line, since two threads tell things.
+void tell(const std::string& text) {
+  std::cerr << cast::detail::one_line("cast: " + text) + '\n';
+}
+
+std::string url(const tcp::endpoint& endpoint, const std::string& path) {
+  const std::string address = endpoint.address().to_string();
+  return "http://" + (endpoint.address().is_v6() ? '[' + address + ']' : address) + ':' +
+         std::to_string(endpoint.port()) + path;
+}
+
+/// The line as it stands if it is a JSON text: parsing and writing it again would sort its keys and round its numbers.
+void emit_line(sse::EventManager& events, std::string_view type, std::string_view line) {
+  // nlohmann/json takes a NUL for the end of the text and skips a byte order mark before it.
+  const bool json = line.find('\0') == line.npos && !line.starts_with("\xEF\xBB\xBF") && nlohmann::json::accept(line);
+  if (json)
+    events.emit_json(type, line);
+  else
+    events.emit_event(type, std::string(line));
+}
+
+sse::Observer verbose_observer() {
+  sse::Observer observer;
+  observer.connection_added = [](const sse::ConnectionRow& row) { tell("connection " + row.connection_id + " added"); };
+  observer.connection_removed = [](const sse::ConnectionRow& row, std::string_view reason) {
+    const std::string lost = row.dropped > 0 ? ", " + std::to_string(row.dropped) + " events lost" : "";
+    tell("connection " + row.connection_id + " removed: " + std::string(reason) + lost);
+  };
+  observer.overflow = [](const sse::ConnectionRow& row) {
+    tell("connection " + row.connection_id + " reads too slowly: its oldest events are dropped");
+  };
+  return observer;
+}
+
+int run(const cast::Arguments& arguments) {
+  asio::io_context io;
+  tcp::acceptor acceptor(io);
+  try {
+    acceptor.open(arguments.listen.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.bind(arguments.listen);
+    acceptor.listen();
+  } catch (const std::system_error& error) {
+    const std::string listen = url(arguments.listen, "").substr(std::string_view("http://").size());
+    tell("cannot listen on " + listen + ": " + error.code().message());
+    return 1;
+  }
+  asio::signal_set signals(io, SIGINT, SIGTERM);  // before the address is told: who reads it may send one
+  tell(url(acceptor.local_endpoint(), arguments.path));
+
+  sse::Options options;
+  options.max_queue_size = arguments.max_queue_size;
+  options.max_connections = arguments.max_connections;
+  options.max_event_size = 8 * cast::max_line_length;  // a byte of a line takes at most six in JSON ("\u0000")
+  sse::EventManager events(options);
+  if (arguments.verbose) events.set_observer(verbose_observer());
+
+  sse::ServeOptions serve_options;
+  serve_options.path = arguments.path;
+  serve_options.stream.keep_alive = arguments.keep_alive;
+  serve_options.stream.send_timeout = arguments.send_timeout;
+  serve_options.stream.allow_origin = arguments.allow_origin;
+  serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
+
+  int status = 0;
+  asio::cancellation_signal stop_serving;
+  bool stopping = false, served = false;
+  const auto stop = [&](std::string_view reason) {
+    if (std::exchange(stopping, true)) return;
+    events.disconnect_all(reason);
+    stop_serving.emit(asio::cancellation_type::terminal);
+  };
+
+  cast::LineSplitter lines(cast::max_line_length);
+  const auto on_line = [&](const cast::Line& line) {
+    const std::string skipped = "line " + std::to_string(line.number) + " is skipped: ";
+    if (line.too_long) {
+      tell(skipped + std::to_string(line.length) + " bytes, and the limit is " + std::to_string(cast::max_line_length));
+      return;
+    }
+    try {
+      emit_line(events, arguments.type, line.text);
+    } catch (const sse::Error& error) {
+      tell(skipped + error.what());
+    }
+  };
+  cast::StandardInput input([&](std::string_view bytes) { lines.feed(bytes, on_line); },
+                            [&](std::string error) {
+                              lines.finish(on_line);
+                              asio::post(io, [&, error = std::move(error)] {
+                                if (!error.empty()) {
+                                  tell("cannot read standard input: " + error);
+                                  status = 1;
+                                }
+                                stop("The input has ended");
+                              });
+                            });
+  asio::steady_timer grace(io);
+  signals.async_wait([&](std::error_code error, int) {
+    if (error || served) return;
+    signals.clear();  // the next one takes its usual effect
+    stop("The server is stopping");
+    grace.expires_after(signal_grace);
+    grace.async_wait([&](std::error_code cancelled) {
+      if (!cancelled)
+        stop_serving.emit(asio::cancellation_type::terminal);  // the second cuts the clients that are left
+    });
+  });
+
+  const auto on_served = [&](std::exception_ptr error) {
+    served = true;
+    input.stop();
+    signals.cancel();
+    grace.cancel();
+    if (error && !stopping) std::rethrow_exception(error);
+  };
+  asio::co_spawn(io, sse::serve(std::move(acceptor), events, serve_options),
+                 asio::bind_cancellation_slot(stop_serving.slot(), on_served));
+  io.run();
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  open_standard_descriptors();
+  raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);  // nobody need read what it tells
+  cast::Arguments arguments;
+  try {
+    if (const auto status = cast::parse_arguments(argc, argv, arguments)) return *status;
+    return run(arguments);
+  } catch (const std::exception& error) {
+    tell(error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,88 @@
+# For the tests of `cast`: sourced first. A test writes to descriptor 3, which is cast's standard input.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cast=${SSE_BIN_DIR:?set SSE_BIN_DIR to the directory of the example binaries}/cast
+work=$(mktemp -d)
+trap clean_up EXIT
+
+clean_up() {
+  local status=$?
+  exec 3>&- || true
+  local processes
+  processes=$(jobs -p)
+  disown -a
+  kill -9 $processes 2>/dev/null || true
+  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
+    echo "standard error of cast was:" >&2
+    tail -n 20 "$work/err" >&2
+  fi
+  rm -rf "$work"
+}
+
+fail() {
+  echo "FAIL: $*" >&2
+  exit 1
+}
+
+# until_true SECONDS COMMAND...: asks again and again, till the command succeeds.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $end ] || return 1
+    read -r -t 0.02 <>"$work/never" || true
+  done
+}
+mkfifo "$work/never"
+
+# start_cast ARGUMENT...: on a free port, its input the descriptor 3; sets pid, url, port.
+start_cast() {
+  rm -f "$work/in" "$work/err"
+  mkfifo "$work/in"
+  "$cast" --listen 127.0.0.1:0 "$@" <"$work/in" >"$work/out" 2>"$work/err" &
+  pid=$!
+  exec 3>"$work/in"
+  until_true 10 grep -qs '^cast: http://' "$work/err" || fail "cast does not say where it listens"
+  url=$(sed -n 's/^cast: \(http:.*\)$/\1/p;q' "$work/err")
+  port=$(sed 's|^http://[^/]*:\([0-9]*\)/.*|\1|' <<<"$url")
+}
+
+# connect NAME [CURL ARGUMENT...]: a curl that writes to $work/NAME, and is connected when this returns; sets client.
+connect() {
+  local name=$1
+  shift
+  : >"$work/$name"
+  curl -sN "$@" "$url" 3>&- >"$work/$name" &
+  client=$!
+  until_true 10 grep -q '"type":"connection"' "$work/$name" || fail "$name got no connection event"
+}
+
+# stall: a client that is connected and reads no more till SIGUSR1; its bytes are in $work/stalled; sets stalled.
+stall() {
+  rm -f "$work/stalled.err"
+  node "$here/lib_stalled.mjs" $port 3>&- >"$work/stalled" 2>"$work/stalled.err" &
+  stalled=$!
+  until_true 10 grep -qs connected "$work/stalled.err" || fail "the stalling client did not connect"
+}
+
+# long_lines COUNT: `N 000…`; some thousands are more than the sockets' buffers take.
+long_lines() { seq 1 "$1" | sed "s/\$/ $(printf '%0500d' 0)/"; }
+
+# events NAME: what the client has read, one event a line, checked frame by frame.
+events() { node "$here/lib_events.mjs" "$work/$1"; }
+
+# expect_status PID STATUS WHAT: waits for the end of a process of ours.
+expect_status() {
+  local status=0
+  until_true 20 not_running "$1" || fail "$3: still running"
+  wait "$1" || status=$?
+  [ $status -eq "$2" ] || fail "$3: exit status $status, expected $2"
+}
+not_running() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+
+expect_equal() { # WHAT EXPECTED GOT
+  [ "$2" = "$3" ] || fail "$1:"$'\n'"expected: $2"$'\n'"got:      $3"
+}
+
+descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
+has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }
