@@ -126,8 +126,9 @@ class Core : public std::enable_shared_from_this<Core> {
       Wakeups wakeups;
       const std::lock_guard lock(shard.mutex);
       if (const auto older = shard.by_id.find(connection->connection_id); older != shard.by_id.end()) {
+        const Event last = goodbye(replaced);
         total_.fetch_add(1);
-        end(*older->second, goodbye(replaced), wakeups, removed);
+        end(*older->second, last, wakeups, removed);
       } else {
         reserve_place();
       }
@@ -143,8 +144,11 @@ class Core : public std::enable_shared_from_this<Core> {
       }
     }
     tell_removed(removed, replaced);
-    if (const auto observer = observer_if(&Observer::connection_added))
-      tell(observer->connection_added, row_of(*connection));
+    try {
+      if (const auto observer = observer_if(&Observer::connection_added))
+        tell(observer->connection_added, row_of(*connection));
+    } catch (const std::bad_alloc&) {  // the observer misses one; the connection is in the map and has to live
+    }
     return connection;
   }
 
