@@ -28,6 +28,7 @@ missing_packages() {
   [ -e /usr/share/javascript/chart.js/chart.min.js ] || echo libjs-chart.js
   [ "$1" = tests ] || return 0
   has_header catch2/catch_all.hpp || echo libcatch2-dev
+  has_header openssl/ssl.h || echo libssl-dev
   has_clang || echo clang-16
   has chromium || echo chromium
   has node || echo nodejs

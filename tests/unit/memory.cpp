@@ -1,0 +1,165 @@
+#include <malloc.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "support.hpp"
+
+// Every allocation of the test program is counted, for the thread that makes it.
+namespace {
+thread_local std::size_t made = 0;
+thread_local std::ptrdiff_t live_bytes = 0;
+thread_local std::size_t failing = 0;  // 1: the next allocation fails; 2: the one after it; 0: none
+
+void* counted(std::size_t size) noexcept {
+  if (failing != 0 && --failing == 0) return nullptr;
+  void* const memory = std::malloc(size == 0 ? 1 : size);
+  if (memory) {
+    ++made;
+    live_bytes += static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+  }
+  return memory;
+}
+void* checked(std::size_t size) {
+  if (void* const memory = counted(size)) return memory;
+  throw std::bad_alloc();
+}
+void release(void* memory) noexcept {
+  if (memory) live_bytes -= static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+  std::free(memory);
+}
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return checked(size);
+}
+void* operator new[](std::size_t size) {
+  return checked(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size);
+}
+void operator delete(void* memory) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  release(memory);
+}
+
+namespace sse_test {
+namespace {
+
+template <class Act>
+std::ptrdiff_t bytes_kept(Act act) {
+  const std::ptrdiff_t before = live_bytes;
+  act();
+  return live_bytes - before;
+}
+
+TEST_CASE("an idle connection holds no slot memory, however long its queue may get") {
+  EventManager manager(1'000'000);
+  std::optional<EventStream> stream;
+  CHECK(bytes_kept([&] { stream = add_quiet(manager, "id"); }) < 2048);
+  CHECK(bytes_kept([&] {
+          for (int round = 0; round < 3; ++round) {
+            emit_numbers(manager, 1, 1000);
+            std::vector<Event> events;
+            REQUIRE(stream->drain(events, 1000) == 1000);
+          }
+        }) == 0);
+  CHECK(bytes_kept([&] {
+          emit_numbers(manager, 1, 1000);
+          stream->close();
+        }) <= 0);
+}
+
+TEST_CASE("a waiting queue grows with what waits and not with its limit, and stops at its limit") {
+  EventManager manager(1'000'000);
+  EventStream stream = add_quiet(manager);
+  CHECK(bytes_kept([&] { emit_numbers(manager, 1, 100); }) < 100 * 512);
+  EventManager narrow(10);
+  EventStream full = add_quiet(narrow);
+  emit_numbers(narrow, 1000, 1999);
+  CHECK(bytes_kept([&] { emit_numbers(narrow, 1000, 1999); }) == 0);
+}
+
+TEST_CASE("emitting to many idle connections allocates no more than emitting to one") {
+  const auto allocations = [](std::size_t connections) {
+    EventManager manager;
+    std::vector<EventStream> streams;
+    while (streams.size() < connections) streams.push_back(add_quiet(manager));
+    manager.emit_event("warm up", 1);
+    for (EventStream& stream : streams) stream.try_next();
+    const std::size_t before = made;
+    manager.emit_event("number", 2);
+    return made - before;
+  };
+  CHECK(allocations(1) > 0);
+  CHECK(allocations(200) == allocations(1));
+}
+
+TEST_CASE("running out of memory, wherever it hits, harms no connection and no count") {
+  EventManager manager(40);
+  EventStream bystander = add_quiet(manager, "bystander");
+  sse::Observer observer;
+  observer.connection_added = [](const sse::ConnectionRow&) {};
+  observer.connection_removed = [](const sse::ConnectionRow&, std::string_view) {};
+  observer.overflow = [](const sse::ConnectionRow&) {};
+  manager.set_observer(observer);
+  const std::string id = "an id that is too long for the string itself", text(30, 'a');
+  std::optional<EventStream> stream;
+  const auto harmless = [&](auto prepare, auto act) {
+    for (std::size_t n = 1, left = 0; left == 0; ++n) {
+      prepare();
+      failing = n;
+      try {
+        act();
+      } catch (const std::bad_alloc&) {
+      }
+      left = std::exchange(failing, 0);
+      const std::size_t count = manager.get_connection_count();
+      REQUIRE(count == manager.get_connection_info().connections.size());
+      REQUIRE(manager.emit_event("x", 1) == count);
+      told(bystander);
+    }
+  };
+  harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(id, text); });
+  harmless([] {}, [&] { stream = manager.add_connection(id, text); });  // takes the older one's place
+  harmless([] {}, [&] { manager.emit_event("x", text); });
+  harmless([] {}, [&] { manager.send_event(id, text, text); });
+  harmless([] {}, [&] { manager.disconnect(id, text); });
+  harmless([&] { stream = manager.add_connection(id); }, [&] { stream->close(text); });
+  stream = manager.add_connection(id);
+  harmless([] {}, [&] { manager.disconnect_all(text); });
+}
+
+TEST_CASE("a reader that runs out of memory loses no event") {
+  EventManager manager(3);
+  for (std::size_t n = 1, left = 0; left == 0; ++n) {
+    EventStream stream = add_quiet(manager);
+    emit_numbers(manager, 1, 5);
+    std::vector<Event> events;
+    failing = n;
+    try {
+      stream.drain(events, 10);
+    } catch (const std::bad_alloc&) {
+    }
+    left = std::exchange(failing, 0);
+    stream.drain(events, 10);
+    Words words;
+    for (const Event& event : events) words.push_back(word(event));
+    REQUIRE(words == Words{"overflow 2"} + numbers(3, 5));
+  }
+}
+
+}  // namespace
+}  // namespace sse_test
