@@ -135,8 +135,10 @@ inline void take_request_line(std::string_view line, Request& request) {
 inline Request finish_request(Request&& request, HeadParser& head) {
   const std::string* const host = head.only("Host");
   if (!host && request.minor_version > 0) throw BadHead(400, "There is no Host header");
-  if (host && host->find_first_of(" \t\"#/<>?@\\^`{|},") != std::string::npos)
-    throw BadHead(400, "The Host header is not a host");
+  const auto no_host = [](char c) {
+    return c <= ' ' || c > '~' || std::string_view("\"#/<>?@\\^`{|},").find(c) != std::string_view::npos;
+  };
+  if (host && std::any_of(host->begin(), host->end(), no_host)) throw BadHead(400, "The Host header is not a host");
   request.chunked = head.chunked();
   if (request.chunked && request.minor_version == 0) throw BadHead(400, "Transfer-Encoding is not HTTP/1.0");
   request.content_length = head.content_length();

@@ -132,7 +132,8 @@ const std::vector<BadHead>& bad_heads() {
       {"an unknown transfer coding", get + host + "Transfer-Encoding: nonsense\r\n" + end, 501},
       {"an unknown transfer coding, then chunked", get + host + "Transfer-Encoding: nonsense, chunked\r\n" + end, 501},
       {"chunked not last", get + host + "Transfer-Encoding: chunked, gzip\r\n" + end, 400},
-      {"Transfer-Encoding in HTTP/1.0", "GET /events HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n" + end, 400},
+      {"Transfer-Encoding in HTTP/1.0", "GET /events HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n" + end,
+       400},
       {"HTTP/2.0", "GET /events HTTP/2.0\r\n" + host + end, 505},
       {"HTTP/0.9 by name", "GET /events HTTP/0.9\r\n" + host + end, 505},
       {"the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
@@ -164,8 +165,9 @@ const std::vector<BadHead>& bad_heads() {
 }
 
 TEST_CASE("a request head is read, whatever parts it comes in") {
-  const std::string bytes = "\r\nPOST /a/b?c=d&e?f HTTP/1.1\r\nHost: x:80\r\nContent-Type: \t text/plain \t\r\nEmpty:\r\n"
-                            "X: \xE4\r\nX: second\r\nContent-Length: 18446744073709551615\r\n\r\n{\"body\":1}\r\n\n\0GET"s;
+  const std::string bytes =
+      "\r\nPOST /a/b?c=d&e?f HTTP/1.1\r\nHost: x:80\r\nContent-Type: \t text/plain \t\r\nEmpty:\r\n"
+      "X: \xE4\r\nX: second\r\nContent-Length: 18446744073709551615\r\n\r\n{\"body\":1}\r\n\n\0GET"s;
   const std::size_t head_size = bytes.find('{');
   const auto check = [&](const Outcome& outcome, std::string_view rest) {
     REQUIRE(outcome.request);
@@ -238,7 +240,8 @@ TEST_CASE("a head that is wrong or ambiguous is refused with the status that say
     CHECK(read({bytes}).status == status);
     CHECK(read(bytes_of(bytes)).status == status);
     if (bytes.size() < 100)
-      for (std::size_t i = 1; i < bytes.size(); ++i) CHECK(read({bytes.substr(0, i), bytes.substr(i)}).status == status);
+      for (std::size_t i = 1; i < bytes.size(); ++i)
+        CHECK(read({bytes.substr(0, i), bytes.substr(i)}).status == status);
   }
 }
 

@@ -33,7 +33,8 @@ TEST_CASE("GET gets a stream, HEAD its head alone, and all else its status") {
     CHECK(wrong.find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
   }
   CHECK(head_of(server, "GET /live HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  CHECK(head_of(server, "GET /live HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").starts_with("HTTP/1.1 200 "));
+  CHECK(
+      head_of(server, "GET /live HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("past max_connections there is 503, and room again when somebody goes") {
@@ -191,7 +192,9 @@ TEST_CASE("an io_context that is destroyed under a serve and its streams leaves 
     CHECK(events.get_connection_count() == 2);
     const std::string large(64 * 1024, 'x');
     for (int n = 0; n < 100; ++n) events.emit_event("large", large);
-    SECTION("running") { context.reset(); }
+    SECTION("running") {
+      context.reset();
+    }
     SECTION("stopped, with more on its way") {
       context->join();
       events.emit_event("late", 1);

@@ -99,9 +99,9 @@ TEST_CASE("CORS and the reconnection time stand where they were asked for, and n
   options.allow_origin = "https://a.example\r\nX: y";
   options.retry = 2500ms;
   Stream asked(options);
-  CHECK(asked.client.head() == std::string(response_head)
-                                   .insert(response_head.size() - 2,
-                                           "Access-Control-Allow-Origin: https://a.example  X: y\r\n"));
+  CHECK(asked.client.head() ==
+        std::string(response_head)
+            .insert(response_head.size() - 2, "Access-Control-Allow-Origin: https://a.example  X: y\r\n"));
   CHECK(asked.client.take_until("\n\n") == "retry: 2500\n\n");
 }
 
@@ -118,8 +118,9 @@ TEST_CASE("what a client gets is the events' frames, byte for byte") {
   std::string frames;
   while (auto event = twin.try_next()) frames += event->frame();
   CHECK(stream.client.read_to_end() == response_head + frames);
-  CHECK(frames.starts_with("data: {\"type\":\"a\",\"data\":{\"text\":\"l\\r\\n\\u0000\xEF\xBF\xBD\xE2\x82\xAC\"},"
-                           "\"timestamp\":"));
+  CHECK(
+      frames.starts_with("data: {\"type\":\"a\",\"data\":{\"text\":\"l\\r\\n\\u0000\xEF\xBF\xBD\xE2\x82\xAC\"},"
+                         "\"timestamp\":"));
   CHECK(frames.find("\r") == frames.npos);
 }
 
@@ -355,8 +356,8 @@ TEST_CASE("write_events can be cancelled at any time, and leaves a socket that w
   Context context;
   auto [client, socket] = connect(context.io, 4096);
   const auto when = GENERATE(0, 1, 2);  // before it begins, while idle, while the peer does not read
-  const auto type = GENERATE(asio::cancellation_type::terminal, asio::cancellation_type::partial,
-                             asio::cancellation_type::total);
+  const auto type =
+      GENERATE(asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total);
   sse::error_code error;
   const auto work = [&]() -> asio::awaitable<void> {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
