@@ -12,7 +12,7 @@
 #error "sse reports errors by exceptions: -fno-exceptions is not supported"
 #endif
 
-// SSE_USE_BOOST_ASIO chooses Boost.Asio (1.77 or later: the first with cancellation slots); else standalone Asio 1.22.1
+// SSE_USE_BOOST_ASIO chooses Boost.Asio (of Boost 1.78 or later); else standalone Asio 1.22.1
 // or later.
 #if defined(SSE_USE_BOOST_ASIO)
 #include <boost/asio.hpp>

@@ -34,8 +34,17 @@ struct EventText {
   std::size_t frame_size = 0, json_begin = 0, json_size = 0;
 };
 
+inline bool has_discarded(const nlohmann::json& value) {
+  return value.is_discarded() || (value.is_structured() && std::any_of(value.begin(), value.end(),
+                                                                       [](const auto& v) { return has_discarded(v); }));
+}
+
+/// One line of JSON. Throws Error for a discarded value, which nlohmann would write as no JSON.
 inline std::string dump(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.find("<discarded>") != text.npos && has_discarded(value))
+    throw Error("sse: an event's data has a discarded json in it (a parse that failed)");
+  return text;
 }
 
 template <class WriteJson>

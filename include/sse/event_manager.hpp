@@ -52,7 +52,7 @@ struct ConnectionRow {
   std::size_t dropped = 0;  ///< events lost so far
 };
 
-/// A manager at one moment.
+/// A manager's connections; while others come and go not all of one moment.
 struct ConnectionInfo {
   std::size_t active_connections = 0;
   std::size_t max_queue_size = 0;
@@ -65,7 +65,8 @@ void to_json(nlohmann::json& json, const ConnectionRow& row);
 void to_json(nlohmann::json& json, const ConnectionInfo& info);
 
 /// Your logger's place. Each function may be empty, is called on the thread where the thing happened and on several at
-/// once, with no lock held, and may call the manager; what it throws is ignored.
+/// once, with no lock held, and may call the manager; what it throws is ignored. Where another thread ends a connection
+/// that is just being added, its removal may be told first.
 struct Observer {
   Observer() = default;
 
@@ -126,9 +127,7 @@ class Core : public std::enable_shared_from_this<Core> {
       Wakeups wakeups;
       const std::lock_guard lock(shard.mutex);
       if (const auto older = shard.by_id.find(connection->connection_id); older != shard.by_id.end()) {
-        const Event last = goodbye(replaced);
-        total_.fetch_add(1);
-        end(*older->second, last, wakeups, removed);
+        end(*older->second, goodbye(replaced), wakeups, removed, true);
       } else {
         reserve_place();
       }
@@ -229,8 +228,8 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void set_observer(Observer observer) {
     auto shared = std::make_shared<const Observer>(std::move(observer));
-    watches_overflow_ = shared->overflow != nullptr;
     const std::lock_guard lock(observer_mutex_);
+    watches_overflow_ = shared->overflow != nullptr;
     observer_.swap(shared);
   }
 
@@ -283,9 +282,10 @@ class Core : public std::enable_shared_from_this<Core> {
   Event goodbye(std::string_view reason) const { return encode_notice("disconnect", options.named_events, reason); }
 
   // Under the shard's lock, as everything that takes a row of a connection that others may end.
-  void end(Connection& connection, const Event& last, Wakeups& wakeups, std::vector<ConnectionRow>& removed) {
+  void end(Connection& connection, const Event& last, Wakeups& wakeups, std::vector<ConnectionRow>& removed,
+           bool keep_place = false) {
     note(removed, connection);
-    connection.leave_map();
+    connection.leave_map(keep_place);
     if (connection.announce) connection.back = last;
     wakeups.add(connection.take_waiter());
   }
@@ -393,7 +393,7 @@ class EventManager {
 
   /// Sends an event to every connection and returns how many it reached. Text that is not UTF-8 becomes U+FFFD.
   std::size_t emit_event(std::string_view type, const nlohmann::json& data) {
-    return emit(type, [&] { return dumped(data); });
+    return emit(type, [&] { return detail::dump(data); });
   }
   /// The same for any type that nlohmann::json converts from; a `to_json` that throws is then reported as the class
   /// says.
@@ -409,7 +409,7 @@ class EventManager {
 
   /// Sends an event to one connection; false: there is none of that id.
   bool send_event(std::string_view connection_id, std::string_view type, const nlohmann::json& data) {
-    return send(connection_id, type, [&] { return dumped(data); });
+    return send(connection_id, type, [&] { return detail::dump(data); });
   }
   template <detail::ConvertsToJson Data>
   bool send_event(std::string_view connection_id, std::string_view type, const Data& data) {
@@ -421,7 +421,7 @@ class EventManager {
   bool disconnect(std::string_view connection_id, std::string_view reason = {}) {
     return core_->disconnect(connection_id, reason.empty() ? "Disconnected by the server" : reason);
   }
-  /// Ends every stream; the manager has no connection when it returns, and goes on.
+  /// Ends every stream there is; the manager goes on. With no other thread adding one, it has none when this returns.
   void disconnect_all(std::string_view reason = {}) {
     core_->disconnect_all(reason.empty() ? "Disconnected by the server" : reason);
   }
@@ -439,10 +439,6 @@ class EventManager {
     Options options;
     options.max_queue_size = std::in_range<std::size_t>(size) ? static_cast<std::size_t>(size) : 0;
     return options;
-  }
-  static std::string dumped(const nlohmann::json& data) {
-    if (data.is_discarded()) throw Error("sse: an event's data is a discarded json (a parse that failed)");
-    return detail::dump(data);
   }
   static std::string on_one_line(std::string_view json) {
     std::string line;

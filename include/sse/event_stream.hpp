@@ -202,8 +202,8 @@ class Connection {
   }
   Waiter* take_waiter(std::uint64_t key) noexcept { return waiter_ && waiter_->key == key ? take_waiter() : nullptr; }
 
-  /// Takes the connection off the map; false: it was off already.
-  bool leave_map() noexcept {
+  /// Takes the connection off the map; false: it was off already. `keep_place`: for the one that replaces it.
+  bool leave_map(bool keep_place = false) noexcept {
     if (!open) return false;
     open = false;
     auto& connections = shard->connections;
@@ -211,7 +211,7 @@ class Connection {
     connections[index]->index = index;
     connections.pop_back();
     shard->by_id.erase(connection_id);
-    shard->total->fetch_sub(1);
+    if (!keep_place) shard->total->fetch_sub(1);
     return true;
   }
 

@@ -219,6 +219,15 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   struct Next {
     using executor_type = Executor;
     executor_type get_executor() const noexcept { return self->executor_; }
+
+    Next(std::shared_ptr<EventWriter> writer, void (EventWriter::*step)(error_code, std::size_t)) noexcept
+        : self(std::move(writer)), then(step) {
+      ++self->pending_;
+    }
+    Next(Next&&) noexcept = default;
+    ~Next() {
+      if (self) --self->pending_;  // the operation could not be started
+    }
     void operator()(error_code error, std::size_t size = 0) {
       const std::shared_ptr<EventWriter> writer = std::move(self);
       --writer->pending_;
@@ -232,11 +241,7 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
     Next next;
     void operator()() { next({}); }
   };
-  Next next(void (EventWriter::*then)(error_code, std::size_t)) {
-    Next next{this->shared_from_this(), then};
-    ++pending_;
-    return next;
-  }
+  Next next(void (EventWriter::*then)(error_code, std::size_t)) { return Next(this->shared_from_this(), then); }
 
   template <class Function>
   void step(Function&& function) {
@@ -366,8 +371,14 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
     expire_at(due_);
   }
   void on_deadline() noexcept override {
-    if (auto self = this->weak_from_this().lock())
-      asio::post(executor_, [self = std::move(self)] { self->step([&] { self->on_time(); }); });
+    auto self = this->weak_from_this().lock();
+    if (!self) return;
+    post(executor_, [self = std::move(self)] {
+      if (self->finished_)
+        self->cancel();
+      else
+        self->step([&] { self->on_time(); });
+    });
   }
   void on_time() {
     if (Sweep::Clock::now() < due_) return expire_at(due_);  // something was written meanwhile
@@ -380,8 +391,14 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   void finish(error_code result, std::string_view reason) {
     if (std::exchange(finished_, true)) return;
     result_ = result;
-    expire_at(Sweep::never);
     events_.close(reason);
+    cancel();
+  }
+
+  // Again and again until all has come back: between two steps of a composed operation there is nothing to cancel.
+  void cancel() {
+    if (!handler_) return;
+    expire_at(Sweep::Clock::now());
     error_code ignored;
     lowest_layer(stream_).cancel(ignored);
   }
@@ -389,6 +406,7 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   // Completes once nothing refers to the stream any more.
   void settle() {
     if (!finished_ || pending_ != 0 || !handler_) return;
+    expire_at(Sweep::never);
     error_code ignored;
     if constexpr (plain) lowest_layer(stream_).non_blocking(was_non_blocking_, ignored);
     Completion<Handler> completion{std::move(*handler_), result_};
@@ -475,8 +493,8 @@ struct Response {
 ///
 /// Errors: HttpError with the status that the peer should get (400, 408, 413, 414, 431, 501, 505; RFC 9112 and 9110),
 /// or sse::system_error: `asio::error::eof` when the peer closed, `operation_aborted` when it is cancelled.
-/// Cancellation: terminal and partial; what was read is lost then. Thread safety: as the stream's. The time-out cancels
-/// every operation on the socket.
+/// Cancellation: terminal and partial; what was read is lost then. The time-out cancels every operation on the socket.
+/// Thread safety: the coroutine runs on one thread at a time: on a strand, where several threads run its context.
 template <class Stream>
 asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {}) {
   detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, limits.timeout);
@@ -506,7 +524,7 @@ asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {})
 ///
 /// `stream` has `async_read_some` and `async_write_some` and an Asio socket below it; it must outlive the call.
 /// Errors: sse::system_error with `asio::error::operation_aborted` when it is cancelled. Cancellation: terminal,
-/// partial and total; what waits is discarded. Thread safety: as the stream's.
+/// partial and total; what waits is discarded. Thread safety: as read_request's.
 template <class Stream>
 asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOptions options = {}) {
   detail::InitiateWrite<Stream> initiate(stream, std::move(events), options);
@@ -515,7 +533,7 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
 }
 
 /// Answers with everything that is not a stream, and closes nothing. Errors: sse::system_error;
-/// `asio::error::timed_out` after 30 s.
+/// `asio::error::timed_out` after 30 s. Thread safety: as read_request's.
 template <class Stream>
 asio::awaitable<void> write_response(Stream& stream, unsigned status, Response response = {}) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
@@ -625,7 +643,7 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
     return all;
   }
   void on_deadline() noexcept override {
-    asio::post(executor, [self = shared_from_this()] { self->cut(); });
+    if (auto self = weak_from_this().lock()) post(executor, [self = std::move(self)] { self->cut(); });
   }
 };
 
@@ -730,7 +748,7 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::shared_ptr
 /// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect`, and waits until
 /// they are delivered, at most `options.grace`; a second cancellation cuts them at once. Errors: sse::system_error when
 /// the acceptor can't be used. Thread safety: its sessions run on strands of their own over the acceptor's executor.
-/// `events` must outlive the call.
+/// `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation state.
 inline asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events, ServeOptions options = {}) {
   const auto server = std::make_shared<detail::Server>(events, std::move(options), acceptor.get_executor());
   std::exception_ptr failure;
@@ -738,7 +756,11 @@ inline asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events,
     co_await detail::accept_all(acceptor, server);
   } catch (const system_error& error) {
     if (error.code() != asio::error::operation_aborted) failure = std::current_exception();
+  } catch (...) {
+    failure = std::current_exception();
   }
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await asio::this_coro::reset_cancellation_state();
   error_code ignored;
   acceptor.close(ignored);
@@ -756,6 +778,7 @@ inline asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events,
     co_await asio::this_coro::reset_cancellation_state();
     server->cut();
   }
+  co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -49,6 +49,15 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     Entry() = default;
     Entry(const Entry&) = delete;
     ~Entry() = default;
+
+    template <class Executor, class Function>
+    void post(const Executor& executor, Function&& function) noexcept {
+      try {
+        asio::post(executor, std::forward<Function>(function));
+      } catch (...) {  // no memory: the next tick tries again
+        expire_at(Clock::now());
+      }
+    }
     /// Called by the sweep's thread, with the sweep locked: it must only post.
     virtual void on_deadline() noexcept = 0;
 
@@ -62,8 +71,14 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     const std::lock_guard lock(mutex_);
     entries_.insert(&entry);
     if (stopped_ || timer_) return;
-    timer_.emplace(executor);
-    tick();
+    try {
+      timer_.emplace(executor);
+      tick();
+    } catch (...) {
+      timer_.reset();
+      entries_.erase(&entry);
+      throw;
+    }
   }
   void remove(Entry& entry) noexcept {
     const std::lock_guard lock(mutex_);
@@ -142,7 +157,7 @@ class Deadline final : Sweep::Entry {
   // cancel.
   void on_deadline() noexcept override {
     expire_at(Sweep::Clock::now());
-    asio::post(executor_, [state = state_] {
+    post(executor_, [state = state_] {
       if (!state->stream) return;
       state->passed = true;
       error_code ignored;
