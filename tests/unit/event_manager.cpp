@@ -18,6 +18,21 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
+/// Like a user's type whose conversion parses text and looks no further.
+struct Unparsed {};
+void to_json(nlohmann::json& json, const Unparsed&) {
+  json = {{"body", nlohmann::json::parse("{", nullptr, false)}};
+}
+
+TEST_CASE("a discarded json is the emitter's error, however deep it lies") {
+  EventManager manager;
+  const nlohmann::json bad = nlohmann::json::parse("{", nullptr, false);
+  CHECK(has(error_of([&] { manager.emit_event("x", bad); }), "discarded"));
+  CHECK(has(error_of([&] { manager.emit_event("x", {{"list", {1, bad}}}); }), "discarded"));
+  CHECK(has(error_of([&] { manager.emit_event("x", Unparsed()); }), "discarded"));
+  CHECK_NOTHROW(manager.emit_event("x", "<discarded>"));
+}
+
 TEST_CASE("every overload means what it looks like") {
   EventManager plain, braces({}), sized(7), of_options(queue_of(8));
   CHECK(plain.get_connection_info().max_queue_size == 100);
