@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -27,11 +28,16 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-/// What the copies of an Event share: the frame, then the type, in one text.
+/// What the copies of an Event share. The text has head room for an id, the frame, the type, the topic and the key, and
+/// the data of a message of several lines.
 struct EventText {
+  struct Part {
+    std::size_t begin = 0, size = 0;
+  };
   std::atomic<std::size_t> references{1};
   std::string text;
-  std::size_t frame_size = 0, json_begin = 0, json_size = 0;
+  Part frame, id, json, type, topic, key;
+  std::uint64_t sequence = 0;
 };
 
 inline bool has_discarded(const nlohmann::json& value) {
@@ -47,9 +53,7 @@ inline std::string dump(const nlohmann::json& value) {
   return text;
 }
 
-template <class WriteJson>
-Event encode_event(std::string_view type, bool named, std::size_t size_hint, WriteJson&& write_json);
-Event raw_frame(std::string bytes);
+class EventAccess;
 
 /// Appends `text` as a JSON string.
 inline void append_quoted(std::string& out, std::string_view text) {
@@ -88,73 +92,142 @@ class Event {
     if (shared_ && shared_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared_;
   }
 
-  /// The event's JSON text, one line: `{"type":…,"data":…,"timestamp":…}`. A view into `frame()`.
-  std::string_view json() const noexcept { return part(begin_of_json(), shared_ ? shared_->json_size : 0); }
+  /// The event's JSON text, one line: `{"type":…,"data":…,"timestamp":…}`, a view into `frame()`; of a message
+  /// (`emit_message`) its data.
+  std::string_view json() const noexcept { return part(&detail::EventText::json); }
   operator std::string_view() const noexcept { return json(); }
 
   /// The bytes that go on the wire, with the empty line that ends them.
-  std::string_view frame() const noexcept { return part(0, shared_ ? shared_->frame_size : 0); }
+  std::string_view frame() const noexcept { return part(&detail::EventText::frame); }
 
   /// The type as it was given to `emit_event`.
-  std::string_view type() const noexcept {
-    return shared_ ? part(shared_->frame_size, std::string_view::npos) : std::string_view();
-  }
+  std::string_view type() const noexcept { return part(&detail::EventText::type); }
 
-  /// The event's id; empty where it has none.
-  std::string_view id() const noexcept { return {}; }
+  /// The event's id, `<start>-<n>`; empty where it has none.
+  std::string_view id() const noexcept { return part(&detail::EventText::id); }
+
+  /// EmitOptions::topic and EmitOptions::key as they were given.
+  std::string_view topic() const noexcept { return part(&detail::EventText::topic); }
+  std::string_view key() const noexcept { return part(&detail::EventText::key); }
 
   /// True: nothing in it.
   bool empty() const noexcept { return shared_ == nullptr; }
 
  private:
-  std::size_t begin_of_json() const noexcept { return shared_ ? shared_->json_begin : 0; }
-  std::string_view part(std::size_t begin, std::size_t size) const noexcept {
-    return shared_ ? std::string_view(shared_->text).substr(begin, size) : std::string_view();
+  friend class detail::EventAccess;
+
+  std::string_view part(detail::EventText::Part detail::EventText::*which) const noexcept {
+    if (!shared_) return {};
+    const auto& [begin, size] = shared_->*which;
+    return std::string_view(shared_->text).substr(begin, size);
   }
-
-  template <class WriteJson>
-  friend Event detail::encode_event(std::string_view type, bool named, std::size_t size_hint, WriteJson&& write_json);
-
-  friend Event detail::raw_frame(std::string bytes);
 
   detail::EventText* shared_ = nullptr;
 };
 
 namespace detail {
 
-/// Encodes an event; `write_json(std::string&)` appends its JSON: one line, UTF-8. `named`: the frame has the type as
-/// its `event:` field.
-template <class WriteJson>
-Event encode_event(std::string_view type, bool named, std::size_t size_hint, WriteJson&& write_json) {
-  auto shared = std::make_unique<EventText>();
-  std::string& text = shared->text;
-  text.reserve(size_hint + 2 * type.size() + 80);
-  if (named && !type.empty()) wire::append_field(text, "event", type);
-  text.append("data: ");
-  shared->json_begin = text.size();
-  write_json(text);
-  shared->json_size = text.size() - shared->json_begin;
-  text.append("\n\n");
-  shared->frame_size = text.size();
-  text.append(type);
-  Event event;
-  event.shared_ = shared.release();
-  return event;
+/// How an event is written.
+struct EventForm {
+  bool named = false;   ///< the frame has the type as its `event:` field
+  bool has_id = false;  ///< the frame gets an id later
+  std::string_view topic, key;
+};
+
+/// Makes events, and gives them ids.
+class EventAccess {
+ public:
+  static constexpr std::size_t id_room = sizeof("id: 18446744073709551615-18446744073709551615");
+
+  /// `write_data(std::string&)` appends the `data` lines, each with its LF, and returns where in it the JSON is; a
+  /// text that is not in it comes back by `tail`.
+  template <class WriteData>
+  static Event make(std::string_view type, const EventForm& form, std::size_t size_hint, WriteData&& write_data) {
+    auto shared = std::make_unique<EventText>();
+    std::string& text = shared->text;
+    text.reserve(size_hint + 2 * type.size() + form.topic.size() + form.key.size() + id_room + 80);
+    if (form.has_id) text.append(id_room, '\0');
+    shared->frame.begin = text.size();
+    if (form.named && !type.empty()) wire::append_field(text, "event", type);
+    std::string tail;
+    shared->json = write_data(text, tail);
+    text.push_back('\n');
+    shared->frame.size = text.size() - shared->frame.begin;
+    shared->type = append(text, type);
+    shared->topic = append(text, form.topic);
+    shared->key = append(text, form.key);
+    if (!tail.empty()) shared->json = append(text, tail);
+    Event event;
+    event.shared_ = shared.release();
+    return event;
+  }
+
+  /// Writes the id `<start>-<n>` into the head room. The copies that others have keep none.
+  static void set_id(Event& event, std::uint64_t start, std::uint64_t n) {
+    if (event.shared_->references.load(std::memory_order_acquire) != 1) event = clone(event);
+    EventText& shared = *event.shared_;
+    char line[id_room] = "id: ";
+    char* end = std::to_chars(line + 4, line + id_room, start).ptr;
+    *end++ = '-';
+    end = std::to_chars(end, line + id_room, n).ptr;
+    const auto id_size = static_cast<std::size_t>(end - line) - 4;
+    *end++ = '\n';
+    const std::size_t begin = shared.frame.begin - (id_size + 5);
+    std::copy(line, end, shared.text.begin() + static_cast<std::ptrdiff_t>(begin));
+    shared.id = {begin + 4, id_size};
+    shared.frame = {begin, shared.frame.size + id_size + 5};
+    shared.sequence = n;
+  }
+
+  /// The id's second number; 0: the event has none.
+  static std::uint64_t sequence(const Event& event) noexcept { return event.shared_->sequence; }
+
+  /// Bytes that go on the wire between events: a response head, a comment.
+  static Event raw(std::string bytes) {
+    auto shared = std::make_unique<EventText>();
+    shared->frame.size = bytes.size();
+    shared->text = std::move(bytes);
+    Event event;
+    event.shared_ = shared.release();
+    return event;
+  }
+
+ private:
+  static EventText::Part append(std::string& text, std::string_view part) {
+    text.append(part);
+    return {text.size() - part.size(), part.size()};
+  }
+
+  static Event clone(const Event& event) {
+    const EventText& from = *event.shared_;
+    Event copy = raw(from.text);
+    EventText& to = *copy.shared_;
+    to.frame = from.frame, to.id = from.id, to.json = from.json;
+    to.type = from.type, to.topic = from.topic, to.key = from.key;
+    return copy;
+  }
+};
+
+inline Event raw_frame(std::string bytes) {
+  return EventAccess::raw(std::move(bytes));
 }
 
-/// Bytes that go on the wire between events: a response head, a comment.
-inline Event raw_frame(std::string bytes) {
-  auto shared = std::make_unique<EventText>();
-  shared->frame_size = bytes.size();
-  shared->text = std::move(bytes);
-  Event event;
-  event.shared_ = shared.release();
-  return event;
+/// One `data:` line; `write_json(std::string&)` appends it: JSON, UTF-8.
+template <class WriteJson>
+Event encode_event(std::string_view type, const EventForm& form, std::size_t size_hint, WriteJson&& write_json) {
+  return EventAccess::make(type, form, size_hint, [&](std::string& out, std::string&) {
+    out.append("data: ");
+    const std::size_t begin = out.size();
+    write_json(out);
+    const EventText::Part json{begin, out.size() - begin};
+    out.push_back('\n');
+    return json;
+  });
 }
 
 /// `{"type":…,"data":…,"timestamp":…}` around `data`, which is JSON already: one line, UTF-8.
-inline Event encode_data(std::string_view type, bool named, std::string_view data) {
-  return encode_event(type, named, data.size() + type.size(), [&](std::string& out) {
+inline Event encode_data(std::string_view type, const EventForm& form, std::string_view data) {
+  return encode_event(type, form, data.size() + type.size(), [&](std::string& out) {
     append_quoted(out.append("{\"type\":"), type);
     out.append(",\"data\":").append(data).append(",\"timestamp\":");
     append_timestamp(out, std::chrono::system_clock::now());
@@ -163,13 +236,37 @@ inline Event encode_data(std::string_view type, bool named, std::string_view dat
 }
 
 /// An event of the library's own: `{"type":…,"message":…` + `members` + `,"timestamp":…}`.
-inline Event encode_notice(std::string_view type, bool named, std::string_view message, std::string_view members = {}) {
-  return encode_event(type, named, message.size() + members.size() + type.size(), [&](std::string& out) {
+inline Event encode_notice(std::string_view type, const EventForm& form, std::string_view message,
+                           std::string_view members = {}) {
+  return encode_event(type, form, message.size() + members.size() + type.size(), [&](std::string& out) {
     append_quoted(out.append("{\"type\":"), type);
     append_quoted(out.append(",\"message\":"), message);
     out.append(members).append(",\"timestamp\":");
     append_timestamp(out, std::chrono::system_clock::now());
     out.push_back('}');
+  });
+}
+
+/// A message as it is: the type as its `event:` field, and a `data:` line for each line of `data`.
+inline Event encode_message(std::string_view type, EventForm form, std::string_view data) {
+  form.named = true;
+  return EventAccess::make(type, form, data.size(), [&](std::string& out, std::string& tail) {
+    const bool one_line = data.find_first_of("\r\n") == data.npos;
+    EventText::Part json;
+    for (bool more = true; more;) {
+      const std::size_t end = data.find_first_of("\r\n");
+      out.append("data: ");
+      json.begin = out.size();
+      wire::append_line(out, data.substr(0, end));
+      json.size = out.size() - json.begin;
+      if (!one_line) tail.append(out, json.begin);
+      out.push_back('\n');
+      more = end != data.npos;
+      if (!more) break;
+      data.remove_prefix(end + (data.substr(end).starts_with("\r\n") ? 2 : 1));
+      tail.push_back('\n');
+    }
+    return json;
   });
 }
 

@@ -25,10 +25,16 @@ class RingBuffer {
   bool empty() const noexcept { return size_ == 0; }
   std::size_t capacity() const noexcept { return capacity_; }
 
+  /// The i-th element from the oldest; `i` must be less than size().
+  const T& operator[](std::size_t i) const noexcept { return const_cast<RingBuffer*>(this)->slot(i); }
+
+  /// Whether one more element fits without dropping one; what it needs is allocated. False also without memory for it.
+  bool make_room() noexcept { return size_ < capacity_ && (size_ < allocated_ || grow()); }
+
   /// Appends `value`; true: the oldest element was dropped for it, because the queue is full (or there is no memory for
   /// it to grow).
   bool push(T value) noexcept {
-    const bool drop = size_ == capacity_ || (size_ == allocated_ && !grow());
+    const bool drop = !make_room();
     if (drop) {
       slot(0) = T();
       first_ = next(first_);

@@ -1,0 +1,483 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "sse/detail/connection.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+
+namespace sse::detail {
+
+inline std::string random_uuid() {
+  thread_local std::random_device random;
+  std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+  unsigned bits = 0, left = 0;
+  for (char& c : uuid) {
+    if (c != 'x' && c != 'y') continue;
+    if (left == 0) bits = random(), left = 8;
+    const unsigned digit = c == 'y' ? 8 | (bits & 3) : bits & 15;
+    c = "0123456789abcdef"[digit];
+    bits >>= 4, --left;
+  }
+  return uuid;
+}
+
+/// The Unix time in ms; never the same twice in a process, and never less than before.
+inline std::uint64_t next_start() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  std::uint64_t before = last.load(), start;
+  do {
+    start = std::max(before + 1, static_cast<std::uint64_t>(now.count()));
+  } while (!last.compare_exchange_weak(before, start));
+  return start;
+}
+
+/// A manager's inside, shared with its streams, so that these may outlive it.
+///
+/// Locks are taken in the order order_mutex_, a shard's, the history's; of the shards one at a time.
+class Core : public std::enable_shared_from_this<Core> {
+ public:
+  explicit Core(Options settings)
+      : options(checked(std::move(settings))), history_(options.history_size, next_start()) {
+    for (auto& shard : shards_) shard.core = this, shard.total = &total_, shard.history = &history_;
+  }
+
+  const Options options;
+
+  std::size_t size() const noexcept { return total_.load(); }
+
+  std::shared_ptr<Connection> add(ConnectionOptions settings) {
+    if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
+    if (settings.connection_id.empty()) settings.connection_id = random_uuid();
+    MapShard& shard = shard_of(settings.connection_id);
+    const auto connection =
+        std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings, options);
+    if (settings.announce) {
+      std::string id = ",\"connection_id\":";
+      append_quoted(id, connection->connection_id);
+      connection->first =
+          encode_notice("connection", {options.named_events, keeps_history(), {}, {}}, "Connection established", id);
+    }
+    const ReplayPlan plan = plan_for(settings);
+    connection->told = plan.lost;
+    connection->urgent = plan.lost.any();
+    connection->dropped = plan.lost.count;
+    std::vector<ConnectionRow> removed;
+    if (!plan.after || (!settings.filter && settings.topics.empty())) {
+      auto replay = plan.after ? std::make_unique<Replay>(plan.next, std::vector<bool>()) : nullptr;
+      insert(shard, *connection, settings, plan, std::move(replay), removed, nullptr);
+    } else {
+      std::vector<bool> wanted;
+      std::uint64_t asked;
+      do {
+        asked = ask_for_replay(settings, plan.next, wanted);
+      } while (
+          !insert(shard, *connection, settings, plan, std::make_unique<Replay>(plan.next, wanted), removed, &asked));
+    }
+    tell_removed(removed, replaced);
+    try {
+      if (const auto observer = observer_if(&Observer::connection_added))
+        tell(observer->connection_added, row_of(*connection));
+    } catch (const std::bad_alloc&) {  // the observer misses one; the connection is in the map and has to live
+    }
+    if (plan.lost.any()) found_gap(*connection);
+    return connection;
+  }
+
+  /// Whether an event would be made for nobody.
+  bool nobody_wants(const EmitOptions& settings) {
+    if (settings.topic.empty() || is_kept(settings)) return false;
+    for (MapShard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      if (!shard.wide.empty() || shard.topics.find(std::string_view(settings.topic)) != shard.topics.end())
+        return false;
+    }
+    return true;
+  }
+
+  /// Gives `event` its id, keeps it, and delivers it; returns how many connections it reached.
+  std::size_t publish(Event event, const EmitOptions& settings) {
+    std::size_t reached = 0;
+    Pushes pushes(*this);
+    Verdicts verdicts;
+    {
+      Wakeups wakeups;
+      std::unique_lock order(order_mutex_, std::defer_lock);
+      for (;;) {
+        const std::uint64_t filters = filters_added_.load();
+        if (filters != 0) ask_filters(event, settings.topic, verdicts);
+        order.lock();
+        if (filters == filters_added_.load()) break;
+        order.unlock();
+      }
+      if (is_kept(settings)) {
+        EventAccess::set_id(event, history_.start, history_.last() + 1);
+        history_.keep(event);
+      }
+      if (size() == 0) return 0;
+      for (MapShard& shard : shards_) {
+        const std::lock_guard lock(shard.mutex);
+        const auto push = [&](Connection& connection) {
+          if (connection.filter && !verdicts[connection.serial]) return;
+          reached += pushes.push(connection, event, wakeups);
+        };
+        if (settings.topic.empty()) {
+          for (Connection* connection : shard.connections) push(*connection);
+        } else {
+          for (Connection* connection : shard.wide) push(*connection);
+          if (const auto topic = shard.topics.find(std::string_view(settings.topic)); topic != shard.topics.end())
+            for (const Topic::Member& member : topic->second.members) push(*member.connection);
+        }
+        pushes.end_refused(wakeups);
+      }
+    }
+    pushes.tell();
+    return reached;
+  }
+
+  /// False: no such connection.
+  bool deliver_to(std::string_view connection_id, const Event& event) {
+    Pushes pushes(*this);
+    {
+      Wakeups wakeups;
+      MapShard& shard = shard_of(connection_id);
+      const std::lock_guard lock(shard.mutex);
+      const auto found = shard.by_id.find(connection_id);
+      if (found == shard.by_id.end()) return false;
+      pushes.push(*found->second, event, wakeups);
+      pushes.end_refused(wakeups);
+    }
+    pushes.tell();
+    return true;
+  }
+
+  /// False: no such connection, or (where `wanted` is false) it did not want that topic by name.
+  bool want(std::string_view connection_id, std::string_view topic, bool wanted) {
+    MapShard& shard = shard_of(connection_id);
+    const std::lock_guard order(order_mutex_);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.by_id.find(connection_id);
+    if (found == shard.by_id.end()) return false;
+    if (!wanted) return found->second->unsubscribe(topic);
+    found->second->subscribe(std::string(topic));
+    if (found->second->filter) ++filters_added_;
+    return true;
+  }
+
+  bool disconnect(std::string_view connection_id, std::string_view reason) {
+    const Event last = goodbye(reason);
+    std::vector<ConnectionRow> removed;
+    {
+      Wakeups wakeups;
+      MapShard& shard = shard_of(connection_id);
+      const std::lock_guard lock(shard.mutex);
+      const auto found = shard.by_id.find(connection_id);
+      if (found == shard.by_id.end()) return false;
+      end(*found->second, last, wakeups, removed);
+    }
+    tell_removed(removed, reason);
+    return true;
+  }
+
+  void disconnect_all(std::string_view reason) {
+    const Event last = goodbye(reason);
+    std::vector<ConnectionRow> removed;
+    {
+      Wakeups wakeups;
+      for (MapShard& shard : shards_) {
+        const std::lock_guard lock(shard.mutex);
+        while (!shard.connections.empty()) end(*shard.connections.back(), last, wakeups, removed);
+      }
+    }
+    tell_removed(removed, reason);
+  }
+
+  ConnectionInfo info() {
+    ConnectionInfo info;
+    info.max_queue_size = options.max_queue_size;
+    for (MapShard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      for (const Connection* connection : shard.connections) info.connections.push_back(row(*connection));
+    }
+    for (const ConnectionRow& row : info.connections) info.connection_ids.push_back(row.connection_id);
+    info.active_connections = info.connections.size();
+    return info;
+  }
+
+  void set_observer(Observer observer) {
+    auto shared = std::make_shared<const Observer>(std::move(observer));
+    const std::lock_guard lock(observer_mutex_);
+    watches_overflow_ = shared->overflow != nullptr;
+    observer_.swap(shared);
+  }
+
+  /// The event that `make(const EventForm&)` gives. What that throws goes on to the caller, after the observer and
+  /// `deliver_error` were told.
+  template <class Make, class DeliverError>
+  Event encode(std::string_view type, const EmitOptions& settings, Make&& make, DeliverError&& deliver_error) {
+    EventForm form{options.named_events, is_kept(settings), settings.topic, settings.key};
+    try {
+      Event event = make(form);
+      const std::size_t size = event.json().size();
+      if (size <= options.max_event_size) return event;
+      throw Error("sse: an event's JSON has " + std::to_string(size) + " bytes, Options::max_event_size is " +
+                  std::to_string(options.max_event_size));
+    } catch (const std::exception& error) {
+      tell_format_failure(type, error.what());
+      deliver_error(format_error(form));
+      throw;
+    } catch (...) {
+      tell_format_failure(type, "not a std::exception");
+      deliver_error(format_error(form));
+      throw;
+    }
+  }
+
+ private:
+  struct MapShard final : Shard {
+    void on_removed(const Connection& connection, std::string_view reason) noexcept override {
+      core->left(connection, reason);
+    }
+    void on_gap(const Connection& connection) noexcept override { core->found_gap(connection); }
+    Core* core = nullptr;
+  };
+
+  /// What filters have said of one event, by their connection's serial.
+  using Verdicts = std::unordered_map<std::uint64_t, bool>;
+
+  /// What pushing an event to some connections leads to.
+  class Pushes {
+   public:
+    explicit Pushes(Core& core) noexcept : core_(core), watched_(core.watches_overflow_.load()) {}
+
+    /// Under the shard's lock; returns how many the event reached: 1 or 0.
+    std::size_t push(Connection& connection, const Event& event, Wakeups& wakeups) {
+      const Connection::Push result = connection.push(event, wakeups);
+      if (result == Connection::Push::queued_after_gap && watched_) note(gaps_, connection);
+      if (result == Connection::Push::refused) refused_.push_back(&connection);
+      return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
+    }
+    /// Under the same lock, when nothing goes through the shard's connections any more.
+    void end_refused(Wakeups& wakeups) {
+      for (Connection* connection : refused_) core_.end(*connection, core_.goodbye(too_slow), wakeups, ended_);
+      refused_.clear();
+    }
+    void tell() const {
+      core_.tell_overflow(gaps_);
+      core_.tell_removed(ended_, too_slow);
+    }
+
+   private:
+    static constexpr std::string_view too_slow = "This connection reads too slowly: its queue is full";
+
+    Core& core_;
+    const bool watched_;
+    std::vector<ConnectionRow> gaps_, ended_;
+    std::vector<Connection*> refused_;
+  };
+
+  static constexpr std::string_view replaced = "Replaced by a new connection with the same id";
+
+  static Options checked(Options options) {
+    if (options.max_queue_size == 0) throw Error("sse: Options::max_queue_size must be at least 1, is 0");
+    return options;
+  }
+
+  MapShard& shard_of(std::string_view connection_id) noexcept {
+    return shards_[std::hash<std::string_view>()(connection_id) % shards_.size()];
+  }
+
+  bool keeps_history() const noexcept { return options.history_size != 0; }
+  bool is_kept(const EmitOptions& settings) const noexcept { return keeps_history() && !settings.transient; }
+
+  ReplayPlan plan_for(const ConnectionOptions& settings) const {
+    const std::string seen = settings.last_event_id.value_or(std::string());
+    if (!seen.empty()) return keeps_history() ? history_.plan(seen) : plan_replay(std::nullopt, 0, 1, 0);
+    return keeps_history() && settings.from_earliest ? history_.plan_all() : ReplayPlan();
+  }
+
+  /// Asks about the history's events from `next` on that have no bit yet; returns the last that has one.
+  std::uint64_t ask_for_replay(const ConnectionOptions& settings, std::uint64_t next, std::vector<bool>& wanted) const {
+    const std::uint64_t last = history_.last();
+    for (std::uint64_t n = next + wanted.size(); n <= last; n = next + wanted.size()) {
+      const Event event = history_.from(n);
+      // What has gone meanwhile may have been wanted.
+      wanted.resize(static_cast<std::size_t>(EventAccess::sequence(event) - next), true);
+      const bool of_topic =
+          settings.topics.empty() || event.topic().empty() ||
+          std::find(settings.topics.begin(), settings.topics.end(), event.topic()) != settings.topics.end();
+      wanted.push_back(of_topic && (!settings.filter || accepts(settings.filter, event)));
+    }
+    return last;
+  }
+
+  /// False: the history has gone on since `*asked`.
+  bool insert(MapShard& shard, Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan,
+              std::unique_ptr<Replay> replay, std::vector<ConnectionRow>& removed, const std::uint64_t* asked) {
+    Wakeups wakeups;
+    std::unique_lock order(order_mutex_, std::defer_lock);
+    if (connection.filter) order.lock();  // what is on its way has asked the filters that were there
+    const std::lock_guard lock(shard.mutex);
+    const std::uint64_t last = history_.last();
+    if (asked && last > *asked) return false;
+    if (const auto older = shard.by_id.find(connection.connection_id); older != shard.by_id.end())
+      end(*older->second, goodbye(replaced), wakeups, removed, true);
+    else
+      reserve_place();
+    try {
+      connection.enter_map(settings.topics);
+    } catch (...) {
+      total_.fetch_sub(1);
+      connection.open = false;
+      throw;
+    }
+    connection.after = last;
+    if (replay) replay->end_with(last);
+    if (replay && !replay->done()) connection.replay = std::move(replay);
+    if (connection.filter) connection.serial = ++filters_added_;
+    if (keeps_history() && settings.announce) {
+      const EventId id = plan.after.value_or(EventId{history_.start, last});
+      EventAccess::set_id(connection.first, id.start, id.n);
+    }
+    return true;
+  }
+
+  void reserve_place() {
+    std::size_t now = total_.load();
+    do {
+      if (options.max_connections != 0 && now >= options.max_connections)
+        throw Error("sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
+    } while (!total_.compare_exchange_weak(now, now + 1));
+  }
+
+  static bool accepts(const std::function<bool(const Event&)>& filter, const Event& event) noexcept {
+    try {
+      return filter(event);
+    } catch (...) {
+      return false;
+    }
+  }
+
+  /// Asks those that want the topic and have not been asked yet.
+  void ask_filters(const Event& event, std::string_view topic, Verdicts& verdicts) {
+    using Filter = std::shared_ptr<const std::function<bool(const Event&)>>;
+    std::vector<std::pair<std::uint64_t, Filter>> ask;
+    for (MapShard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      for (const Connection* connection : shard.filtered)
+        if (connection->wants(topic) && !verdicts.contains(connection->serial))
+          ask.emplace_back(connection->serial, connection->filter);
+    }
+    for (const auto& [serial, filter] : ask) verdicts.emplace(serial, accepts(*filter, event));
+  }
+
+  Event format_error(EventForm form) const {
+    form.has_id = false;
+    form.named = options.named_events;
+    return encode_notice("error", form, "Failed to format event");
+  }
+  Event goodbye(std::string_view reason) const {
+    return encode_notice("disconnect", {options.named_events, false, {}, {}}, reason);
+  }
+
+  // Under the shard's lock, as everything that takes a row of a connection that others may end.
+  static void end(Connection& connection, const Event& last, Wakeups& wakeups, std::vector<ConnectionRow>& removed,
+                  bool keep_place = false) {
+    note(removed, connection);
+    connection.leave_map(keep_place);
+    if (connection.announce) connection.back = last;
+    wakeups.add(connection.waits.take());
+  }
+
+  static ConnectionRow row(const Connection& connection) {
+    ConnectionRow row;
+    row.connection_id = connection.connection_id;
+    row.request_id = connection.request_id;
+    row.queued = connection.queue.size();
+    row.dropped = connection.dropped;
+    return row;
+  }
+  static ConnectionRow row_of(const Connection& connection) {
+    const std::lock_guard lock(connection.shard->mutex);
+    return row(connection);
+  }
+  static void note(std::vector<ConnectionRow>& rows, const Connection& connection) {
+    try {
+      rows.push_back(row(connection));
+    } catch (const std::bad_alloc&) {  // the observer misses one; the connections come first
+    }
+  }
+
+  std::shared_ptr<const Observer> observer() const {
+    const std::lock_guard lock(observer_mutex_);
+    return observer_;
+  }
+  template <class Function>
+  std::shared_ptr<const Observer> observer_if(Function Observer::*function) const {
+    auto current = observer();
+    return current && (*current).*function ? current : nullptr;
+  }
+  template <class Function, class... Arguments>
+  static void tell(const Function& function, const Arguments&... arguments) noexcept {
+    try {
+      function(arguments...);
+    } catch (...) {  // an observer's failure is not the emitter's
+    }
+  }
+  void tell_removed(const std::vector<ConnectionRow>& rows, std::string_view reason) const {
+    if (rows.empty()) return;
+    if (const auto observer = observer_if(&Observer::connection_removed))
+      for (const ConnectionRow& row : rows) tell(observer->connection_removed, row, reason);
+  }
+  void tell_overflow(const std::vector<ConnectionRow>& rows) const {
+    if (rows.empty()) return;
+    if (const auto observer = observer_if(&Observer::overflow))
+      for (const ConnectionRow& row : rows) tell(observer->overflow, row);
+  }
+  void tell_format_failure(std::string_view type, std::string_view what) const {
+    if (const auto observer = observer_if(&Observer::format_failure)) tell(observer->format_failure, type, what);
+  }
+  void left(const Connection& connection, std::string_view reason) noexcept {
+    try {
+      if (const auto observer = observer_if(&Observer::connection_removed))
+        tell(observer->connection_removed, row_of(connection), reason);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  void found_gap(const Connection& connection) noexcept {
+    try {
+      if (const auto observer = observer_if(&Observer::overflow)) tell(observer->overflow, row_of(connection));
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
+  std::mutex order_mutex_;  ///< one event at a time, so that every connection sees the same order
+  History history_;
+  std::array<MapShard, 16> shards_;
+  std::atomic<std::size_t> total_{0};
+  std::atomic<std::uint64_t> filters_added_{0};  ///< changes under order_mutex_, when filters begin to see a topic
+  mutable std::mutex observer_mutex_;
+  std::shared_ptr<const Observer> observer_;
+  std::atomic<bool> watches_overflow_{false};
+};
+
+}  // namespace sse::detail

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sse/event.hpp"
+#include "sse/wire.hpp"
+
+namespace sse {
+
+/// A manager's settings. (A declared constructor keeps the options types from being aggregates: g++ 12 destroys an
+/// aggregate temporary in an awaited call twice.)
+struct Options {
+  Options() = default;
+
+  std::size_t max_queue_size = 100;  ///< events that a connection may have waiting, at least 1
+  std::size_t max_queue_bytes = 0;   ///< bytes of their frames, but for the newest event, which may have more; 0: any
+  std::size_t history_size = 0;      ///< events kept for replay; 0: none, and events have no id
+  std::size_t max_connections = 0;   ///< 0: no limit; past it add_connection throws sse::Error
+  std::size_t max_event_size = 1 << 20;  ///< bytes of one event's JSON; past it emit_event throws sse::Error
+  bool named_events = false;  ///< also write the type as the frame's `event:` field, for addEventListener(type)
+};
+
+/// What happens to a connection when its queue is full and an event comes.
+enum class OverflowPolicy {
+  drop_oldest,  ///< the oldest event is lost, and an `overflow` says so in its place
+  disconnect,   ///< what waits is delivered, then a `disconnect` that says why; with a history the client can resume
+  keep_newest,  ///< of the events with the same EmitOptions::key only the newest stays; then as drop_oldest
+};
+
+/// One connection's settings.
+struct ConnectionOptions {
+  ConnectionOptions() = default;
+
+  std::string connection_id;  ///< empty: a random UUID v4. One that is taken ends the older stream
+  std::string request_id;     ///< the caller's own; kept, not looked at
+
+  /// The id of the last event that the client has seen, any text: what the history holds after it is replayed. What it
+  /// no longer holds is told by an `overflow` with the exact number of ids (with a filter or topics: an upper bound);
+  /// an id of another start by one with `"dropped":null,"reset":true`, followed by the whole history; one that can't be
+  /// read or is ahead likewise, followed by live events. Empty: no id.
+  std::optional<std::string> last_event_id;
+  bool from_earliest = false;  ///< without last_event_id: replay all that the history holds
+
+  /// Whether the connection gets an event; a throw counts as false. It is asked without a lock on the thread that
+  /// emits, or for a replay on the one that adds the connection, on several at once, and perhaps just after the
+  /// stream's end: it owns what it uses. It sees a live event without its id. It is not asked about send_event.
+  std::function<bool(const Event&)> filter;
+  /// The topics whose events it gets, beside those without a topic. Empty: every topic. EventManager::subscribe changes
+  /// them; an empty string is a topic that no event has, to begin with none.
+  std::vector<std::string> topics;
+
+  std::optional<std::size_t> max_queue_size, max_queue_bytes;  ///< unset: the manager's
+  OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;
+  bool announce = true;  ///< send the `connection` and `disconnect` events
+};
+
+/// One event's settings.
+struct EmitOptions {
+  EmitOptions() = default;
+
+  std::string topic;       ///< who gets it: who wants the topic; empty: everyone
+  std::string key;         ///< what it is a newer value of, for OverflowPolicy::keep_newest; empty: nothing
+  bool transient = false;  ///< no id, and not in the history: progress, typing, ticks
+};
+
+/// What is known of one connection.
+struct ConnectionRow {
+  std::string connection_id, request_id;
+  std::size_t queued = 0;   ///< events that wait, without those of the history
+  std::size_t dropped = 0;  ///< events lost so far
+};
+
+/// A manager's connections; while others come and go not all of one moment.
+struct ConnectionInfo {
+  std::size_t active_connections = 0;
+  std::size_t max_queue_size = 0;
+  std::vector<std::string> connection_ids;
+  std::vector<ConnectionRow> connections;
+};
+
+/// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
+inline void to_json(nlohmann::json& json, const ConnectionRow& row) {
+  std::string connection_id, request_id;
+  wire::append_utf8(connection_id, row.connection_id);
+  wire::append_utf8(request_id, row.request_id);
+  json = {
+      {"connection_id", connection_id}, {"request_id", request_id}, {"queued", row.queued}, {"dropped", row.dropped}};
+}
+inline void to_json(nlohmann::json& json, const ConnectionInfo& info) {
+  json = {{"active_connections", info.active_connections},
+          {"max_queue_size", info.max_queue_size},
+          {"connection_ids", nlohmann::json::array()},
+          {"connections", info.connections}};
+  for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
+}
+
+/// Your logger's place. Each function may be empty, is called on the thread where the thing happened and on several at
+/// once, with no lock held, and may call the manager; what it throws is ignored. Where another thread ends a connection
+/// that is just being added, its removal may be told first.
+struct Observer {
+  Observer() = default;
+
+  std::function<void(const ConnectionRow&)> connection_added;
+  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;
+  std::function<void(const ConnectionRow&)> overflow;  ///< once a gap, at its first event
+  std::function<void(std::string_view type, std::string_view what)> format_failure;
+};
+
+}  // namespace sse
