@@ -35,9 +35,10 @@ struct EventText {
     std::size_t begin = 0, size = 0;
   };
   std::atomic<std::size_t> references{1};
-  std::string text;
-  Part frame, id, json, type, topic, key;
   std::uint64_t sequence = 0;
+  Part frame;
+  std::string text;
+  Part id, json, type, topic, key;
 };
 
 inline bool has_discarded(const nlohmann::json& value) {
@@ -166,16 +167,11 @@ class EventAccess {
   static void set_id(Event& event, std::uint64_t start, std::uint64_t n) {
     if (event.shared_->references.load(std::memory_order_acquire) != 1) event = clone(event);
     EventText& shared = *event.shared_;
-    char line[id_room] = "id: ";
-    char* end = std::to_chars(line + 4, line + id_room, start).ptr;
-    *end++ = '-';
-    end = std::to_chars(end, line + id_room, n).ptr;
-    const auto id_size = static_cast<std::size_t>(end - line) - 4;
-    *end++ = '\n';
-    const std::size_t begin = shared.frame.begin - (id_size + 5);
-    std::copy(line, end, shared.text.begin() + static_cast<std::ptrdiff_t>(begin));
-    shared.id = {begin + 4, id_size};
-    shared.frame = {begin, shared.frame.size + id_size + 5};
+    const std::string id = std::to_string(start) + '-' + std::to_string(n);
+    const std::size_t size = id.size() + 5, begin = shared.frame.begin - size;
+    shared.text.replace(begin, size, "id: " + id + '\n');
+    shared.id = {begin + 4, id.size()};
+    shared.frame = {begin, shared.frame.size + size};
     shared.sequence = n;
   }
 

@@ -34,14 +34,13 @@ class RingBuffer {
   /// Appends `value`; true: the oldest element was dropped for it, because the queue is full (or there is no memory for
   /// it to grow).
   bool push(T value) noexcept {
-    const bool drop = !make_room();
-    if (drop) {
-      slot(0) = T();
-      first_ = next(first_);
-      --size_;
+    if (make_room()) {
+      slot(size_++) = std::move(value);
+      return false;
     }
-    slot(size_++) = std::move(value);
-    return drop;
+    slot(0) = std::move(value);  // all slots are taken: the oldest one's is the next
+    first_ = next(first_);
+    return true;
   }
 
   /// Takes the oldest element; the queue must not be empty.

@@ -64,40 +64,44 @@ struct Shard {
 class Connection {
  public:
   Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options, const Options& defaults)
-      : connection_id(options.connection_id),
-        request_id(options.request_id),
-        shard(std::move(home)),
+      : shard(std::move(home)),
+        queue(options.max_queue_size.value_or(defaults.max_queue_size),
+              options.max_queue_bytes.value_or(defaults.max_queue_bytes), options.overflow_policy),
         policy(options.overflow_policy),
         announce(options.announce),
         named(defaults.named_events),
+        has_filter(options.filter != nullptr),
         waits(shard->mutex),
-        queue(options.max_queue_size.value_or(defaults.max_queue_size),
-              options.max_queue_bytes.value_or(defaults.max_queue_bytes), policy) {
-    if (options.filter) filter = std::make_shared<const std::function<bool(const Event&)>>(options.filter);
+        connection_id(options.connection_id),
+        request_id(options.request_id) {
+    if (has_filter) filter = std::make_shared<const std::function<bool(const Event&)>>(options.filter);
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  const std::string connection_id, request_id;
   const std::shared_ptr<Shard> shard;
-  std::shared_ptr<const std::function<bool(const Event&)>> filter;
-  std::uint64_t serial = 0;  ///< never the same twice in a manager
-  const OverflowPolicy policy;
-  const bool announce, named;
 
+  // What a push touches stands together.
+  Queue queue;
+  Loss lost;                ///< lost before the queue's oldest event
+  std::size_t dropped = 0;  ///< events lost in all
+  std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
+  const OverflowPolicy policy;
+  const bool announce, named, has_filter;
+  bool urgent = false;     ///< `told` is told at once, not only before an event
+  bool found_gap = false;  ///< on_gap is due
+  bool open = true;        ///< in the map: events still arrive
   WaitPlace waits;
+
   Event first;  ///< the `connection` event
   Event next;   ///< has left what follows, to be read after the notice of `told`
   std::unique_ptr<Replay> replay;
-  Queue queue;
-  Event back;               ///< the `disconnect` event
-  Loss told;                ///< lost before `next`, or before the replay
-  Loss lost;                ///< lost before the queue's oldest event
-  std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
-  std::size_t dropped = 0;  ///< events lost in all
-  bool urgent = false;      ///< `told` is told at once, not only before an event
-  bool found_gap = false;   ///< on_gap is due
-  bool open = true;         ///< in the map: events still arrive
+  Event back;  ///< the `disconnect` event
+  Loss told;   ///< lost before `next`, or before the replay
+
+  const std::string connection_id, request_id;
+  std::shared_ptr<const std::function<bool(const Event&)>> filter;
+  std::uint64_t serial = 0;  ///< never the same twice among those with a filter
 
   bool something_waits() const noexcept {
     return !first.empty() || !next.empty() || replay || !queue.empty() || !back.empty() ||
@@ -125,16 +129,12 @@ class Connection {
   Push push(const Event& event, Wakeups& wakeups) noexcept {
     const std::uint64_t sequence = EventAccess::sequence(event);
     if (sequence != 0 && sequence <= after) return Push::skipped;
-    const bool had_gap = lost.any();
+    if (policy == OverflowPolicy::disconnect && !queue.fits(event)) return Push::refused;
     const std::size_t before = lost.count;
-    if (!queue.fits(event)) {
-      if (policy == OverflowPolicy::disconnect) return Push::refused;
-      queue.make_room(event, lost);
-    }
     queue.push(event, lost);
     dropped += lost.count - before;
     wakeups.add(waits.take());
-    return lost.any() && !had_gap ? Push::queued_after_gap : Push::queued;
+    return before == 0 && lost.count != 0 ? Push::queued_after_gap : Push::queued;
   }
 
   bool wants(std::string_view topic) const noexcept {
@@ -146,7 +146,7 @@ class Connection {
     try {
       shard->by_id.emplace(connection_id, this);
       enter(shard->connections, index_);
-      if (filter) enter(shard->filtered, filtered_index_);
+      if (has_filter) enter(shard->filtered, filtered_index_);
       if (topics.empty()) enter(shard->wide, wide_index_);
       for (const std::string& topic : topics) subscribe(topic);
     } catch (...) {

@@ -137,7 +137,7 @@ class Core : public std::enable_shared_from_this<Core> {
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
         const auto push = [&](Connection& connection) {
-          if (connection.filter && !verdicts[connection.serial]) return;
+          if (connection.has_filter && !verdicts[connection.serial]) return;
           reached += pushes.push(connection, event, wakeups);
         };
         if (settings.topic.empty()) {
@@ -179,7 +179,7 @@ class Core : public std::enable_shared_from_this<Core> {
     if (found == shard.by_id.end()) return false;
     if (!wanted) return found->second->unsubscribe(topic);
     found->second->subscribe(std::string(topic));
-    if (found->second->filter) ++filters_added_;
+    if (found->second->has_filter) ++filters_added_;
     return true;
   }
 
@@ -335,7 +335,7 @@ class Core : public std::enable_shared_from_this<Core> {
               std::unique_ptr<Replay> replay, std::vector<ConnectionRow>& removed, const std::uint64_t* asked) {
     Wakeups wakeups;
     std::unique_lock order(order_mutex_, std::defer_lock);
-    if (connection.filter) order.lock();  // what is on its way has asked the filters that were there
+    if (connection.has_filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
     const std::uint64_t last = history_.last();
     if (asked && last > *asked) return false;
@@ -353,7 +353,7 @@ class Core : public std::enable_shared_from_this<Core> {
     connection.after = last;
     if (replay) replay->end_with(last);
     if (replay && !replay->done()) connection.replay = std::move(replay);
-    if (connection.filter) connection.serial = ++filters_added_;
+    if (connection.has_filter) connection.serial = ++filters_added_;
     if (keeps_history() && settings.announce) {
       const EventId id = plan.after.value_or(EventId{history_.start, last});
       EventAccess::set_id(connection.first, id.start, id.n);

@@ -88,27 +88,17 @@ class Queue {
     return keyed_ ? keyed_->size() < ring_.capacity() : ring_.make_room();
   }
 
-  /// Makes it fit: what is lost is added to `lost`.
-  void make_room(const Event& event, Loss& lost) noexcept {
-    const auto lose = [&](const Event& old) {
-      bytes_ -= old.frame().size();
-      lost.add(EventAccess::sequence(old));
-    };
-    if (keyed_ && !fits(event)) {
-      for (Event old = keyed_->pop_superseded(); !old.empty(); old = keyed_->pop_superseded()) lose(old);
-      if (const Event old = keyed_->pop_newest_of(event.key()); !old.empty()) lose(old);
-    }
-    while (!fits(event)) lose(keyed_ ? keyed_->pop() : ring_.pop());
-  }
-
-  /// It must fit. Without memory it is lost itself.
+  /// Appends `event`; what has to go for it (or itself, without memory) is added to `lost`.
   void push(const Event& event, Loss& lost) noexcept {
+    if (max_bytes_ != 0 || keyed_) make_room(event, lost);
     try {
-      if (keyed_)
+      if (keyed_) {
         keyed_->push(event);
-      else
+      } else {
+        if (!ring_.make_room()) lost.add(EventAccess::sequence(ring_[0]));
         ring_.push(event);
-      bytes_ += event.frame().size();
+      }
+      if (max_bytes_ != 0) bytes_ += event.frame().size();
     } catch (...) {
       lost.add(EventAccess::sequence(event));
     }
@@ -117,7 +107,7 @@ class Queue {
   /// It must not be empty.
   Event pop() noexcept {
     Event event = keyed_ ? keyed_->pop() : ring_.pop();
-    bytes_ -= event.frame().size();
+    uncount(event);
     return event;
   }
 
@@ -126,8 +116,23 @@ class Queue {
   }
 
  private:
+  void make_room(const Event& event, Loss& lost) noexcept {
+    const auto lose = [&](const Event& old) {
+      uncount(old);
+      lost.add(EventAccess::sequence(old));
+    };
+    if (keyed_ && !fits(event)) {
+      for (Event old = keyed_->pop_superseded(); !old.empty(); old = keyed_->pop_superseded()) lose(old);
+      if (const Event old = keyed_->pop_newest_of(event.key()); !old.empty()) lose(old);
+    }
+    while (!fits(event)) lose(keyed_ ? keyed_->pop() : ring_.pop());
+  }
+  void uncount(const Event& event) noexcept {
+    if (max_bytes_ != 0) bytes_ -= event.frame().size();
+  }
+
   RingBuffer<Event> ring_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  ///< counted where they are bounded
   const std::size_t max_bytes_;
   const std::unique_ptr<KeyedQueue> keyed_;
 };
