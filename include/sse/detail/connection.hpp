@@ -101,7 +101,8 @@ class Connection {
 
   const std::string connection_id, request_id;
   std::shared_ptr<const std::function<bool(const Event&)>> filter;
-  std::uint64_t serial = 0;  ///< never the same twice among those with a filter
+  std::uint64_t serial = 0;            ///< never the same twice among those with a filter
+  Connection* next_refused = nullptr;  ///< of those that an event did not fit into
 
   bool something_waits() const noexcept {
     return !first.empty() || !next.empty() || replay || !queue.empty() || !back.empty() ||
@@ -141,14 +142,14 @@ class Connection {
     return topic.empty() || wide_index_ != nowhere || find(topic) != subscriptions_.end();
   }
 
-  /// Enters the shard's lists, where an exception leaves nothing behind.
+  /// Enters the shard's lists, where an exception leaves nothing behind. `topics`: each once.
   void enter_map(const std::vector<std::string>& topics) {
     try {
       shard->by_id.emplace(connection_id, this);
       enter(shard->connections, index_);
       if (has_filter) enter(shard->filtered, filtered_index_);
       if (topics.empty()) enter(shard->wide, wide_index_);
-      for (const std::string& topic : topics) subscribe(topic);
+      for (const std::string& topic : topics) add_topic(topic);
     } catch (...) {
       leave_lists();
       throw;
@@ -165,17 +166,7 @@ class Connection {
   }
 
   void subscribe(const std::string& name) {
-    if (wide_index_ != nowhere || find(name) != subscriptions_.end()) return;
-    subscriptions_.reserve(subscriptions_.size() + 1);
-    Topic& topic = shard->topics[name];
-    if (topic.name.empty()) topic.name = name;
-    try {
-      topic.members.push_back({this, subscriptions_.size()});
-    } catch (...) {
-      if (topic.members.empty()) shard->topics.erase(name);
-      throw;
-    }
-    subscriptions_.push_back({&topic, topic.members.size() - 1});
+    if (wide_index_ == nowhere && find(name) == subscriptions_.end()) add_topic(name);
   }
 
   /// False: it did not want that topic by name.
@@ -241,6 +232,19 @@ class Connection {
   std::vector<Subscription>::const_iterator find(std::string_view topic) const noexcept {
     return std::find_if(subscriptions_.begin(), subscriptions_.end(),
                         [&](const Subscription& mine) { return mine.topic->name == topic; });
+  }
+
+  void add_topic(const std::string& name) {
+    const std::size_t slot = subscriptions_.size();
+    if (slot == subscriptions_.capacity()) subscriptions_.reserve(std::max<std::size_t>(1, 2 * slot));
+    Topic& topic = shard->topics.try_emplace(name, Topic{name, {}}).first->second;
+    try {
+      topic.members.push_back({this, slot});
+    } catch (...) {
+      if (topic.members.empty()) shard->topics.erase(name);
+      throw;
+    }
+    subscriptions_.push_back({&topic, topic.members.size() - 1});
   }
 
   void enter(std::vector<Connection*>& list, std::size_t& index) {

@@ -68,6 +68,9 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Connection> add(ConnectionOptions settings) {
     if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
     if (settings.connection_id.empty()) settings.connection_id = random_uuid();
+    std::vector<std::string>& topics = settings.topics;  // in order, to look them up
+    std::sort(topics.begin(), topics.end());
+    topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
     MapShard& shard = shard_of(settings.connection_id);
     const auto connection =
         std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings, options);
@@ -137,7 +140,10 @@ class Core : public std::enable_shared_from_this<Core> {
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
         const auto push = [&](Connection& connection) {
-          if (connection.has_filter && !verdicts[connection.serial]) return;
+          if (connection.has_filter) {
+            const auto verdict = verdicts.find(connection.serial);
+            if (verdict == verdicts.end() || !verdict->second) return;
+          }
           reached += pushes.push(connection, event, wakeups);
         };
         if (settings.topic.empty()) {
@@ -270,16 +276,26 @@ class Core : public std::enable_shared_from_this<Core> {
     explicit Pushes(Core& core) noexcept : core_(core), watched_(core.watches_overflow_.load()) {}
 
     /// Under the shard's lock; returns how many the event reached: 1 or 0.
-    std::size_t push(Connection& connection, const Event& event, Wakeups& wakeups) {
+    std::size_t push(Connection& connection, const Event& event, Wakeups& wakeups) noexcept {
       const Connection::Push result = connection.push(event, wakeups);
       if (result == Connection::Push::queued_after_gap && watched_) note(gaps_, connection);
-      if (result == Connection::Push::refused) refused_.push_back(&connection);
+      if (result == Connection::Push::refused) {
+        connection.next_refused = refused_;
+        refused_ = &connection;
+      }
       return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
     }
     /// Under the same lock, when nothing goes through the shard's connections any more.
-    void end_refused(Wakeups& wakeups) {
-      for (Connection* connection : refused_) core_.end(*connection, core_.goodbye(too_slow), wakeups, ended_);
-      refused_.clear();
+    void end_refused(Wakeups& wakeups) noexcept {
+      while (refused_) {
+        Connection& connection = *std::exchange(refused_, refused_->next_refused);
+        Event last;
+        try {
+          last = core_.goodbye(too_slow);
+        } catch (const std::bad_alloc&) {  // it ends all the same
+        }
+        end(connection, last, wakeups, ended_);
+      }
     }
     void tell() const {
       core_.tell_overflow(gaps_);
@@ -292,7 +308,7 @@ class Core : public std::enable_shared_from_this<Core> {
     Core& core_;
     const bool watched_;
     std::vector<ConnectionRow> gaps_, ended_;
-    std::vector<Connection*> refused_;
+    Connection* refused_ = nullptr;
   };
 
   static constexpr std::string_view replaced = "Replaced by a new connection with the same id";
