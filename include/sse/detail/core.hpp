@@ -338,9 +338,8 @@ class Core : public std::enable_shared_from_this<Core> {
       const Event event = history_.from(n);
       // What has gone meanwhile may have been wanted.
       wanted.resize(static_cast<std::size_t>(EventAccess::sequence(event) - next), true);
-      const bool of_topic =
-          settings.topics.empty() || event.topic().empty() ||
-          std::find(settings.topics.begin(), settings.topics.end(), event.topic()) != settings.topics.end();
+      const bool of_topic = settings.topics.empty() || event.topic().empty() ||
+                            std::binary_search(settings.topics.begin(), settings.topics.end(), event.topic());
       wanted.push_back(of_topic && (!settings.filter || accepts(settings.filter, event)));
     }
     return last;
