@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -43,17 +45,37 @@ inline Utf8Step utf8_step(std::string_view text) noexcept {
   return {needed + 1, true};
 }
 
+/// How many bytes of well-formed UTF-8 `text` begins with.
+inline std::size_t utf8_length(std::string_view text) noexcept {
+  std::size_t length = 0;
+  while (length < text.size()) {
+    std::uint64_t block = 0;
+    if (text.size() - length >= sizeof block) {
+      std::memcpy(&block, text.data() + length, sizeof block);
+      if ((block & 0x8080808080808080) == 0) {
+        length += sizeof block;
+        continue;
+      }
+    }
+    const Utf8Step step = utf8_step(text.substr(length));
+    if (!step.valid) break;
+    length += step.length;
+  }
+  return length;
+}
+
+/// What a browser shows in the place of ill-formed bytes: U+FFFD.
+inline constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
 /// Appends `text` as UTF-8: what is ill-formed becomes U+FFFD.
 inline void append_utf8(std::string& out, std::string_view text) {
   while (!text.empty()) {
-    std::size_t good = 0;
-    Utf8Step step{0, true};
-    while (good < text.size() && (step = utf8_step(text.substr(good))).valid) good += step.length;
+    const std::size_t good = utf8_length(text);
     out.append(text.substr(0, good));
     text.remove_prefix(good);
     if (text.empty()) return;
-    out.append("\xEF\xBF\xBD");
-    text.remove_prefix(step.length);
+    out.append(replacement);
+    text.remove_prefix(utf8_step(text).length);
   }
 }
 
