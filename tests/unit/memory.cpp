@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <sse/parser.hpp>
 
 #include "support.hpp"
 
@@ -158,6 +159,67 @@ TEST_CASE("a reader that runs out of memory loses no event") {
     Words words;
     for (const Event& event : events) words.push_back(word(event));
     REQUIRE(words == Words{"overflow 2"} + numbers(3, 5));
+  }
+}
+
+TEST_CASE("a parser whose messages are only looked at allocates nothing in the steady state, however they are cut") {
+  const std::string text(300, 'x');
+  const std::string fields = "id:" + text + "\nevent:" + text + "\ndata:" + text + "\xFF\ndata:\nretry:5\n\n";
+  const std::string stream = "\xEF\xBB\xBF:" + text + "\n" + text + ":\n" + fields + "id:" + std::string(1, '\0') +
+                             "\ndata\n\ndata:" + text + text + "\r\n\r\nid\n\n";
+  sse::Parser parser(2048);
+  std::size_t messages = 0;
+  const auto read = [&](std::size_t step) {
+    const std::size_t before = made;
+    for (std::size_t at = 0; at < stream.size(); at += step)
+      if (parser.feed(std::string_view(stream).substr(at, step), [&](sse::Message&&) { ++messages; })) FAIL("too long");
+    parser.reset();
+    return made - before;
+  };
+  CHECK(read(stream.size()) > 0);
+  for (int round = 0; round < 3; ++round) read(1);  // the id has three places, which change round
+  for (const std::size_t step : {1u, 2u, 7u, 100u, 10'000u}) CHECK(read(step) == 0);
+  CHECK(messages == 9 * 3);
+}
+
+TEST_CASE("what a parser holds is bounded, whatever comes") {
+  constexpr std::size_t limit = 10'000;
+  const std::string block(100'000, 'x'), ill(100'000, '\xFF');
+  for (const std::string begin : {":", "x:", "x", "data:", "event:", "id:", "retry:", "data:12345\n:", "data"}) {
+    sse::Parser parser(limit);
+    const auto ignore = [](sse::Message&&) {};
+    const std::ptrdiff_t held = bytes_kept([&] {
+      (void)parser.feed(begin, ignore);
+      for (int round = 0; round < 20; ++round) {
+        (void)parser.feed(block, ignore);
+        (void)parser.feed(ill, ignore);
+        for (std::size_t i = 0; i < 10'000; ++i) (void)parser.feed(std::string_view(begin).substr(i % 2), ignore);
+      }
+      for (int i = 0; i < 100'000; ++i) (void)parser.feed("\ndata\nid:1\nevent:x", ignore);
+    });
+    INFO(begin);
+    CHECK(held <= static_cast<std::ptrdiff_t>(4 * limit));
+  }
+}
+
+TEST_CASE("a parser that runs out of memory has not moved the id, and reads on after a reset") {
+  const std::string text(100, 'x'),
+      stream = "event:" + text + "\nid:" + text + "\ndata:" + text + "\xFF" + text + "\n\n";
+  for (std::size_t n = 1, left = 0; left == 0; ++n) {
+    sse::Parser parser;
+    std::size_t messages = 0;
+    const auto count = [&](sse::Message&& message) { messages += message.last_event_id == text; };
+    failing = n;
+    try {
+      (void)parser.feed(stream, count);
+    } catch (const std::bad_alloc&) {
+    }
+    left = std::exchange(failing, 0);
+    REQUIRE(parser.last_event_id() == (messages == 0 ? "" : text));
+    parser.reset();
+    messages = 0;
+    REQUIRE_FALSE(parser.feed(stream, count));
+    REQUIRE(messages == 1);
   }
 }
 
