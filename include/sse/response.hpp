@@ -1,0 +1,155 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/deadline.hpp"
+#include "sse/detail/event_writer.hpp"
+#include "sse/detail/http_head.hpp"
+#include "sse/event_stream.hpp"
+#include "sse/wire.hpp"
+
+#if defined(__GNUC__) && \
+    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
+namespace sse {
+
+/// How a stream is written. Times are exact to a quarter of a second.
+struct StreamOptions {
+  StreamOptions() = default;
+
+  std::chrono::milliseconds keep_alive{15'000};    ///< idle time after which a comment is sent; 0: never
+  std::chrono::milliseconds send_timeout{30'000};  ///< a write that takes longer ends the stream; 0: never
+  std::optional<std::chrono::milliseconds> retry;  ///< the browser's reconnection time
+  std::string allow_origin;                        ///< Access-Control-Allow-Origin; empty: no such header
+};
+
+/// A response that is no stream.
+struct Response {
+  Response() = default;
+  template <class Body>
+  requires std::constructible_from<std::string, Body> Response(Body&& text) : body(std::forward<Body>(text)) {}
+
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+  detail::Headers headers;  ///< more of them
+  bool head_only = false;   ///< the request was a HEAD
+};
+
+namespace detail {
+
+inline std::string stream_head(const StreamOptions& options) {
+  std::string head =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
+      "no\r\nConnection: close\r\n";
+  if (!options.allow_origin.empty()) {
+    wire::append_line(head.append("Access-Control-Allow-Origin: "), options.allow_origin);
+    head.append("\r\n");
+  }
+  return head.append("\r\n");
+}
+
+/// Starts an EventWriter; with a constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
+template <class Stream>
+class InitiateWrite {
+ public:
+  using executor_type = typename LowestLayer<Stream>::executor_type;
+  executor_type get_executor() const noexcept { return lowest_layer(stream_).get_executor(); }
+
+  InitiateWrite(Stream& stream, EventStream&& events, const StreamOptions& options)
+      : stream_(stream), events_(std::move(events)), options_(options) {}
+
+  template <class Handler>
+  void operator()(Handler&& handler) {
+    std::string head = stream_head(options_);
+    if (options_.retry)
+      wire::append_field(head, "retry", std::to_string(options_.retry->count())), head.push_back('\n');
+    std::make_shared<EventWriter<Stream, std::decay_t<Handler>>>(stream_, std::move(events_), options_.keep_alive,
+                                                                 options_.send_timeout, std::forward<Handler>(handler))
+        ->start(std::move(head));
+  }
+
+ private:
+  Stream& stream_;
+  EventStream events_;
+  const StreamOptions& options_;
+};
+
+inline std::string_view reason_phrase(unsigned status) noexcept {
+  switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+  }
+}
+
+}  // namespace detail
+
+/// Answers with a stream of events: the response head and whatever waits at once, then each event as it comes and a
+/// comment when idle. It returns when the stream has ended or the peer is gone (closed, silent past the send time-out,
+/// or sending more than 64 KiB of its own; the manager's observer is told which), and leaves the socket open. Any
+/// request may have come before, a POST too.
+///
+/// `stream` has `async_read_some` and `async_write_some` and an Asio socket below it; it must outlive the call.
+/// Errors: sse::system_error with `asio::error::operation_aborted` when it is cancelled. Cancellation: terminal,
+/// partial and total; what waits is discarded. Thread safety: as read_request's.
+template <class Stream>
+asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOptions options = {}) {
+  detail::InitiateWrite<Stream> initiate(stream, std::move(events), options);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(std::move(initiate),
+                                                                                 asio::use_awaitable);
+}
+
+/// Answers with everything that is not a stream, and closes nothing. Errors: sse::system_error;
+/// `asio::error::timed_out` after 30 s. Thread safety: as read_request's.
+template <class Stream>
+asio::awaitable<void> write_response(Stream& stream, unsigned status, Response response = {}) {
+  std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
+  text.append(detail::reason_phrase(status)).append("\r\n");
+  const auto header = [&](std::string_view name, std::string_view value) {
+    wire::append_line(text, name);
+    wire::append_line(text.append(": "), value);
+    text.append("\r\n");
+  };
+  if (!response.body.empty()) header("Content-Type", response.content_type);
+  if (status != 204) header("Content-Length", std::to_string(response.body.size()));
+  header("Connection", "close");
+  for (const auto& [name, value] : response.headers) header(name, value);
+  text.append("\r\n");
+  if (!response.head_only) text.append(response.body);
+  detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
+  error_code error;
+  co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
+  if (deadline.passed()) error = asio::error::timed_out;
+  if (error) throw system_error(error, "sse::write_response");
+}
+
+}  // namespace sse
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
