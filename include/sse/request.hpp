@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,11 +10,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/detail/http_head.hpp"
 #include "sse/event.hpp"
+#include "sse/wire.hpp"
 
 #if defined(__GNUC__) && \
     !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
@@ -23,14 +26,20 @@
 
 namespace sse {
 
-/// A response that is due to the peer instead of what was asked for; `what()` says why.
+using Headers = detail::Headers;  ///< names and values, in order
+
+/// A response that is due to the peer instead of what was asked for; `what()` says why, to the peer too.
 class HttpError : public Error {
  public:
-  HttpError(unsigned status, const std::string& why) : Error(why), status_(status) {}
+  HttpError(unsigned status, const std::string& why, Headers headers = {})
+      : Error(why), status_(status), headers_(std::move(headers)) {}
   unsigned status() const noexcept { return status_; }
+  /// Further ones of the response: WWW-Authenticate, Retry-After, Location.
+  const Headers& headers() const noexcept { return headers_; }
 
  private:
   unsigned status_;
+  Headers headers_;
 };
 
 /// What a request head may cost.
@@ -42,6 +51,25 @@ struct RequestLimits {
   std::chrono::milliseconds timeout{10'000};  ///< from the call to the head's last byte; past it 408
 };
 
+namespace detail {
+
+/// A name or a value of a query (WHATWG URL, 5.1): `+` is a space, `%` with two hex digits a byte, and all of it UTF-8.
+inline std::string form_decoded(std::string_view text) {
+  std::string bytes, decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char* const digits = text.data() + i + 1;
+    unsigned char byte = 0;
+    if (text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2)
+      bytes.push_back(static_cast<char>(byte)), i += 2;
+    else
+      bytes.push_back(text[i] == '+' ? ' ' : text[i]);
+  }
+  wire::append_utf8(decoded, bytes);
+  return decoded;
+}
+
+}  // namespace detail
+
 /// A request head.
 struct Request {
   Request() = default;
@@ -51,13 +79,33 @@ struct Request {
   std::string path;    ///< of the target, not percent-decoded
   std::string query;   ///< of the target, without the `?`
   unsigned minor_version = 1;
-  detail::Headers headers;  ///< names and values, as they were sent
+  Headers headers;  ///< as they were sent
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   std::string rest;  ///< what came after the head: the body's first bytes
 
   /// The first header of that name (any case), or null.
   const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
+
+  /// Every value of that parameter of the query, decoded as a form's (WHATWG URL, 5.1): any bytes may have been in it,
+  /// and it is UTF-8 now. It has no more bytes than the query.
+  std::vector<std::string> query_values(std::string_view name) const {
+    std::vector<std::string> values;
+    for (std::string_view left = query; !left.empty();) {
+      const std::string_view one = left.substr(0, left.find('&'));
+      left.remove_prefix(std::min(one.size() + 1, left.size()));
+      const std::size_t equals = std::min(one.find('='), one.size());
+      if (!one.empty() && detail::form_decoded(one.substr(0, equals)) == name)
+        values.push_back(detail::form_decoded(one.substr(std::min(equals + 1, one.size()))));
+    }
+    return values;
+  }
+  /// The first of them.
+  std::optional<std::string> query_value(std::string_view name) const {
+    std::vector<std::string> values = query_values(name);
+    if (values.empty()) return std::nullopt;
+    return std::move(values.front());
+  }
 };
 
 namespace detail {

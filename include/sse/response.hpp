@@ -12,8 +12,8 @@
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/detail/event_writer.hpp"
-#include "sse/detail/http_head.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/request.hpp"
 #include "sse/wire.hpp"
 
 #if defined(__GNUC__) && \
@@ -42,8 +42,8 @@ struct Response {
 
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
-  detail::Headers headers;  ///< more of them
-  bool head_only = false;   ///< the request was a HEAD
+  Headers headers;         ///< more of them
+  bool head_only = false;  ///< the request was a HEAD
 };
 
 namespace detail {
@@ -124,10 +124,12 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
                                                                                  asio::use_awaitable);
 }
 
-/// Answers with everything that is not a stream, and closes nothing. Errors: sse::system_error;
-/// `asio::error::timed_out` after 30 s. Thread safety: as read_request's.
+/// Answers with everything that is not a stream, and closes nothing. A status that has no body (204, 205, 304: RFC
+/// 9110, 15.3.5, 15.3.6, 15.4.5) gets none. Errors: sse::system_error; `asio::error::timed_out` after 30 s. Thread
+/// safety: as read_request's.
 template <class Stream>
 asio::awaitable<void> write_response(Stream& stream, unsigned status, Response response = {}) {
+  if (status == 204 || status == 205 || status == 304) response.body.clear();
   std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
   text.append(detail::reason_phrase(status)).append("\r\n");
   const auto header = [&](std::string_view name, std::string_view value) {
@@ -136,7 +138,7 @@ asio::awaitable<void> write_response(Stream& stream, unsigned status, Response r
     text.append("\r\n");
   };
   if (!response.body.empty()) header("Content-Type", response.content_type);
-  if (status != 204) header("Content-Length", std::to_string(response.body.size()));
+  if (status != 204 && status != 304) header("Content-Length", std::to_string(response.body.size()));
   header("Connection", "close");
   for (const auto& [name, value] : response.headers) header(name, value);
   text.append("\r\n");
