@@ -4,10 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -35,6 +37,17 @@ struct ServeOptions {
   StreamOptions stream;
   RequestLimits limits;
   std::chrono::milliseconds grace{5'000};  ///< what streams have, once `serve` is cancelled, to deliver what waits
+
+  /// Authentication and authorisation: asked about each GET and HEAD of `path` before it is answered. To return is to
+  /// admit; it may set any of the connection's options before. HttpError refuses, with its status (200 to 599), text
+  /// and headers; 204 keeps an EventSource from coming back. Anything else that it throws is a 500, of which the client
+  /// learns no more. It is called on the session's strand, so on several threads at once: it guards what it uses, must
+  /// not block, and lives as long as a session.
+  std::function<void(const Request&, ConnectionOptions&)> admit;
+
+  /// Your logger's place: what `admit` throws that is no HttpError of such a status. Called where `admit` is; what it
+  /// throws itself is ignored.
+  std::function<void(const Request&, std::string_view what)> admit_failure;
 };
 
 namespace detail {
@@ -152,50 +165,68 @@ inline asio::awaitable<void> linger(tcp::socket& socket) {
     left -= co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
 }
 
-/// Starts the stream that a request asks for; else the status and the response that it gets.
-inline std::optional<std::pair<unsigned, Response>> start_stream(const std::shared_ptr<Session>& session,
-                                                                 const Request& request) {
-  Server& server = *session->server;
-  Response response;
-  response.head_only = request.method == "HEAD";
-  const auto refuse = [&](unsigned status, std::string why) {
-    response.body = why.append("\n");
-    return std::make_optional(std::make_pair(status, std::move(response)));
-  };
-  if (request.path != server.options.path) return refuse(404, "There is nothing here");
-  if (request.method != "GET" && request.method != "HEAD") {
-    response.headers.emplace_back("Allow", "GET, HEAD");
-    return refuse(405, "Only GET and HEAD are answered here");
-  }
-  if (request.content_length.value_or(0) > 64 * 1024) return refuse(413, "A request for events needs no body");
+/// The connection that a request gets. Throws HttpError: what the peer gets instead.
+inline ConnectionOptions admitted(const ServeOptions& options, const Request& request) {
+  if (request.path != options.path) throw HttpError(404, "There is nothing here");
+  if (request.method != "GET" && request.method != "HEAD")
+    throw HttpError(405, "Only GET and HEAD are answered here", {{"Allow", "GET, HEAD"}});
+  ConnectionOptions connection;
+  if (!options.admit) return connection;
+  std::string failure = "not a std::exception";
   try {
-    EventStream stream = server.events.add_connection();
-    if (!server.name(*session, stream.connection_id())) return refuse(503, "The server is shutting down");
-    InitiateWrite<tcp::socket>(session->socket, std::move(stream), server.options.stream)(StreamEnd{session});
-    return std::nullopt;
-  } catch (const Error&) {
-    response.headers.emplace_back("Retry-After", "5");
-    return refuse(503, "No more connections are accepted at the moment");
+    options.admit(request, connection);
+    return connection;
+  } catch (const HttpError& refusal) {
+    if (refusal.status() >= 200 && refusal.status() <= 599) throw;
+    failure = "HttpError has the status " + std::to_string(refusal.status()) + ", not 200 to 599: " + refusal.what();
+  } catch (const std::exception& error) {
+    failure = error.what();
+  } catch (...) {
   }
+  try {
+    if (options.admit_failure) options.admit_failure(request, failure);
+  } catch (...) {  // a logger's failure changes nothing for the client
+  }
+  throw HttpError(500, "The server could not decide about this request");
+}
+
+/// Throws HttpError, as `admitted`.
+inline void start_stream(const std::shared_ptr<Session>& session, const Request& request,
+                         ConnectionOptions&& connection) {
+  Server& server = *session->server;
+  if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
+  std::optional<EventStream> stream;
+  try {
+    stream.emplace(server.events.add_connection(std::move(connection)));
+  } catch (const Error&) {
+    throw HttpError(503, "No more connections are accepted at the moment", {{"Retry-After", "5"}});
+  }
+  if (!server.name(*session, stream->connection_id())) throw HttpError(503, "The server is shutting down");
+  InitiateWrite<tcp::socket>(session->socket, std::move(*stream), server.options.stream)(StreamEnd{session});
 }
 
 inline asio::awaitable<void> serve_one(std::shared_ptr<Session> session) {
   tcp::socket& socket = session->socket;
   const ServeOptions& options = session->server->options;
-  std::optional<std::pair<unsigned, Response>> refusal;
+  unsigned status = 0;
+  Response response;
   try {
     const Request request = co_await read_request(socket, options.limits);
-    if (request.method == "HEAD" && request.path == options.path) {
-      const std::string head = stream_head(options.stream);
-      co_await asio::async_write(socket, asio::buffer(head), asio::use_awaitable);
-      co_return co_await linger(socket);
+    response.head_only = request.method == "HEAD";
+    ConnectionOptions connection = admitted(options, request);
+    if (!response.head_only) {
+      start_stream(session, request, std::move(connection));
+      co_return;
     }
-    refusal = start_stream(session, request);
+    const std::string head = stream_head(options.stream);
+    co_await asio::async_write(socket, asio::buffer(head), asio::use_awaitable);
+    co_return co_await linger(socket);
   } catch (const HttpError& error) {
-    refusal.emplace(error.status(), Response(std::string(error.what()) + '\n'));
+    status = error.status();
+    response.body = std::string(error.what()) + '\n';
+    response.headers = error.headers();
   }
-  if (!refusal) co_return;
-  co_await write_response(socket, refusal->first, std::move(refusal->second));
+  co_await write_response(socket, status, std::move(response));
   co_await linger(socket);
 }
 
@@ -223,8 +254,9 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::shared_ptr
 }  // namespace detail
 
 /// Offers the events of `events` to every client that connects: accepts, answers GET of `options.path` with a stream
-/// and HEAD with its head, 404 elsewhere, 405 with Allow, 503 past the manager's max_connections, and the status of
-/// HttpError to a head that is none. It survives a lack of descriptors and peers that give up.
+/// and HEAD with its head, 404 elsewhere, 405 with Allow, 503 past the manager's max_connections, the status of
+/// HttpError to a head that is none, and what `options.admit` says. It survives a lack of descriptors and peers that
+/// give up.
 ///
 /// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect`, and waits until
 /// they are delivered, at most `options.grace`; a second cancellation cuts them at once. Errors: sse::system_error when

@@ -1,10 +1,30 @@
-// What a request asks for, and how it is refused.
+// What `serve` makes of a request: who is admitted, and what of the query and the headers reaches a connection.
+
+#include <atomic>
+#include <set>
 
 #include "support.hpp"
 
 namespace {
 
 using Values = std::vector<std::string>;
+
+std::string request_of(std::string_view target, std::string_view headers = {}, std::string_view method = "GET") {
+  return std::string(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: x\r\n").append(headers) + "\r\n";
+}
+
+std::string answer(const Server& server, std::string_view target, std::string_view headers = {},
+                   std::string_view method = "GET") {
+  return server.get(request_of(target, headers, method)).read_to_end();
+}
+
+int status_of(const Server& server, std::string_view target, std::string_view headers = {}) {
+  return server.get(request_of(target, headers)).status();
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
 
 sse::Request with_query(std::string query) {
   sse::Request request;
@@ -45,6 +65,157 @@ TEST_CASE("a response whose status has no body has none") {
         "HTTP/1.1 205 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
   task.get();
+}
+
+TEST_CASE("admit refuses with a status, a text and headers, GET and HEAD alike") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions&) {
+    const std::string* token = request.header("Authorization");
+    if (!token) throw sse::HttpError(401, "Who are you?", {{"WWW-Authenticate", "Bearer realm=\"events\""}});
+    if (*token == "Bearer gone") throw sse::HttpError(204, "Don't come back");
+    if (*token == "Bearer fast")
+      throw sse::HttpError(429, "Slowly", {{"Retry-After", "7"}, {"X-Limit", "a\r\nX-B: b"}});
+    if (*token == "Bearer moved") throw sse::HttpError(307, "", {{"Location", "/elsewhere"}});
+    if (*token != "Bearer good") throw sse::HttpError(403, "Not you");
+  };
+  const Server server(options);
+
+  CHECK(answer(server, "/events") ==
+        "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n"
+        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\n\r\nWho are you?\n");
+  CHECK(answer(server, "/events", "", "HEAD") ==
+        "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n"
+        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\n\r\n");
+  CHECK(answer(server, "/events", "Authorization: Bearer gone\r\n") ==
+        "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  CHECK(contains(answer(server, "/events", "Authorization: Bearer fast\r\n"),
+                 "\r\nRetry-After: 7\r\nX-Limit: a  X-B: b\r\n\r\nSlowly\n"));
+  CHECK(contains(answer(server, "/events", "Authorization: Bearer moved\r\n"), "\r\nLocation: /elsewhere\r\n"));
+  CHECK(status_of(server, "/events", "Authorization: Bearer bad\r\n") == 403);
+  CHECK(server.events.get_connection_count() == 0);
+
+  Client good = server.get(request_of("/events", "Authorization: Bearer good\r\n"));
+  CHECK(good.status() == 200);
+  CHECK(good.event()->at("type") == "connection");
+  CHECK(answer(server, "/events", "Authorization: Bearer good\r\n", "HEAD").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_CASE("admit is asked about GET and HEAD of the path, and nothing else") {
+  std::atomic<int> asked = 0;
+  sse::ServeOptions options;
+  options.admit = [&](const sse::Request&, sse::ConnectionOptions&) {
+    ++asked;
+    throw sse::HttpError(403, "Nobody");
+  };
+  const Server server(options);
+  CHECK(status_of(server, "/elsewhere") == 404);
+  CHECK(answer(server, "/events", "", "POST").starts_with("HTTP/1.1 405 "));
+  CHECK(server.get("nonsense\r\n").status() == 400);
+  CHECK(asked == 0);
+  CHECK(status_of(server, "/events") == 403);
+  CHECK(answer(server, "/events?a", "", "HEAD").starts_with("HTTP/1.1 403 "));
+  CHECK(status_of(server, "/events", "Content-Length: 1000000\r\n") == 403);
+  CHECK(asked == 3);
+}
+
+TEST_CASE("what admit throws that is no refusal is a 500, which the service is told and the client is not") {
+  std::mutex mutex;
+  Values told;
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions&) {
+    const std::string how = request.query_value("how").value_or("");
+    if (how == "error") throw std::runtime_error("secret: the database is down");
+    if (how == "number") throw 7;
+    if (how == "library") throw sse::Error("secret: an error of the library's");
+    if (!how.empty()) throw sse::HttpError(static_cast<unsigned>(std::stoul(how)), "secret: this status");
+  };
+  options.admit_failure = [&](const sse::Request& request, std::string_view what) {
+    const std::lock_guard lock(mutex);
+    told.push_back(request.query + ' ' + std::string(what));
+    throw std::runtime_error("secret: and so is the logger");
+  };
+  const Server server(options);
+  const Client before = server.stream();
+  for (const auto* how : {"error", "number", "library", "0", "42", "100", "199", "600", "4294967295"}) {
+    const std::string text = answer(server, "/events?how="s + how);
+    CHECK(text.starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
+    CHECK_FALSE(contains(text, "secret"));
+  }
+  CHECK(status_of(server, "/events?how=200") == 200);
+  CHECK(status_of(server, "/events?how=599") == 599);
+  const std::lock_guard lock(mutex);
+  CHECK(told == Values{"how=error secret: the database is down", "how=number not a std::exception",
+                       "how=library secret: an error of the library's",
+                       "how=0 HttpError has the status 0, not 200 to 599: secret: this status",
+                       "how=42 HttpError has the status 42, not 200 to 599: secret: this status",
+                       "how=100 HttpError has the status 100, not 200 to 599: secret: this status",
+                       "how=199 HttpError has the status 199, not 200 to 599: secret: this status",
+                       "how=600 HttpError has the status 600, not 200 to 599: secret: this status",
+                       "how=4294967295 HttpError has the status 4294967295, not 200 to 599: secret: this status"});
+  CHECK(server.events.get_connection_count() == 1);
+  CHECK_NOTHROW(server.stream());
+}
+
+TEST_CASE("without an admit_failure a 500 is one all the same") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request&, sse::ConnectionOptions&) { throw std::runtime_error("secret"); };
+  const Server server(options);
+  for (int i = 0; i < 3; ++i) CHECK(status_of(server, "/events") == 500);
+}
+
+TEST_CASE("admit sets the connection's options") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
+    connection.connection_id = request.query_value("user").value_or("");
+    connection.request_id = "r-7";
+    connection.announce = false;
+  };
+  Server server(options);
+  Client ann = server.get(request_of("/events?user=ann"));
+  Client bob = server.get(request_of("/events?user=bob"));
+  CHECK(ann.status() == 200);
+  CHECK(bob.status() == 200);
+  CHECK(server.events.send_event("bob", "for-bob", 1));
+  server.events.emit_event("for-all", 2);
+  CHECK(ann.event()->at("type") == "for-all");
+  CHECK(bob.event()->at("type") == "for-bob");
+  for (const sse::ConnectionRow& row : server.events.get_connection_info().connections) CHECK(row.request_id == "r-7");
+  CHECK(answer(server, "/events?user=ann", "", "HEAD").starts_with("HTTP/1.1 200 "));
+  server.events.emit_event("still-there", 3);
+  CHECK(ann.event()->at("type") == "still-there");
+}
+
+TEST_CASE("admit is asked on many threads at once") {
+  constexpr int threads = 8, rounds = 40;
+  std::mutex mutex;
+  std::multiset<std::string> asked;
+  sse::ServeOptions options;
+  options.admit = [&](const sse::Request& request, sse::ConnectionOptions&) {
+    const std::string who = request.query_value("who").value();
+    {
+      const std::lock_guard lock(mutex);
+      asked.insert(who);
+    }
+    if (who.ends_with("0")) throw sse::HttpError(403, who);
+    if (who.ends_with("1")) throw std::runtime_error(who);
+  };
+  Server server(options, sse::Options(), 4);
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> clients;
+    for (int thread = 0; thread < threads; ++thread)
+      clients.emplace_back([&, thread] {
+        for (int n = 0; n < rounds; ++n) {
+          const int expected = n % 10 == 0 ? 403 : n % 10 == 1 ? 500 : 200;
+          const std::string who = std::to_string(thread) + "-" + std::to_string(n);
+          if (status_of(server, "/events?who=" + who) != expected) ++wrong;
+        }
+      });
+  }
+  CHECK(wrong == 0);
+  CHECK(asked.size() == threads * rounds);
+  CHECK(std::set<std::string>(asked.begin(), asked.end()).size() == threads * rounds);
+  server.wait_for_count(0);
 }
 
 }  // namespace
