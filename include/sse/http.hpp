@@ -17,6 +17,8 @@
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/event_manager.hpp"
+#include "sse/event_stream.hpp"
+#include "sse/options.hpp"
 #include "sse/request.hpp"
 #include "sse/response.hpp"
 
@@ -38,15 +40,19 @@ struct ServeOptions {
   RequestLimits limits;
   std::chrono::milliseconds grace{5'000};  ///< what streams have, once `serve` is cancelled, to deliver what waits
 
+  /// True: `?topic=a&topic=b` chooses ConnectionOptions::topics (none: every topic; more than 100: 400). False: the
+  /// query has no say.
+  bool topics_from_query = false;
+
   /// Authentication and authorisation: asked about each GET and HEAD of `path` before it is answered. To return is to
-  /// admit; it may set any of the connection's options before. HttpError refuses, with its status (200 to 599), text
-  /// and headers; 204 keeps an EventSource from coming back. Anything else that it throws is a 500, of which the client
-  /// learns no more. It is called on the session's strand, so on several threads at once: it guards what it uses, must
-  /// not block, and lives as long as a session.
+  /// admit; before, it may set any of the connection's options, which come filled from the request (connection_options,
+  /// topics_from_query). HttpError refuses, with its status (200 to 599), text and headers; 204 keeps an EventSource
+  /// from coming back. Anything else that it throws is a 500, of which the client learns no more. It is called on the
+  /// session's strand, so on several threads at once: it guards what it uses, must not block, and lives as long as the
+  /// last session.
   std::function<void(const Request&, ConnectionOptions&)> admit;
 
-  /// Your logger's place: what `admit` throws that is no HttpError of such a status. Called where `admit` is; what it
-  /// throws itself is ignored.
+  /// Your logger's place: why an `admit` became a 500. Called where `admit` is; what it throws itself is ignored.
   std::function<void(const Request&, std::string_view what)> admit_failure;
 };
 
@@ -170,12 +176,15 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
   if (request.path != options.path) throw HttpError(404, "There is nothing here");
   if (request.method != "GET" && request.method != "HEAD")
     throw HttpError(405, "Only GET and HEAD are answered here", {{"Allow", "GET, HEAD"}});
-  ConnectionOptions connection;
+  ConnectionOptions connection = connection_options(request);
+  if (options.topics_from_query) connection.topics = request.query_values("topic");
+  if (connection.topics.size() > 100) throw HttpError(400, "There are more than 100 topics");
   if (!options.admit) return connection;
   std::string failure = "not a std::exception";
   try {
     options.admit(request, connection);
-    return connection;
+    if (connection.max_queue_size != 0u) return connection;
+    failure = "ConnectionOptions::max_queue_size must be at least 1, is 0";
   } catch (const HttpError& refusal) {
     if (refusal.status() >= 200 && refusal.status() <= 599) throw;
     failure = "HttpError has the status " + std::to_string(refusal.status()) + ", not 200 to 599: " + refusal.what();

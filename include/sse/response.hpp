@@ -12,7 +12,9 @@
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/detail/event_writer.hpp"
+#include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/options.hpp"
 #include "sse/request.hpp"
 #include "sse/wire.hpp"
 
@@ -109,6 +111,25 @@ inline std::string_view reason_phrase(unsigned status) noexcept {
 
 }  // namespace detail
 
+/// Where the client wants its stream to go on; all other options are unset. In this order: the `Last-Event-ID` header,
+/// which an EventSource adds to the URL that it repeats (WHATWG HTML, 9.2.4); the query's `lastEventId=<id>`, for a
+/// page that reloads; its `since=<id>`; `since=earliest`, which is `from_earliest`. An empty id is none. Several
+/// headers are one whose values are joined by `, ` (RFC 9110, 5.3), so no event's id: the client is told that its place
+/// is lost. What the client wrote is in `last_event_id` and nowhere else, and may be any text.
+inline ConnectionOptions connection_options(const Request& request) {
+  ConnectionOptions options;
+  std::string id;
+  for (const auto& [name, value] : request.headers)
+    if (detail::same_name(name, "Last-Event-ID") && !value.empty()) id.append(id.empty() ? "" : ", ").append(value);
+  if (id.empty()) id = request.query_value("lastEventId").value_or("");
+  if (id.empty()) {
+    id = request.query_value("since").value_or("");
+    options.from_earliest = id == "earliest";
+  }
+  if (!id.empty() && !options.from_earliest) options.last_event_id = std::move(id);
+  return options;
+}
+
 /// Answers with a stream of events: the response head and whatever waits at once, then each event as it comes and a
 /// comment when idle. It returns when the stream has ended or the peer is gone (closed, silent past the send time-out,
 /// or sending more than 64 KiB of its own; the manager's observer is told which), and leaves the socket open. Any
@@ -122,6 +143,14 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
   detail::InitiateWrite<Stream> initiate(stream, std::move(events), options);
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(std::move(initiate),
                                                                                  asio::use_awaitable);
+}
+
+/// The same for a connection that is added by this very call, with connection_options(request): what the client has
+/// missed comes first. `request` need not outlive the call; it throws what EventManager::add_connection throws.
+template <class Stream>
+asio::awaitable<void> write_events(Stream& stream, EventManager& events, const Request& request,
+                                   StreamOptions options = {}) {
+  return write_events(stream, events.add_connection(connection_options(request)), std::move(options));
 }
 
 /// Answers with everything that is not a stream, and closes nothing. A status that has no body (204, 205, 304: RFC

@@ -45,7 +45,7 @@ asio::awaitable<void> read_one(sse::EventManager& events, std::vector<std::strin
 asio::awaitable<void> session(asio::ip::tcp::socket socket, sse::EventManager& events) try {
   sse::Request request = co_await sse::read_request(socket);
   if (request.path == "/jobs" && request.method == "POST")
-    co_await sse::write_events(socket, events.add_connection());
+    co_await sse::write_events(socket, events, request);
   else
     co_await sse::write_response(socket, 404, "no such thing\n");
 } catch (const sse::HttpError& error) {

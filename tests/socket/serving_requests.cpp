@@ -1,4 +1,4 @@
-// What `serve` makes of a request: who is admitted, and what of the query and the headers reaches a connection.
+// What `serve` makes of a request: who is admitted, and what of its query and headers reaches the connection.
 
 #include <atomic>
 #include <set>
@@ -65,6 +65,45 @@ TEST_CASE("a response whose status has no body has none") {
         "HTTP/1.1 205 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
   task.get();
+}
+
+sse::Request with_headers(std::string query, sse::Headers headers) {
+  sse::Request request = with_query(std::move(query));
+  request.headers = std::move(headers);
+  return request;
+}
+
+/// The id that `connection_options` finds, or "earliest", or nothing.
+std::optional<std::string> place_of(const std::string& query, const sse::Headers& headers = {}) {
+  const sse::ConnectionOptions options = sse::connection_options(with_headers(query, headers));
+  CHECK(options.topics.empty());
+  CHECK(options.connection_id.empty());
+  CHECK(options.request_id.empty());
+  CHECK_FALSE((options.last_event_id && options.from_earliest));
+  return options.from_earliest ? "earliest" : options.last_event_id;
+}
+
+TEST_CASE("the header says where a client goes on; without it lastEventId, and then since") {
+  const sse::Headers header = {{"Host", "x"}, {"last-EVENT-id", "1-2"}};
+  const sse::Headers empty = {{"Last-Event-ID", ""}};
+  CHECK(place_of("") == std::nullopt);
+  CHECK(place_of("", header) == "1-2");
+  CHECK(place_of("lastEventId=1-3&since=1-4", header) == "1-2");
+  CHECK(place_of("since=earliest", header) == "1-2");
+  CHECK(place_of("since=1-4&lastEventId=1-3", empty) == "1-3");
+  CHECK(place_of("lastEventId=1-3&lastEventId=1-5") == "1-3");
+  CHECK(place_of("lastEventId=&since=1-4", empty) == "1-4");
+  CHECK(place_of("since=earliest") == "earliest");
+  CHECK(place_of("since=") == std::nullopt);
+  CHECK(place_of("since=&lastEventId&LASTEVENTID=1-3&lastEventID=1-3", empty) == std::nullopt);
+  CHECK(sse::connection_options(with_headers("lastEventId=earliest", {})).last_event_id == "earliest");
+  CHECK(sse::connection_options(with_headers("", {{"Last-Event-ID", "earliest"}})).last_event_id == "earliest");
+  CHECK(place_of("connection_id=1&request_id=2&topic=3&filter=4") == std::nullopt);
+}
+
+TEST_CASE("several Last-Event-ID headers are one that is no event's id") {
+  CHECK(place_of("lastEventId=1-4", {{"Last-Event-ID", "1-2"}, {"X", "y"}, {"LAST-EVENT-ID", "1-3"}}) == "1-2, 1-3");
+  CHECK(place_of("", {{"Last-Event-ID", ""}, {"Last-Event-ID", "1-3"}, {"Last-Event-ID", ""}}) == "1-3");
 }
 
 TEST_CASE("admit refuses with a status, a text and headers, GET and HEAD alike") {
@@ -183,6 +222,70 @@ TEST_CASE("admit sets the connection's options") {
   CHECK(answer(server, "/events?user=ann", "", "HEAD").starts_with("HTTP/1.1 200 "));
   server.events.emit_event("still-there", 3);
   CHECK(ann.event()->at("type") == "still-there");
+}
+
+TEST_CASE("a connection that admit sets up wrongly is a 500, and not one too many") {
+  std::promise<std::string> told;
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) { connection.max_queue_size = 0; };
+  options.admit_failure = [&](const sse::Request&, std::string_view what) { told.set_value(std::string(what)); };
+  const Server server(options);
+  CHECK(status_of(server, "/events") == 500);
+  CHECK(told.get_future().get() == "ConnectionOptions::max_queue_size must be at least 1, is 0");
+}
+
+TEST_CASE("the query chooses topics where the service lets it") {
+  sse::EmitOptions a, b;
+  a.topic = "a b";
+  b.topic = "b";
+  sse::ServeOptions options;
+  SECTION("off: every topic") {
+    Server server(options);
+    Client client = server.get(request_of("/events?topic=b"));
+    CHECK(client.status() == 200);
+    server.events.emit_event("to-a", 1, a);
+    CHECK(client.event()->at("type") == "connection");
+    CHECK(client.event()->at("type") == "to-a");
+  }
+  SECTION("on") {
+    options.topics_from_query = true;
+    Server server(options);
+    Client none = server.get(request_of("/events")), of_b = server.get(request_of("/events?topic=b&topic=b&x=a+b"));
+    Client both = server.get(request_of("/events?topic=a+b&topic=%62")),
+           empty = server.get(request_of("/events?topic="));
+    for (Client* client : {&none, &of_b, &both, &empty}) {
+      CHECK(client->status() == 200);
+      CHECK(client->event()->at("type") == "connection");
+    }
+    CHECK(server.events.emit_event("to-a", 1, a) == 2);
+    CHECK(server.events.emit_event("to-b", 2, b) == 3);
+    CHECK(server.events.emit_event("to-all", 3) == 4);
+    for (Client* client : {&none, &both}) CHECK(client->event()->at("type") == "to-a");
+    for (Client* client : {&none, &both, &of_b}) CHECK(client->event()->at("type") == "to-b");
+    for (Client* client : {&none, &both, &of_b, &empty}) CHECK(client->event()->at("type") == "to-all");
+  }
+  SECTION("on, and admit has the last word") {
+    options.topics_from_query = true;
+    options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) {
+      std::erase(connection.topics, "b");
+      if (connection.topics.empty()) throw sse::HttpError(403, "None of your topics");
+    };
+    Server server(options);
+    CHECK(status_of(server, "/events?topic=b") == 403);
+    CHECK(status_of(server, "/events") == 403);
+    Client client = server.get(request_of("/events?topic=b&topic=a%20b"));
+    CHECK(client.status() == 200);
+    CHECK(server.events.emit_event("to-b", 2, b) == 0);
+    CHECK(server.events.emit_event("to-a", 1, a) == 1);
+  }
+  SECTION("on, with too many") {
+    options.topics_from_query = true;
+    const Server server(options);
+    std::string query = "/events?";
+    for (int n = 0; n < 100; ++n) query += "topic=" + std::to_string(n) + '&';
+    CHECK(status_of(server, query) == 200);
+    CHECK(status_of(server, query + "topic=100") == 400);
+  }
 }
 
 TEST_CASE("admit is asked on many threads at once") {

@@ -149,6 +149,10 @@ class Client {
         continue;
       }
       std::string_view line = *block;
+      if (line.starts_with("id: ")) {
+        last_event_id = line.substr(4, line.find('\n') - 4);
+        line.remove_prefix(line.find('\n') + 1);
+      }
       if (line.starts_with("event: ")) line.remove_prefix(line.find('\n') + 1);
       const bool one_line = line.find('\n') == line.size() - 2;
       if (!line.starts_with("data: {") || !one_line) throw std::runtime_error("this is no frame: " + *block);
@@ -161,6 +165,7 @@ class Client {
 
   std::size_t comments = 0;
   std::optional<int> retry;
+  std::string last_event_id;
 
  private:
   bool read_some() {
