@@ -215,9 +215,9 @@ Event encode_event(std::string_view type, const EventForm& form, std::size_t siz
     out.append("data: ");
     const std::size_t begin = out.size();
     write_json(out);
-    const EventText::Part json{begin, out.size() - begin};
+    const EventText::Part written{begin, out.size() - begin};
     out.push_back('\n');
-    return json;
+    return written;
   });
 }
 
@@ -248,21 +248,21 @@ inline Event encode_message(std::string_view type, EventForm form, std::string_v
   form.named = true;
   return EventAccess::make(type, form, data.size(), [&](std::string& out, std::string& tail) {
     const bool one_line = data.find_first_of("\r\n") == data.npos;
-    EventText::Part json;
+    EventText::Part line;
     for (bool more = true; more;) {
       const std::size_t end = data.find_first_of("\r\n");
       out.append("data: ");
-      json.begin = out.size();
+      line.begin = out.size();
       wire::append_line(out, data.substr(0, end));
-      json.size = out.size() - json.begin;
-      if (!one_line) tail.append(out, json.begin);
+      line.size = out.size() - line.begin;
+      if (!one_line) tail.append(out, line.begin);
       out.push_back('\n');
       more = end != data.npos;
       if (!more) break;
       data.remove_prefix(end + (data.substr(end).starts_with("\r\n") ? 2 : 1));
       tail.push_back('\n');
     }
-    return json;
+    return line;
   });
 }
 
