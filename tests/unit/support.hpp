@@ -54,14 +54,18 @@ inline Frame read_frame(const Event& event) {
   REQUIRE(bytes.find_first_of(std::string("\r\0", 2)) == std::string::npos);
   REQUIRE_NOTHROW(json(bytes).dump());  // throws for text that is not UTF-8
   Frame frame;
+  std::string names;
   for (std::size_t begin = 0; begin + 1 < bytes.size();) {
     const std::size_t end = bytes.find('\n', begin), colon = bytes.find(": ", begin);
     REQUIRE(colon < end);
-    REQUIRE(frame.fields.emplace(bytes.substr(begin, colon - begin), bytes.substr(colon + 2, end - colon - 2)).second);
+    const std::string name = bytes.substr(begin, colon - begin);
+    names += name + ' ';
+    frame.fields[name] = bytes.substr(colon + 2, end - colon - 2);
     begin = end + 1;
   }
-  REQUIRE(frame.fields.size() == 1 + frame.fields.count("event"));
-  REQUIRE(frame.fields.count("data") == 1);
+  REQUIRE(names ==
+          std::string(event.id().empty() ? "" : "id ") + (frame.fields.count("event") ? "event " : "") + "data ");
+  REQUIRE(event.id() == frame.fields["id"]);
   const std::string& data = frame.fields["data"];
   REQUIRE(event.json() == data);
   REQUIRE(event.json().data() > event.frame().data());
@@ -102,6 +106,38 @@ inline Words numbers(int first, int last) {
   return words;
 }
 
+/// The 7 of the id `1763900000123-7`.
+inline std::string count_of(std::string_view id) {
+  return std::string(id.substr(id.find('-') + 1));
+}
+
+/// An event's word with the ids in it: `connection #4`, `17 #5`, `overflow 2 #6-#7`, `overflow null reset`.
+inline std::string line(const Event& event) {
+  std::string line = word(event);
+  if (!event.id().empty()) line += " #" + count_of(event.id());
+  const ordered_json body = ordered_json::parse(event.json());
+  if (body.contains("first_id"))
+    line += " #" + count_of(body["first_id"].get<std::string>()) + "-#" + count_of(body["last_id"].get<std::string>());
+  if (body.contains("reset")) line += body["reset"] == true ? " reset" : " reset?";
+  return line;
+}
+
+/// All that waits, ids included.
+inline Words lines(EventStream& stream) {
+  std::vector<Event> events;
+  stream.drain(events, std::size_t(-1));
+  Words words;
+  for (const Event& event : events) words.push_back(line(event));
+  return words;
+}
+
+/// What emit_numbers gives a reader, where it is the manager's first to have ids.
+inline Words numbered(int first, int last) {
+  Words words;
+  for (; first <= last; ++first) words.push_back(std::to_string(first) + " #" + std::to_string(first));
+  return words;
+}
+
 inline Words operator+(Words left, const Words& right) {
   left.insert(left.end(), right.begin(), right.end());
   return left;
@@ -123,6 +159,40 @@ inline sse::Options queue_of(std::size_t size) {
   sse::Options options;
   options.max_queue_size = size;
   return options;
+}
+
+inline sse::Options history_of(std::size_t events, std::size_t queue = 100) {
+  sse::Options options = queue_of(queue);
+  options.history_size = events;
+  return options;
+}
+
+/// A connection that has seen `last_event_id`.
+inline sse::ConnectionOptions after(std::string_view last_event_id) {
+  sse::ConnectionOptions options;
+  options.last_event_id = last_event_id;
+  return options;
+}
+
+inline sse::EmitOptions on_topic(std::string topic) {
+  sse::EmitOptions options;
+  options.topic = std::move(topic);
+  return options;
+}
+inline sse::EmitOptions transient() {
+  sse::EmitOptions options;
+  options.transient = true;
+  return options;
+}
+
+/// The start in a manager's ids.
+inline std::string start_of(EventManager& manager) {
+  const Event first = manager.add_connection().try_next().value();
+  return std::string(first.id().substr(0, first.id().find('-')));
+}
+/// The id that a manager gives to its event `n`.
+inline std::string id_of(EventManager& manager, int n) {
+  return start_of(manager) + '-' + std::to_string(n);
 }
 
 /// Runs the coroutine `body()` to its end, with no work left behind, and throws what it throws. (No co_await inside a
