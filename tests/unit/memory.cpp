@@ -108,6 +108,46 @@ TEST_CASE("emitting to many idle connections allocates no more than emitting to 
   CHECK(allocations(200) == allocations(1));
 }
 
+TEST_CASE("topics that come and go leave nothing behind") {
+  EventManager manager;
+  sse::ConnectionOptions options;
+  options.connection_id = "tab";
+  options.topics = {""};
+  EventStream tab = manager.add_connection(options);
+  const auto come_and_go = [&](int from) {
+    for (int i = from; i < from + 3000; ++i) REQUIRE(manager.subscribe("tab", "topic " + std::to_string(i)));
+    for (int i = from; i < from + 3000; ++i) REQUIRE(manager.unsubscribe("tab", "topic " + std::to_string(i)));
+  };
+  come_and_go(10'000);  // what the containers keep for the next time
+  CHECK(bytes_kept([&] {
+          come_and_go(20'000);
+          options.connection_id.clear();
+          for (int i = 0; i < 3000; ++i) {
+            options.topics = {"a topic of " + std::to_string(i)};
+            manager.add_connection(options).close();
+          }
+        }) <= 4096);
+}
+
+TEST_CASE("a history holds its events and no more, and a replay of it holds no copy") {
+  sse::Options settings;
+  settings.history_size = 1000;
+  EventManager manager(settings);
+  emit_numbers(manager, 10'000, 11'999);
+  CHECK(bytes_kept([&] { emit_numbers(manager, 12'000, 13'999); }) == 0);
+  std::vector<EventStream> streams;
+  streams.reserve(10);
+  sse::ConnectionOptions options;
+  options.from_earliest = true;
+  CHECK(bytes_kept([&] {
+          for (int i = 0; i < 10; ++i) streams.push_back(manager.add_connection(options));
+        }) < 10 * 4096);
+  for (EventStream& stream : streams) {
+    std::vector<Event> events;
+    CHECK(stream.drain(events, 2000) == 1001);
+  }
+}
+
 TEST_CASE("running out of memory, wherever it hits, harms no connection and no count") {
   EventManager manager(40);
   EventStream bystander = add_quiet(manager, "bystander");
