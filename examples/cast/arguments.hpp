@@ -26,6 +26,7 @@ struct Arguments {
   std::string allow_origin;
   std::size_t max_queue_size = 100;
   std::size_t max_connections = 0;
+  std::size_t history = 0;
   std::chrono::seconds keep_alive{15};
   std::chrono::seconds send_timeout{30};
   bool verbose = false;
@@ -91,8 +92,9 @@ A line that is a JSON text (object, array, string, number, true, false, null) is
 stands; any other line is its data as a string, with U+FFFD for what is not UTF-8. A line of more than
 1 MiB (1048576 bytes) is skipped, and that is told on standard error.
 
-Clients see what comes after they have connected. One that reads too slowly loses its oldest lines and is
-told how many; it never slows the reading.
+Clients see what comes after they have connected. With --history each event has an id: a browser that was cut
+off, or any client that sends Last-Event-ID, gets the lines that it missed, and ?since=earliest gets all that are
+kept. One that reads too slowly loses its oldest lines and is told how many; it never slows the reading.
 
 The end of standard input, SIGINT and SIGTERM end the program: each client still gets what waits for it,
 then `disconnect`. After a signal it has 5 seconds for that, and a second signal ends the program at once.
@@ -138,6 +140,10 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
       ->type_name("N")
       ->check(whole_number(1, 1'000'000));
   app.add_option("--max-connections", arguments.max_connections, "Clients at a time, 0 to 1000000; 0: no limit [0]")
+      ->type_name("N")
+      ->check(whole_number(0, 1'000'000));
+  app.add_option("--history", arguments.history,
+                 "Lines that are kept for clients that come back, 0 to 1000000; 0: none, and events have no id [0]")
       ->type_name("N")
       ->check(whole_number(0, 1'000'000));
   std::uint64_t keep_alive = 15, send_timeout = 30;

@@ -93,6 +93,7 @@ int run(const cast::Arguments& arguments) {
   sse::Options options;
   options.max_queue_size = arguments.max_queue_size;
   options.max_connections = arguments.max_connections;
+  options.history_size = arguments.history;
   options.max_event_size = 8 * cast::max_line_length;  // a byte of a line takes at most six in JSON ("\u0000")
   sse::EventManager events(options);
   if (arguments.verbose) events.set_observer(verbose_observer());
