@@ -29,6 +29,7 @@ struct Arguments {
   std::size_t history = 0;
   std::chrono::seconds keep_alive{15};
   std::chrono::seconds send_timeout{30};
+  std::optional<std::chrono::milliseconds> retry;
   bool verbose = false;
 };
 
@@ -93,8 +94,9 @@ stands; any other line is its data as a string, with U+FFFD for what is not UTF-
 1 MiB (1048576 bytes) is skipped, and that is told on standard error.
 
 Clients see what comes after they have connected. With --history each event has an id: a browser that was cut
-off, or any client that sends Last-Event-ID, gets the lines that it missed, and ?since=earliest gets all that are
-kept. One that reads too slowly loses its oldest lines and is told how many; it never slows the reading.
+off, and any client that sends Last-Event-ID (or ?lastEventId=ID), gets the lines that it missed, and with
+?since=earliest a client gets all that are kept. What is kept no more is told as an `overflow`, with the number.
+One that reads too slowly loses its oldest lines and is told how many; it never slows the reading.
 
 The end of standard input, SIGINT and SIGTERM end the program: each client still gets what waits for it,
 then `disconnect`. After a signal it has 5 seconds for that, and a second signal ends the program at once.
@@ -154,6 +156,12 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
                  "Seconds after which a client that takes nothing is cut, 1 to 3600 [30]")
       ->type_name("S")
       ->check(whole_number(1, 3600));
+  std::optional<std::uint64_t> retry;
+  app.add_option(
+         "--retry", retry,
+         "Milliseconds after which a browser that was cut off connects again, 0 to 3600000; unset: the browser's own")
+      ->type_name("MS")
+      ->check(whole_number(0, 3'600'000));
   app.add_option("--allow-origin", arguments.allow_origin,
                  "Let pages of this origin read the events (CORS); '*': any page")
       ->type_name("ORIGIN")
@@ -176,6 +184,7 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
   arguments.listen = *parse_endpoint(listen);
   arguments.keep_alive = std::chrono::seconds(keep_alive);
   arguments.send_timeout = std::chrono::seconds(send_timeout);
+  if (retry) arguments.retry = std::chrono::milliseconds(*retry);
   return std::nullopt;
 }
 

@@ -102,6 +102,7 @@ int run(const cast::Arguments& arguments) {
   serve_options.path = arguments.path;
   serve_options.stream.keep_alive = arguments.keep_alive;
   serve_options.stream.send_timeout = arguments.send_timeout;
+  serve_options.stream.retry = arguments.retry;
   serve_options.stream.allow_origin = arguments.allow_origin;
   serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
 

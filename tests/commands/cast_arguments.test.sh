@@ -27,7 +27,10 @@ done
 for value in '' 0 -1 +1 1.5 x 1000001 010 0x10 ' 5' 99999999999999999999; do
   refused --max-queue-size --max-queue-size "$value"
 done
-for value in '' -1 x 1000001; do refused --max-connections --max-connections "$value"; done
+for option in --max-connections --history; do
+  for value in '' -1 x 1.5 1000001; do refused $option $option "$value"; done
+done
+for value in '' -1 x 1.5 50ms 3600001; do refused --retry --retry "$value"; done
 for option in --keep-alive --send-timeout; do
   for value in '' 0 -1 1.5 15s 3601; do refused $option $option "$value"; done
 done
@@ -43,8 +46,8 @@ grep -q 'from 1 to 3600' <("$cast" --keep-alive 0 </dev/null 2>&1) || fail "a re
 
 "$cast" --help >"$work/help" 2>"$work/message" || fail "--help: exit status $?"
 [ ! -s "$work/message" ] || fail "--help writes to standard error"
-for option in --listen --path --type --max-queue-size --max-connections --keep-alive --send-timeout --allow-origin \
-  --verbose --version; do
+for option in --listen --path --type --max-queue-size --max-connections --history --keep-alive --send-timeout --retry \
+  --allow-origin --verbose --version; do
   grep -q -e " $option\b" "$work/help" || fail "--help does not tell of $option"
 done
 "$cast" --version | grep -qxE 'cast [0-9]+\.[0-9]+\.[0-9]+' || fail "--version does not print the version"
