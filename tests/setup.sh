@@ -13,7 +13,8 @@ has_boost() {
   [ "${version:-0}" -ge 108100 ]
 }
 has_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
-has_clang() { local n; for n in 16 17 18 19 20; do if has "clang++-$n"; then return 0; fi; done; return 1; }
+clang_version() { local n; for n in 20 19 18 17 16; do if has "clang++-$n"; then echo "$n" && return; fi; done; }
+has_libfuzzer() { ls /usr/lib/llvm-"$(clang_version)"/lib/clang/*/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1; }
 
 # The packages of what is missing, for the demo or (with "tests") for the tests.
 missing_packages() {
@@ -29,7 +30,8 @@ missing_packages() {
   [ "$1" = tests ] || return 0
   has_header catch2/catch_all.hpp || echo libcatch2-dev
   has_header openssl/ssl.h || echo libssl-dev
-  has_clang || echo clang-16
+  [ -n "$(clang_version)" ] || echo clang-16
+  has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
   has chromium || echo chromium
   has node || echo nodejs
   has npm || echo npm
