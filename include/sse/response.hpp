@@ -31,7 +31,7 @@ struct StreamOptions {
   StreamOptions() = default;
 
   std::chrono::milliseconds keep_alive{15'000};    ///< idle time after which a comment is sent; 0: never
-  std::chrono::milliseconds send_timeout{30'000};  ///< a write that takes longer ends the stream; 0: never
+  std::chrono::milliseconds send_timeout{30'000};  ///< without a byte taken ends the stream; 0: never
   std::optional<std::chrono::milliseconds> retry;  ///< the browser's reconnection time
   std::string allow_origin;                        ///< Access-Control-Allow-Origin; empty: no such header
 };

@@ -260,6 +260,23 @@ TEST_CASE("many sessions on many threads end at the moment when serve is cut") {
   }
 }
 
+TEST_CASE("a client that reads slowly is not taken for one that takes nothing") {
+  sse::ServeOptions options;
+  options.stream.send_timeout = 500ms;
+  sse::Options settings;
+  settings.max_queue_size = 10'000;
+  Server server(options, settings);
+  Client client = server.stream(4096);
+  const std::string text(1000, 'x');
+  for (int i = 0; i < 8000; ++i) server.events.emit_event("x", text);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; std::chrono::steady_clock::now() < begin + 4 * options.stream.send_timeout; ++i) {
+    REQUIRE(client.event());
+    if (i % 15 == 0) ::poll(nullptr, 0, 40);  // its pace: far from what makes a full socket writable in half a second
+  }
+  CHECK(server.events.get_connection_count() == 1);
+}
+
 TEST_CASE("every call with its default arguments, and with {}") {
   sse::EventManager events;
   Context context;

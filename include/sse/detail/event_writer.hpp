@@ -22,6 +22,10 @@
 #if __has_include(<netinet/tcp.h>)
 #include <netinet/tcp.h>
 #endif
+#if __has_include(<linux/sockios.h>)
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
 
 #if defined(__GNUC__) && \
     !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
@@ -190,6 +194,7 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
         }
       }
       writing_ = true;
+      untaken_ = count_untaken();
       set_due(send_timeout_);
       if constexpr (plain)
         lowest_layer(stream_).async_wait(asio::socket_base::wait_write, next(&EventWriter::on_sent));
@@ -200,6 +205,18 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
     }
     sent_ = 0;
     return true;
+  }
+
+  // Bytes that the peer's system has not taken yet. A full socket is writable again only when a good part of it is
+  // free: a slow peer may need longer for that than the time-out and is not dead. 0 where the system does not tell.
+  int count_untaken() {
+    int bytes = 0;
+#if defined(SIOCOUTQ)
+    if constexpr (plain) {
+      if (::ioctl(lowest_layer(stream_).native_handle(), SIOCOUTQ, &bytes) != 0) bytes = 0;
+    }
+#endif
+    return bytes;
   }
 
   void on_sent(error_code error, std::size_t size) {
@@ -254,7 +271,11 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   }
   void on_time() {
     if (Sweep::Clock::now() < due_) return expire_at(due_);  // something was written meanwhile
-    if (writing_) return finish({}, "Sending timed out after " + std::to_string(send_timeout_.count()) + " ms");
+    if (writing_) {
+      const int untaken = count_untaken();
+      if (std::exchange(untaken_, untaken) > untaken) return set_due(send_timeout_);
+      return finish({}, "Sending timed out after " + std::to_string(send_timeout_.count()) + " ms");
+    }
     static const Event comment = raw_frame(": keep-alive\n\n");
     unsent_.push_back(comment);
     write();
@@ -299,6 +320,7 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   std::optional<Handler> handler_;
   error_code result_;
   unsigned pending_ = 0;
+  int untaken_ = 0;
   bool waiting_ = false, writing_ = false, finished_ = false, was_non_blocking_ = false;
 };
 
