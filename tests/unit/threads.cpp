@@ -193,6 +193,34 @@ struct Emitter {
   std::jthread thread_;
 };
 
+TEST_CASE("a connection that is added while others emit goes on exactly after the id that it is told") {
+  sse::Options settings;
+  settings.history_size = settings.max_queue_size = 100'000;
+  EventManager manager(settings);
+  const Emitter emitter(manager), second(manager);
+  std::string last_id;
+  std::size_t wrong = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    sse::ConnectionOptions options;
+    if (i % 2 == 1) options.last_event_id = last_id;
+    if (i % 3 == 1) options.topics = {"topic"};
+    if (i % 5 == 1) options.filter = [](const Event&) { return true; };
+    EventStream stream = manager.add_connection(options);  // often the only one there is
+    std::vector<Event> events;
+    while (events.size() < 4) {
+      get(stream.async_wait(asio::use_future));
+      stream.drain(events, 4);
+    }
+    const auto number = [&](std::size_t at) {
+      const std::string id(events[at].id());
+      return std::stoull(id.substr(id.find('-') + 1));
+    };
+    for (std::size_t at = 1; at < events.size(); ++at) wrong += number(at) != number(at - 1) + 1;
+    last_id = events.back().id();
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a stream may be destroyed, closed or replaced while an emit runs, with or without a wait") {
   EventManager manager(2);
   const Emitter emitter(manager), second(manager);

@@ -352,12 +352,15 @@ class Core : public std::enable_shared_from_this<Core> {
     std::unique_lock order(order_mutex_, std::defer_lock);
     if (connection.has_filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
+    const auto older = shard.by_id.find(connection.connection_id);
+    const bool replaces = older != shard.by_id.end();
+    if (!replaces) reserve_place();  // before it looks at the history: what is kept later does not find nobody here
     const std::uint64_t last = history_.last();
-    if (asked && last > *asked) return false;
-    if (const auto older = shard.by_id.find(connection.connection_id); older != shard.by_id.end())
-      end(*older->second, goodbye(replaced), wakeups, removed, true);
-    else
-      reserve_place();
+    if (asked && last > *asked) {
+      if (!replaces) total_.fetch_sub(1);
+      return false;
+    }
+    if (replaces) end(*older->second, goodbye(replaced), wakeups, removed, true);
     try {
       connection.enter_map(settings.topics);
     } catch (...) {
