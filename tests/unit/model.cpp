@@ -36,7 +36,11 @@ struct Disagreement : std::runtime_error {
 class Run {
  public:
   Run(std::uint64_t seed, std::size_t steps)
-      : random_(seed), steps_(steps), options_(some_options()), model_(options_) {}
+      : random_(seed),
+        steps_(steps),
+        most_streams_(one_of<std::size_t>({3, 8, 8, 40})),
+        options_(some_options()),
+        model_(options_) {}
 
   const std::string& log() const { return log_; }
 
@@ -169,7 +173,7 @@ class Run {
   }
 
   void add() {
-    if (streams_.size() == 8) destroy(below(8));
+    if (streams_.size() == most_streams_) destroy(below(most_streams_));
     ConnectionOptions options;
     Reader reader;
     if (!one_in(4)) options.connection_id = "c" + std::to_string(below(6));
@@ -436,7 +440,7 @@ class Run {
   }
 
   std::mt19937_64 random_;
-  std::size_t steps_;
+  std::size_t steps_, most_streams_;
   sse::Options options_;
   Model model_;
   asio::io_context io_;
