@@ -103,6 +103,11 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) 
   app.add_option("--max-queue-size", arguments.max_queue_size, "Events that may wait for a page, 1 to 1000000 [1000]")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000));
+  app.add_option(
+         "--history", arguments.history,
+         "Events kept for pages that open, reload or come back, 0 to 1000000; a request is two; 0: none [10000]")
+      ->type_name("N")
+      ->check(whole_number(0, 1'000'000));
   app.add_option("--max-connections", arguments.max_connections,
                  "Client connections at a time, 1 to 100000; more have to wait [1000]")
       ->type_name("N")

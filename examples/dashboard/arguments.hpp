@@ -14,6 +14,7 @@ struct Arguments {
   boost::asio::ip::tcp::endpoint listen;
   std::optional<UpstreamAddress> upstream;  // none: the demo's own
   std::size_t max_queue_size = 1000;
+  std::size_t history = 10'000;
   std::size_t max_connections = 1000;
   std::chrono::seconds timeout{60};
 };

@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <iostream>
 #include <memory>
+#include <sse/sse.hpp>
 
 #include "arguments.hpp"
 #include "demo_load.hpp"
@@ -35,6 +36,13 @@ tcp::endpoint reachable(tcp::endpoint endpoint) {
   if (!endpoint.address().is_unspecified()) return endpoint;
   if (endpoint.address().is_v6()) return {asio::ip::address_v6::loopback(), endpoint.port()};
   return {asio::ip::address_v4::loopback(), endpoint.port()};
+}
+
+sse::Options event_options(const Arguments& arguments) {
+  sse::Options options;
+  options.max_queue_size = arguments.max_queue_size;
+  options.history_size = arguments.history;
+  return options;
 }
 
 asio::awaitable<void> stop_at_signal(asio::io_context& io, tcp::acceptor& acceptor, Proxy& proxy, DemoLoad* load) {
@@ -76,7 +84,7 @@ int run(const Arguments& arguments) {
     asio::co_spawn(io, demo_upstream.serve(demo_acceptor), asio::detached);
     asio::co_spawn(io, load->run(), asio::detached);
   }
-  proxy = std::make_unique<Proxy>(upstream, arguments.max_queue_size, arguments.max_connections, arguments.timeout);
+  proxy = std::make_unique<Proxy>(upstream, event_options(arguments), arguments.max_connections, arguments.timeout);
   asio::co_spawn(io, proxy->accept(acceptor), asio::detached);
   asio::co_spawn(io, stop_at_signal(io, acceptor, *proxy, load.get()), asio::detached);
 

@@ -15,12 +15,6 @@
 namespace dashboard {
 namespace {
 
-sse::Options event_options(std::size_t max_queue_size) {
-  sse::Options options;
-  options.max_queue_size = max_queue_size;
-  return options;
-}
-
 Exchange::Limits exchange_limits(std::chrono::milliseconds silence) {
   Exchange::Limits limits;
   limits.silence = silence;
@@ -36,9 +30,9 @@ asio::awaitable<bool> wait_until(const std::function<bool()>& done, std::chrono:
 
 }  // namespace
 
-Proxy::Proxy(const UpstreamAddress& upstream, std::size_t max_queue_size, std::size_t max_connections,
+Proxy::Proxy(const UpstreamAddress& upstream, const sse::Options& options, std::size_t max_connections,
              std::chrono::milliseconds silence)
-    : shared_(upstream, event_options(max_queue_size), exchange_limits(silence)), max_connections_(max_connections) {}
+    : shared_(upstream, options, exchange_limits(silence)), max_connections_(max_connections) {}
 
 asio::awaitable<void> Proxy::accept(tcp::acceptor& acceptor) {
   const auto executor = co_await asio::this_coro::executor;
@@ -94,8 +88,10 @@ asio::awaitable<void> Proxy::sweep() {
 void Proxy::tell_watchers() {
   const std::size_t count = shared_.events.get_connection_count();
   if (std::exchange(last_watchers_, count) == count) return;
+  sse::EmitOptions options;
+  options.transient = true;
   try {
-    shared_.events.emit_event("watchers", {{"count", count}});
+    shared_.events.emit_event("watchers", {{"count", count}}, options);
   } catch (const std::exception& error) {
     std::cerr << "dashboard: an event was not sent: " << error.what() << std::endl;
   }

@@ -13,7 +13,7 @@ namespace dashboard {
 /// Accepts connections and keeps an eye on them. It must outlive the io_context: its sessions are coroutines there.
 class Proxy {
  public:
-  Proxy(const UpstreamAddress& upstream, std::size_t max_queue_size, std::size_t max_connections,
+  Proxy(const UpstreamAddress& upstream, const sse::Options& options, std::size_t max_connections,
         std::chrono::milliseconds silence);
 
   /// Until the acceptor is closed.

@@ -15,6 +15,15 @@ constexpr std::chrono::seconds answer_limit{30};
 constexpr std::chrono::seconds closing_limit{2};
 constexpr std::size_t most_head_bytes = 16 * 1024;
 
+/// What says where a page wants to go on.
+sse::Request request_of(const RequestHead& head) {
+  sse::Request request;
+  const std::string_view target = head.target();
+  if (const std::size_t mark = target.find('?'); mark != target.npos) request.query = target.substr(mark + 1);
+  for (const auto& field : head) request.headers.emplace_back(field.name_string(), field.value());
+  return request;
+}
+
 }  // namespace
 
 Shared::Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits)
@@ -111,7 +120,7 @@ asio::awaitable<bool> Session::answer_own(const RequestParser& request) {
   const RequestHead& head = request.get();
   const bool head_only = head.method() == http::verb::head;
   if (head.method() == http::verb::get && path_of(head.target()) == events_path) {
-    co_await watch();
+    co_await watch(head);
     co_return false;
   }
   Reply reply = own_reply(head, shared_);
@@ -123,10 +132,15 @@ asio::awaitable<bool> Session::answer_own(const RequestParser& request) {
   co_return keep_alive && !error;
 }
 
-asio::awaitable<void> Session::watch() {
+asio::awaitable<void> Session::watch(const RequestHead& head) {
   stage_ = Stage::watching;
   deadline_.never();  // write_events keeps the time
-  sse::EventStream stream = shared_.events.add_connection();
+  sse::EventStream stream = shared_.events.add_connection(sse::connection_options(request_of(head)));
+  try {
+    // In the stream it stands between what is replayed and what is new: it is the state at that point.
+    shared_.events.send_event(stream.connection_id(), "state", shared_.state());
+  } catch (const sse::Error&) {  // too much for one event: the page will ask for it
+  }
   const sse::StreamOptions options;
   co_await sse::write_events(client_.socket, std::move(stream), options);
 }

@@ -44,7 +44,7 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
   asio::awaitable<bool> next_request();
   asio::awaitable<bool> answer_own(const RequestParser& request);
   asio::awaitable<bool> relay(RequestParser& request);
-  asio::awaitable<void> watch();
+  asio::awaitable<void> watch(const RequestHead& head);
   asio::awaitable<bool> refuse(unsigned status, std::string_view text);
   asio::awaitable<void> close();
   void enter(Stage stage, Deadline::Clock::duration limit);

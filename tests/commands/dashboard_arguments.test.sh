@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib_dashboard.sh"
 
 "$dashboard" --help >"$work/help" || fail "--help: exit status $?"
+grep -q -e '--history N .*0 to 1000000' "$work/help" || fail "--help does not tell of --history and its limits"
 grep -q 'anyone who reaches the port' "$work/help" || fail "--help does not say who sees the page"
 "$dashboard" --version | grep -qx 'dashboard [0-9]*\.[0-9]*\.[0-9]*' || fail "--version prints no version"
 
@@ -25,6 +26,9 @@ for url in x http:// https://example.org ftp://a http://a:0 http://a:65536 http:
 done
 for size in 0 -1 1000001 010 1.5 x ''; do
   refused --max-queue-size --max-queue-size "$size"
+done
+for size in -1 1000001 010 1.5 x ''; do
+  refused --history --history "$size"
 done
 refused --max-connections --max-connections 0
 refused --timeout --timeout 0

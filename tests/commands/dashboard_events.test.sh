@@ -31,8 +31,7 @@ expect_equal "a long target" 404 "$(status_of "$proxy$long")"
 expect_event events '"target":"/xxx'
 node -e '
   const frames = require("fs").readFileSync(process.argv[1], "utf8").split("\n\n").slice(0, -1);
-  for (const frame of frames) JSON.parse(frame.replace(/^data: /, ""));
-  const targets = frames.map((f) => JSON.parse(f.slice(6)).data?.target ?? "");
+  const targets = frames.map((f) => JSON.parse(f.replace(/^(id: .*\n)?data: /, "")).data?.target ?? "");
   if (!targets.some((t) => t.startsWith("/<img\ufffd\""))) throw new Error("no odd target");
   if (targets.some((t) => t.length > 1100)) throw new Error("a target is sent at full length");
 ' "$work/events" || fail "the events are not JSON"
@@ -110,11 +109,60 @@ kill_now $watcher
 one_again() { [ "$(grep -c '"type":"watchers","data":{"count":1}' "$work/events")" -eq 2 ]; }
 until_true 10 one_again || fail "the end of a watcher is not told: $(grep watchers "$work/events")"
 
+# A page that comes back gets what it missed, then the state as it is there, then what is new; one that says nothing, what is new.
+ids() { sed -n 's/^id: //p' "$work/$1"; }
+types() { grep -o '"type":"[a-z_]*"' "$work/$1" | sed 's/"type":"\(.*\)"/\1/' | grep -v watchers | xargs; }
+resume() { # NAME CURL-ARGUMENT...
+  : >"$work/$1"
+  curl -sN "${@:2}" >"$work/$1" &
+  resumed=$!
+  expect_event "$1" '"type":"state"'
+  kill_now $resumed
+}
+expect_equal "where a stream begins" "connection state" "$(types second)"
+expect_event second '"type":"state","data":{"running":\[\],"started":[0-9.]*,"upstream":"http://127.0.0.1:[0-9]*","watchers":2}'
+last=$(ids events | tail -n 1)
+start=${last%-*}
+missed=$((${last#*-} - 3))
+expect_equal "the ids" "$(seq -f "$start-%.0f" 0 "${last#*-}")" "$(ids events)"
+expect_equal "what has no id" "state watchers" "$(grep -A 1 '^$' "$work/events" | grep -o '^data: {"type":"[a-z]*' | sed 's/.*"//' | sort -u | xargs)"
+three=$(ids events | tail -n 3)
+for how in "-HLast-Event-ID: $start-$missed" "?lastEventId=$start-$missed" "?since=$start-$missed"; do
+  case $how in
+    -H*) resume back "$how" "$proxy/_sse/events" ;;
+    *) resume back "$proxy/_sse/events$how" ;;
+  esac
+  expect_equal "what $how gets" "$start-$missed"$'\n'"$three" "$(ids back)"
+  [[ $(types back) == "connection request_"*" request_"*" request_"*" state" ]] || fail "$how: $(types back)"
+done
+resume earliest "$proxy/_sse/events?since=earliest"
+expect_equal "all that is kept" "$(ids events)" "$(ids earliest)"
+resume restarted "$proxy/_sse/events?lastEventId=1-1"
+expect_equal "an earlier start's id" "1-1"$'\n'"$(ids events | tail -n +2)" "$(ids restarted)"
+grep -q '"type":"overflow",.*"dropped":null,"reset":true' "$work/restarted" || fail "no word of the restart: $(head -n 5 "$work/restarted")"
+
 # Of every request that began the end is told, once, and ids are dense.
 node -e '
-  const events = require("fs").readFileSync(process.argv[1], "utf8").split("\n\n").slice(0, -1).map((f) => JSON.parse(f.slice(6)));
+  const events = require("fs").readFileSync(process.argv[1], "utf8").split("\n\n").slice(0, -1).map((f) => JSON.parse(f.replace(/^(id: .*\n)?data: /, "")));
   const ids = (pattern) => events.filter((e) => pattern.test(e.type)).map((e) => e.data.id);
   const started = ids(/^request_start$/), ended = ids(/^request_(complete|error)$/).sort((a, b) => a - b);
   const dense = started.map((_, i) => i + 1);
   if (String(started) !== String(dense) || String(ended) !== String(dense)) throw new Error(`started ${started}, ended ${ended}`);
 ' "$work/events" || fail "starts and ends do not match"
+
+# A history of two events: what is gone is told; and none.
+for history in 2 0; do
+  kill_now $pid
+  start_dashboard --upstream "$upstream" --history $history
+  watch short
+  for i in 1 2 3; do curl -s "$proxy/status?code=200" >/dev/null; done
+  expect_event short '"type":"request_complete".*"id":3,'
+  resume later "$proxy/_sse/events?lastEventId=$(ids short | head -n 1)&since=earliest"
+  if [ $history -eq 0 ]; then
+    expect_equal "a stream of a dashboard without a history" "connection state" "$(types later)"
+    expect_equal "the ids of a dashboard without a history" "" "$(ids short)"
+  else
+    expect_equal "a place that is gone" "connection overflow request_start request_complete state" "$(types later)"
+    grep -q '"dropped":4,' "$work/later" || fail "the loss is not told exactly: $(cat "$work/later")"
+  fi
+done
