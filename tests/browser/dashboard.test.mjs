@@ -1,40 +1,15 @@
 // The dashboard's page in Chromium, with requests that really pass through the proxy.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
-import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { kill_all, launch, patience, start, start_cutter, stop } from './lib_browser.mjs';
 
-const { chromium } = createRequire(import.meta.url)('playwright-core'); // require: it looks at NODE_PATH, too
-
-const binary = `${process.env.SSE_BIN_DIR ?? assert.fail('set SSE_BIN_DIR to the directory of the example binaries')}/dashboard`;
 const upstream_script = fileURLToPath(new URL('../commands/lib_dashboard_upstream.mjs', import.meta.url));
-const patience = { timeout: 30_000 };
-
-const children = new Set();
-/** Starts a program and returns it with the first line that it prints. */
-async function start(command, ...args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  children.add(child);
-  child.once('exit', () => children.delete(child));
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
-    once(child, 'exit').then(([status]) => assert.fail(`${command} ${args.join(' ')} ended with status ${status}`)),
-  ]);
-  return { child, line };
-}
 
 async function start_dashboard(...args) {
-  const { child, line } = await start(binary, ...args);
+  const { child, line } = await start('dashboard', args);
   return { child, url: line.match(/^dashboard: (http:\/\/.*)\/_sse\/$/)[1] };
-}
-
-async function stop(child, signal) {
-  const end = once(child, 'exit');
-  child.kill(signal);
-  return end;
 }
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
@@ -50,8 +25,9 @@ function ask(url, options = {}) {
 }
 
 /** A page of its own browser context, and what went wrong in it. */
-async function open(browser, url) {
+async function open(browser, url, before = null) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  if (before) await context.addInitScript(before);
   const page = await context.newPage();
   const problems = [];
   const expected = { failures: false }; // while the proxy is down the browser itself complains
@@ -169,6 +145,8 @@ async function recovers(page, expected, dashboard, restart) {
   const again = await restart();
   await live(page);
   await stats_are(page, { running: 0 }); // the one that ran is known to be over
+  await page.waitForSelector('[data-testid="row"][data-state="overflow"]', patience);
+  assert.match(await page.locator('[data-state="overflow"]').textContent(), /unknown number of events lost here.*restarted/);
   expected.failures = false;
   assert.equal(await ask(`${again.url}/status?code=200`), 200);
   await stats_are(page, { completed: before.completed + 1 });
@@ -220,17 +198,154 @@ async function overflow(browser, upstream) {
   await state_is(page, 'lost');
 }
 
+/** Waits until the charts, whose last step takes a second, have that many requests without and with an error. */
+async function charts_are(page, { completed, errors }) {
+  const wanted = JSON.stringify([completed - errors, errors]);
+  const shown = (wanted) => {
+    const { ok, errors } = window.dashboard.series(900, 1);
+    const counts = JSON.stringify([ok, errors].map((column) => column.reduce((total, n) => total + n, 0)));
+    return wanted ? counts === wanted : counts;
+  };
+  await page.waitForFunction(shown, wanted, patience).catch(async () => assert.equal(await page.evaluate(shown), wanted));
+}
+
+/** The seconds of which the charts say that they know nothing, from `since` on. */
+const blind = (page, since) =>
+  page.evaluate((since) => {
+    const columns = window.dashboard.series(900, 1);
+    return columns.times.filter((time, i) => columns.blind[i] && time >= since);
+  }, since);
+
+/** Requests, of which every tenth is an error; resolves to how many of both there have been. */
+function requests_to(url) {
+  const sum = { completed: 0, errors: 0 };
+  return async (count) => {
+    const codes = Array.from({ length: count }, (_, i) => (i % 10 === 9 ? 503 : 200));
+    await Promise.all(codes.map((code) => ask(`${url}/status?code=${code}`)));
+    sum.completed += count;
+    sum.errors += codes.filter((code) => code === 503).length;
+    return { ...sum };
+  };
+}
+
+/** Through cuts, a reload, and in a second tab, the page shows every request, once, and in the second in which it ended. */
+async function keeps_what_happened(browser, upstream) {
+  const dashboard = await start_dashboard('--listen', '127.0.0.1:0', '--upstream', upstream);
+  const { started } = await (await fetch(`${dashboard.url}/_sse/state`)).json();
+  const cutter = await start_cutter(Number(new URL(dashboard.url).port));
+  const requests = requests_to(dashboard.url);
+  await requests(40);
+  const { page, problems, expected } = await open(browser, cutter.url);
+  let wanted = await requests(10);
+  await stats_are(page, { ...wanted, rows: 50 });
+
+  expected.failures = true;
+  for (let i = 0; i < 3; ++i) {
+    const cut = cutter.cut();
+    await requests(50);
+    await cut;
+    wanted = await requests(50);
+    await stats_are(page, { ...wanted, rows: wanted.completed, overflow_dropped: 0 });
+  }
+  expected.failures = false;
+  await charts_are(page, wanted);
+
+  const hung = new AbortController();
+  const gone = ask(`${dashboard.url}/hang`, { signal: hung.signal, agent: false });
+  await stats_are(page, { running: 1 });
+  const [, now] = await Promise.all([page.reload(), requests(50)]);
+  wanted = now;
+  await stats_are(page, { ...wanted, running: 1, rows: wanted.completed + 1, overflow_dropped: 0 });
+  await charts_are(page, wanted);
+  assert.deepEqual(await blind(page, started), [], 'what happened while nobody listened is known');
+  await page.getByTestId('filter').fill('hang');
+  await page.waitForFunction(() => document.querySelector('[data-state="running"] .target')?.textContent === '/hang', null, patience);
+  hung.abort();
+  await gone;
+  await stats_are(page, { completed: wanted.completed, errors: wanted.errors + 1, running: 0, rows: wanted.completed + 1 });
+
+  // A new tab knows what the proxy keeps, whatever is in its storage.
+  const time = Date.now();
+  for (const kept of [null, '{', 'null', '{"version":1}', JSON.stringify({ version: 0, at: time, known: { last_id: '1-1' } }),
+    JSON.stringify({ version: 1, at: time - 3600e3, known: { last_id: '1-1', metrics: { buckets: [], blind: [] }, requests: { rows: [] } } }),
+    JSON.stringify({ version: 1, at: time, known: { last_id: '1-1', metrics: { buckets: [null], blind: [] }, requests: { rows: [] } } })]) {
+    const tab = await open(browser, dashboard.url, `sessionStorage.setItem('sse-dashboard-kept', ${JSON.stringify(kept)})`);
+    await stats_are(tab.page, { completed: wanted.completed, errors: wanted.errors + 1, rows: wanted.completed + 1, overflow_dropped: 0 });
+    if (kept === null) assert.deepEqual(await blind(tab.page, started), []);
+    assert.deepEqual(tab.problems, []);
+    await tab.close();
+  }
+  assert.deepEqual(problems, []);
+  await stop(dashboard.child, 'SIGTERM');
+}
+
+/** What the proxy keeps no more is told, exactly and once, and is unknown in the charts. */
+async function misses_what_is_not_kept(browser, upstream) {
+  const dashboard = await start_dashboard('--listen', '127.0.0.1:0', '--upstream', upstream, '--history', '10');
+  const cutter = await start_cutter(Number(new URL(dashboard.url).port));
+  const one_request = () => ask(`${dashboard.url}/status?code=200`);
+  const { page, problems, expected } = await open(browser, cutter.url);
+  for (let i = 0; i < 5; ++i) await one_request();
+  await stats_are(page, { completed: 5 });
+
+  expected.failures = true;
+  cutter.closed = true;
+  const cut = cutter.cut();
+  await one_request();
+  await cut;
+  await state_is(page, 'lost');
+  for (let i = 0; i < 20; ++i) await one_request();
+  cutter.closed = false;
+  await stats_are(page, { completed: 10, running: 0 });
+  const after = await stats(page);
+  const heard = 32 - after.overflow_dropped; // 21 requests are 42 events, 10 are kept; the cut may have come after the first
+  assert.ok(heard === 0 || heard === 1, `${after.overflow_dropped} events are told as lost`);
+  assert.equal(after.rows, 5 + heard + 1 + 5);
+  await page.waitForFunction((n) => window.dashboard.series(60, 1).lost.includes(n), after.overflow_dropped, patience);
+  const shown = await page.evaluate((n) => {
+    const { lost, blind } = window.dashboard.series(60, 1);
+    return { known: !blind[lost.indexOf(n)], all: lost.reduce((sum, m) => sum + m, 0) };
+  }, after.overflow_dropped);
+  assert.deepEqual(shown, { known: false, all: after.overflow_dropped });
+
+  await page.reload();
+  await live(page);
+  await one_request();
+  await stats_are(page, { ...after, completed: 11, rows: after.rows + 1 });
+  assert.deepEqual(problems, []);
+  await stop(dashboard.child, 'SIGTERM');
+}
+
+/** Without a history, a reload keeps what the page has seen. */
+async function keeps_what_it_saw(browser, upstream) {
+  const dashboard = await start_dashboard('--listen', '127.0.0.1:0', '--upstream', upstream, '--history', '0');
+  const requests = requests_to(dashboard.url);
+  const { page, problems } = await open(browser, dashboard.url);
+  await charts_are(page, await requests(20)); // and so the second in which the page connected is over
+  const hung = new AbortController();
+  const gone = ask(`${dashboard.url}/hang`, { signal: hung.signal, agent: false });
+  await stats_are(page, { completed: 20, errors: 2, running: 1 });
+  const since = Math.floor(Date.now() / 1e3);
+  await page.reload();
+  await live(page);
+  const wanted = await requests(10);
+  await stats_are(page, { ...wanted, running: 1, rows: 31 });
+  await charts_are(page, wanted);
+  assert.notDeepEqual(await blind(page, since), [], 'nobody knows what happened during the reload');
+  hung.abort();
+  await gone;
+  await stats_are(page, { errors: wanted.errors + 1, running: 0, rows: 31 });
+  assert.deepEqual(problems, []);
+  await stop(dashboard.child, 'SIGTERM');
+}
+
 let browser;
 try {
-  const { line } = await start(process.execPath, upstream_script);
+  const { line } = await start(process.execPath, [upstream_script]);
   const upstream = `http://127.0.0.1:${line.split(' ')[0]}`;
   let dashboard = await start_dashboard('--listen', '127.0.0.1:0', '--upstream', upstream);
   const { host } = new URL(dashboard.url);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
   const { page, problems, expected } = await open(browser, dashboard.url);
 
   await text_is(page, 'upstream', upstream);
@@ -239,6 +354,9 @@ try {
   dashboard = await recovers(page, expected, dashboard, () => start_dashboard('--listen', host, '--upstream', upstream));
   assert.deepEqual(problems, []);
   await overflow(browser, upstream);
+  await keeps_what_happened(browser, upstream);
+  await misses_what_is_not_kept(browser, upstream);
+  await keeps_what_it_saw(browser, upstream);
 
   const [status] = await stop(dashboard.child, 'SIGINT');
   assert.equal(status, 0, 'the exit status after SIGINT');
@@ -246,6 +364,6 @@ try {
   console.log('ok');
 } finally {
   await browser?.close();
-  for (const child of children) child.kill('SIGKILL');
+  kill_all();
   agent.destroy();
 }

@@ -1,6 +1,7 @@
 import { Charts, windows } from './charts.js';
 import { Feed } from './feed.js';
 import * as format from './format.js';
+import { keep, kept } from './keep.js';
 import { Metrics } from './metrics.js';
 import { Requests } from './requests.js';
 import { Table } from './table.js';
@@ -12,10 +13,11 @@ const window_key = 'sse-dashboard-window';
 const element = (id) => document.getElementById(id);
 const root = document.documentElement;
 
-const metrics = new Metrics();
-const requests = new Requests();
+let metrics = new Metrics();
+let requests = new Requests();
 let watchers = null;
 let started = null; // when the proxy was; ids begin anew with it
+let last_id = null;
 let dirty = true;
 
 // ---- the server's clock: an event comes late, never early, so the largest difference is the nearest one
@@ -32,25 +34,50 @@ function set_clock(timestamp) {
   clock_known = true;
 }
 
-// ---- events
+// ---- over a reload
 
-// A new connection may be one to a new proxy. Until its state is known, events wait: their ids could mean either.
-let waiting = null;
-
-function on_event(event) {
-  if (waiting && event.type !== 'connection') waiting.push(event);
-  else apply(event);
+function restore() {
+  const known = kept();
+  if (!known) return;
+  try {
+    const restored = { metrics: Metrics.from(known.metrics), requests: Requests.from(known.requests) };
+    ({ metrics, requests } = restored);
+    ({ started, last_id } = known);
+  } catch {} // not what was kept
 }
 
-function apply(event) {
+addEventListener('pagehide', () => {
+  if (feed.last_id === null) return;
+  const now = server_now();
+  metrics.sees_nothing(now);
+  const known = { started, last_id: feed.last_id, metrics: metrics.save(now) };
+  // The tab's storage takes about 5e6 characters: all is well below that, but for very many requests of odd durations.
+  for (const most_characters of [3e6, 0]) if (keep({ ...known, requests: requests.save(most_characters) })) break;
+});
+
+// ---- events: a connection begins with what was missed, as far as the proxy keeps it; then comes its `state`, then what is new
+
+let joining = false; // nothing of this connection's events has come yet
+
+function on_event(event) {
   const at = Number.isFinite(event.timestamp) ? event.timestamp : server_now();
   const data = event.data ?? {};
+  if (event.type === 'connection') clock_known = false;
+  set_clock(at);
+  if (joining && event.type !== 'overflow') {
+    joining = false;
+    metrics.sees(at);
+  }
   switch (event.type) {
     case 'connection':
-      clock_known = false;
-      set_clock(at);
-      metrics.sees(at);
-      greet();
+      begin(at);
+      break;
+    case 'state':
+      clearTimeout(later);
+      if (started !== null && started !== data.started) requests.forget_running('unknown: proxy restarted');
+      show_state(data);
+      requests.learn(data.running);
+      requests.abandon_missing(data.running, requests.running_ids());
       break;
     case 'request_start':
       requests.start(data, at);
@@ -65,16 +92,35 @@ function apply(event) {
       if (Number.isFinite(data.count)) watchers = data.count;
       break;
     case 'overflow':
-      requests.gap(event.dropped, event.message, at);
-      metrics.lost(event.dropped, at);
-      refresh_after_gap();
+      lose(event, at);
       break;
     case 'error':
       requests.note(event.message, at);
       break;
   }
-  set_clock(at);
   dirty = true;
+}
+
+function begin(at) {
+  const id = feed.last_id;
+  if (!feed.resumes || !id) metrics.misses();
+  if (!id) metrics.sees(at); // the proxy keeps nothing
+  else if (!feed.resumes && id.endsWith('-0')) metrics.sees(parseInt(id) / 1e3); // nothing has happened since it started
+  joining = Boolean(id);
+  refresh_later(); // should the state not come
+}
+
+function lose(event, at) {
+  // What was lost while there was no connection belongs to that time, not to now.
+  const when = metrics.misses() ?? at;
+  if (event.reset) { // ids begin anew
+    requests.forget_running('unknown: proxy restarted');
+    started = null;
+  }
+  requests.gap(event.dropped, event.reset ? 'the proxy was restarted' : event.message, when);
+  metrics.lost(event.dropped, when);
+  if (joining) refresh_later();
+  else refresh_after_gap();
 }
 
 async function fetch_state() {
@@ -95,35 +141,11 @@ function show_state(state) {
   dirty = true;
 }
 
-async function greet() {
-  for (const event of waiting ?? []) apply(event); // of a connection that did not last
-  const mine = (waiting = []);
-  const before = requests.running_ids();
-  const state = await fetch_state();
-  if (waiting !== mine) return;
-  waiting = null;
-  const restarted = state && started !== null && started !== state.started;
-  if (restarted) requests.forget_running('unknown: proxy restarted');
-  if (state) {
-    show_state(state);
-    requests.learn(state.running);
-  } else {
-    // Without it, the ids that ran before could be taken for others.
-    requests.forget_running('unknown: the connection was lost');
-    started = null;
-    refresh_later();
-  }
-  for (const event of mine) on_event(event);
-  if (state && !restarted) requests.abandon_missing(state.running, before);
-  dirty = true;
-}
-
 /** Resolves to whether the proxy that the page knows has answered. */
 async function refresh() {
   const before = requests.running_ids();
   const state = await fetch_state();
   if (!state || (started !== null && started !== state.started)) return false;
-  if (waiting) return true; // a new connection has begun, and asks for itself
   show_state(state);
   requests.learn(state.running);
   requests.abandon_missing(state.running, before);
@@ -406,9 +428,11 @@ window.dashboard = Object.freeze({
     rows: requests.rows.length,
     watchers,
   }),
+  series: (seconds, step) => metrics.series(server_now(), seconds, step),
 });
 
-const feed = new Feed('events', { on_event, on_state, probe: refresh });
+restore();
+const feed = new Feed('events', { last_id, on_event, on_state, probe: refresh });
 try {
   choose_window(localStorage.getItem(window_key) ?? 60);
 } catch {

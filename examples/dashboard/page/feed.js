@@ -7,12 +7,14 @@ const silence = 20000;
  * The stream of events, connected again for as long as the page is open.
  *
  * EventSource gives up for good when it is answered with an error status, and tells neither when it will try again nor that a
- * connection has died without a word. So each attempt gets an EventSource of its own.
+ * connection has died without a word. So each attempt gets an EventSource of its own, and says in its URL where it goes on.
  */
 export class Feed {
   /** `probe`: asks the server for a sign of life, resolves to whether it gave one. */
-  constructor(url, { on_event, on_state, probe }) {
+  constructor(url, { last_id, on_event, on_state, probe }) {
     this.url_ = url;
+    this.last_id = last_id; // the last event that the page has seen, or was told is lost; null: it knows nothing yet
+    this.resumes = false; // whether this connection goes on after one
     this.on_event_ = on_event;
     this.on_state_ = on_state;
     this.probe_ = probe;
@@ -33,7 +35,10 @@ export class Feed {
     clearTimeout(this.timer_);
     this.retry_at = null;
     this.heard_ = performance.now();
-    const source = (this.source_ = new EventSource(this.url_));
+    this.resumes = Boolean(this.last_id);
+    const place = this.resumes ? `?lastEventId=${encodeURIComponent(this.last_id)}` : this.last_id === null ? '?since=earliest' : '';
+    const source = (this.source_ = new EventSource(this.url_ + place));
+    let newest = null;
     this.timer_ = setTimeout(() => this.lose_('no answer'), open_timeout);
     this.tell_();
 
@@ -45,7 +50,7 @@ export class Feed {
       this.tell_();
     };
     source.onerror = () => this.lose_(source.readyState === EventSource.CLOSED ? 'refused' : '');
-    source.onmessage = ({ data }) => {
+    source.onmessage = ({ data, lastEventId }) => {
       this.heard_ = performance.now();
       this.failures_ = 0;
       let event;
@@ -54,6 +59,8 @@ export class Feed {
       } catch {
         return; // not ours; the next one may be
       }
+      if (lastEventId !== newest) this.last_id = newest = lastEventId; // an event without an id repeats the one before it
+      if (event?.type === 'overflow' && event.last_id) this.last_id = String(event.last_id);
       this.on_event_(event);
       if (event?.type === 'disconnect') this.lose_(String(event.message ?? ''));
     };

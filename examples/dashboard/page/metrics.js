@@ -52,7 +52,27 @@ export class Metrics {
   constructor() {
     this.buckets_ = new Array(kept).fill(null);
     this.steps_ = new Map();
-    this.blind_ = [{ from: -Infinity, to: Infinity }]; // when no events could come: unknown, which is not zero
+    // When no events could come: unknown, which is not zero. `lost`: nor will they come later.
+    this.blind_ = [{ from: -Infinity, to: Infinity, lost: true }];
+  }
+
+  /** What `save` gave, out of JSON. Throws where it is not that. */
+  static from({ buckets, blind }) {
+    const metrics = new Metrics();
+    for (const { durations, lost, shortest, ...counts } of buckets) {
+      const bucket = Object.assign(new Bucket(counts.second), counts);
+      bucket.durations = new Map(durations);
+      bucket.lost = lost ?? NaN;
+      bucket.shortest = shortest ?? Infinity;
+      metrics.buckets_[bucket.second % kept] = bucket;
+    }
+    metrics.blind_ = blind.map(({ from, to, lost }) => ({ from: from ?? -Infinity, to: to ?? Infinity, lost }));
+    return metrics;
+  }
+
+  save(now) {
+    const buckets = this.buckets_.filter((bucket) => bucket && bucket.second > now - kept);
+    return { buckets: buckets.map((bucket) => ({ ...bucket, durations: [...bucket.durations] })), blind: this.blind_ };
   }
 
   finished({ kind, status, duration, at }) {
@@ -78,15 +98,30 @@ export class Metrics {
     bucket.changes += 1;
   }
 
-  sees(at) {
-    const last = this.blind_.at(-1);
-    if (last?.to === Infinity) last.to = at;
+  sees_nothing(at) {
+    if (this.unseen_) return;
+    this.blind_ = this.blind_.filter(({ to }) => to > at - kept);
+    this.blind_.push({ from: at, to: Infinity, lost: false });
   }
 
-  sees_nothing(at) {
-    if (this.blind_.at(-1)?.to === Infinity) return;
-    this.blind_ = this.blind_.filter(({ to }) => to > at - kept);
-    this.blind_.push({ from: at, to: Infinity });
+  /** Not all that happened meanwhile will be told. Returns since when, or undefined if nothing is unseen. */
+  misses() {
+    const unseen = this.unseen_;
+    if (unseen) unseen.lost = true;
+    return unseen?.from;
+  }
+
+  /** All from `at` on is told, and what happened before it too, if nothing was missed. */
+  sees(at) {
+    const unseen = this.unseen_;
+    if (!unseen) return;
+    if (unseen.lost) unseen.to = at;
+    else this.blind_.pop();
+  }
+
+  get unseen_() {
+    const last = this.blind_.at(-1);
+    return last?.to === Infinity ? last : undefined;
   }
 
   /** The last `window` seconds as seen at `now`; rates count from when there was something to see. */

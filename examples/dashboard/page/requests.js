@@ -27,6 +27,31 @@ export class Requests {
     this.seq_ = 0;
   }
 
+  /** What `save` gave, out of JSON. Throws where it is not that. */
+  static from({ rows, completed, errors, lost, gaps }) {
+    const requests = Object.assign(new Requests(), { completed, errors, lost, gaps });
+    for (const { known, ...row } of rows) {
+      requests.add_(row);
+      if (known) requests.known_.set(row.id, row);
+      if (row.state === 'running') requests.running_.set(row.id, row);
+    }
+    return requests;
+  }
+
+  /** The newest rows, and all that run. */
+  save(most_characters) {
+    const rows = [];
+    let characters = 0;
+    for (let i = this.rows.length - 1; i >= 0; --i) {
+      const { seq, version, text, ...row } = this.rows[i];
+      characters += 300 + (row.target?.length ?? 0) + (row.error?.length ?? 0);
+      if (characters > most_characters && row.state !== 'running') continue;
+      rows.push({ ...row, known: this.known_.get(row.id) === this.rows[i] });
+    }
+    const { completed, errors, lost, gaps } = this;
+    return { rows: rows.reverse(), completed, errors, lost, gaps };
+  }
+
   get running() {
     return this.running_.size;
   }

@@ -337,8 +337,7 @@ function duration_text(row, time) {
 function detail_of(row, now) {
   const when = format.date_and_clock(row.started);
   if (row.kind === 'gap') {
-    const what = 'This page was slower than the events and its connection dropped the oldest. '
-      + 'Requests may be missing here, and the charts count too few.';
+    const what = 'Requests may be missing here, and the charts count too few.';
     return [['Gap', format.lost_events(row.dropped)], ['Message', row.error || format.none], ['Time', when], ['Meaning', what]];
   }
   if (row.kind === 'note') return [['Message', row.error || format.none], ['Time', when]];
