@@ -29,6 +29,9 @@ asio::awaitable<void> read_one(sse::EventManager& events, std::vector<std::strin
   options.connection_id = "tab-1";
   options.max_queue_size = 10;
   options.announce = false;
+  options.topics = {"orders", "user:7"};
+  options.filter = [](const sse::Event& event) { return event.type() != "debug"; };
+  options.overflow_policy = sse::OverflowPolicy::drop_oldest;
   sse::EventStream stream = events.add_connection(options);
   co_await stream.async_wait(asio::use_awaitable);
   std::optional<sse::Event> event = stream.try_next();
@@ -90,6 +93,54 @@ TEST_CASE("readme: emitting and reading") {
   CHECK(all == std::vector<std::string>{"connection", "order", "price", "disconnect"});
   REQUIRE(one.size() == 1);
   CHECK(one[0].starts_with(R"({"type":"order","data":{"number":7},"timestamp":)"));
+}
+
+TEST_CASE("readme: topics, keys, messages, and a client that comes back") {
+  sse::Options settings;
+  settings.max_queue_bytes = 0;
+  settings.history_size = 10'000;
+  sse::EventManager events(settings);
+  sse::EventStream tab = events.add_connection("tab-1");
+  sse::EmitOptions options;
+  options.topic = "orders";
+  options.key = "EUR/USD";
+  options.transient = true;
+  CHECK(events.emit_event("price", {{"bid", 1.07}}, options) == 1);
+  CHECK(events.subscribe("tab-1", "orders"));
+  CHECK(events.emit_message("", "[DONE]") == 1);
+  CHECK(events.send_message("tab-1", "message", R"({"jsonrpc":"2.0","method":"ping"})"));
+  std::vector<sse::Event> all;
+  tab.drain(all, 64);
+  REQUIRE(all.size() == 4);
+  CHECK(all[2].json() == "[DONE]");
+  sse::ConnectionOptions again;
+  again.last_event_id = std::string(all[0].id());
+  sse::EventStream resumed = events.add_connection(again);
+  CHECK(resumed.try_next()->type() == "connection");
+  CHECK(resumed.try_next()->json() == "[DONE]");
+}
+
+TEST_CASE("readme: who may come in") {
+  asio::io_context io;
+  sse::EventManager events;
+  sse::ServeOptions options;
+  options.topics_from_query = true;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
+    const std::string* authorization = request.header("Authorization");
+    if (!authorization) throw sse::HttpError(401, "Who are you?", {{"WWW-Authenticate", "Bearer"}});
+    connection.request_id = *authorization;
+  };
+  asio::ip::tcp::acceptor acceptor{io, {asio::ip::tcp::v4(), 0}};
+  asio::ip::tcp::socket client(io);
+  client.connect(acceptor.local_endpoint());
+  asio::write(client, asio::buffer(std::string_view("GET /events?topic=a HTTP/1.1\r\nHost: a\r\n\r\n")));
+  asio::co_spawn(io, sse::serve(std::move(acceptor), events, options), asio::detached);
+  std::string answer;
+  bool answered = false;
+  asio::async_read(client, asio::dynamic_buffer(answer), [&](std::error_code, std::size_t) { answered = true; });
+  while (!answered) io.run_one();
+  CHECK(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+  CHECK(answer.find("\r\nWWW-Authenticate: Bearer\r\n") != std::string::npos);
 }
 
 TEST_CASE("readme: a session of one's own") {
