@@ -56,7 +56,7 @@ TEST_CASE("a response whose status has no body has none") {
   Context context;
   auto [client, socket] = connect(context.io);
   const auto work = [&]() -> asio::awaitable<void> {
-    for (const unsigned status : {204, 205, 304}) co_await sse::write_response(socket, status, "a body");
+    for (const unsigned status : {204u, 205u, 304u}) co_await sse::write_response(socket, status, "a body");
     socket.close();
   };
   Task task(context.io, work());

@@ -25,7 +25,9 @@
 #include <utility>
 #include <vector>
 
+#if defined(SSE_USE_BOOST_ASIO)  // Clang has no alias that is the name of a namespace already
 namespace asio = sse::asio;
+#endif
 using nlohmann::json;
 using sse::tcp;
 using namespace std::chrono_literals;

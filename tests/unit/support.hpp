@@ -22,7 +22,9 @@
 
 namespace sse_test {
 
+#if defined(SSE_USE_BOOST_ASIO)  // Clang has no alias that is the name of a namespace already
 namespace asio = sse::asio;
+#endif
 using nlohmann::json, nlohmann::ordered_json;
 using sse::Event, sse::EventManager, sse::EventStream;
 #if ASIO_VERSION < 102300
