@@ -253,8 +253,8 @@ async function keeps_what_happened(browser, upstream) {
   const hung = new AbortController();
   const gone = ask(`${dashboard.url}/hang`, { signal: hung.signal, agent: false });
   await stats_are(page, { running: 1 });
-  const [, now] = await Promise.all([page.reload(), requests(50)]);
-  wanted = now;
+  const resumed = page.waitForRequest(/_sse\/events\?lastEventId=\d+-\d+$/, patience);
+  [wanted] = await Promise.all([requests(50), page.reload(), resumed]);
   await stats_are(page, { ...wanted, running: 1, rows: wanted.completed + 1, overflow_dropped: 0 });
   await charts_are(page, wanted);
   assert.deepEqual(await blind(page, started), [], 'what happened while nobody listened is known');
