@@ -64,7 +64,7 @@ function on_event(event) {
   const data = event.data ?? {};
   if (event.type === 'connection') clock_known = false;
   set_clock(at);
-  if (joining && event.type !== 'overflow') {
+  if (joining && event.type !== 'overflow' && event.type !== 'connection') {
     joining = false;
     metrics.sees(at);
   }
@@ -112,7 +112,8 @@ function begin(at) {
 
 function lose(event, at) {
   // What was lost while there was no connection belongs to that time, not to now.
-  const when = metrics.misses() ?? at;
+  const since = metrics.misses();
+  const when = Number.isFinite(since) ? since : at;
   if (event.reset) { // ids begin anew
     requests.forget_running('unknown: proxy restarted');
     started = null;
