@@ -36,7 +36,7 @@ expect_event passing first
 expect_equal "a second time-out" 504 "$(status_of "$proxy/hang")"
 not_running $passing && fail "a silent event stream was cut"
 curl -s "$upstream/tick?end=1" >/dev/null
-expect_end $passing 0 "the silent event stream"
+expect_status $passing 0 "the silent event stream"
 kill_now $pid
 
 # Requests that are refused before they reach the upstream; none of them makes an event.

@@ -55,7 +55,7 @@ curl -s "$upstream/tick" >/dev/null
 expect_event passing '^data: next$'
 curl -s "$upstream/tick?end=1" >/dev/null
 expect_event passing '^data: last$'
-expect_end $passing 0 "the end of the upstream's stream"
+expect_status $passing 0 "the end of the upstream's stream"
 expect_event events '"type":"request_complete".*"target":"/events"'
 
 # A reader that leaves the stream ends it upstream, and that is no error.

@@ -8,8 +8,8 @@ for signal in TERM INT; do
   watch watched
   exec 7<>"/dev/tcp/127.0.0.1/$port" # a connection that only waits
   kill -$signal $pid
-  expect_end $pid 0 "SIG$signal"
-  expect_end $watcher 0 "the watcher's curl"
+  expect_status $pid 0 "SIG$signal"
+  expect_status $watcher 0 "the watcher's curl"
   grep -q '"type":"disconnect","message":"server is shutting down"' "$work/watched" || fail "SIG$signal: no disconnect"
   expect_equal "the last event" disconnect "$(grep -o '"type":"[a-z_]*"' "$work/watched" | tail -n 1 | cut -d '"' -f 4)"
   exec 7>&-
@@ -25,10 +25,10 @@ kill -TERM $pid
 refuses() { [ "$(status_of "$proxy/")" = 000 ]; }
 until_true 5 refuses || fail "connections are accepted after SIGTERM"
 curl -s "$upstream/tick?end=1" >/dev/null
-expect_end $pid 0 "SIGTERM while a request runs"
-expect_end $running 0 "the request that ran"
+expect_status $pid 0 "SIGTERM while a request runs"
+expect_status $running 0 "the request that ran"
 grep -q last "$work/running" || fail "the request that ran lost its end"
-expect_end $watcher 0 "the watcher's curl"
+expect_status $watcher 0 "the watcher's curl"
 expect_equal "the last two events" "request_complete disconnect" \
   "$(grep -o '"type":"[a-z_]*"' "$work/finishing" | tail -n 2 | cut -d '"' -f 4 | paste -sd ' ')"
 
@@ -39,8 +39,8 @@ curl -s -o /dev/null -w '%{http_code}' "$proxy/hang" >"$work/hung" &
 hung=$!
 expect_event cutting '"target":"/hang"'
 kill -TERM $pid
-expect_end $pid 0 "SIGTERM while a request hangs"
-expect_end $watcher 0 "the watcher's curl"
+expect_status $pid 0 "SIGTERM while a request hangs"
+expect_status $watcher 0 "the watcher's curl"
 expect_event cutting '"error":"the proxy was stopped"'
 expect_event cutting '"type":"disconnect"'
 
@@ -52,7 +52,7 @@ expect_event twice '"target":"/hang"'
 kill -TERM $pid
 until_true 5 refuses || fail "connections are accepted after SIGTERM"
 kill -TERM $pid
-expect_end $pid 143 "a second SIGTERM"
+expect_status $pid 143 "a second SIGTERM"
 
 # The demo of itself: a living page with one command, and a quick end.
 start_dashboard
@@ -60,7 +60,7 @@ watch demo
 ten() { [ "$(grep -c '"type":"request_complete"' "$work/demo")" -ge 10 ]; }
 until_true 30 ten || fail "the demo shows no requests"
 kill -INT $pid
-expect_end $pid 0 "the end of the demo"
-expect_end $watcher 0 "the watcher's curl"
+expect_status $pid 0 "the end of the demo"
+expect_status $watcher 0 "the watcher's curl"
 grep -q '"type":"disconnect"' "$work/demo" || fail "the demo's watcher got no disconnect"
 expect_equal "what the demo said on standard error" "" "$(cat "$work/err")"

@@ -1,8 +1,6 @@
 # For the tests of `cast`: sourced first. A test writes to descriptor 3, which is cast's standard input.
-set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cast=${SSE_BIN_DIR:?set SSE_BIN_DIR to the directory of the example binaries}/cast
-work=$(mktemp -d)
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cast=$bin/cast
 trap clean_up EXIT
 
 clean_up() {
@@ -18,22 +16,6 @@ clean_up() {
   fi
   rm -rf "$work"
 }
-
-fail() {
-  echo "FAIL: $*" >&2
-  exit 1
-}
-
-# until_true SECONDS COMMAND...: asks again and again, till the command succeeds.
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    read -r -t 0.02 <>"$work/never" || true
-  done
-}
-mkfifo "$work/never"
 
 # start_cast ARGUMENT...: on a free port, its input the descriptor 3; sets pid, url, port.
 start_cast() {
@@ -71,18 +53,6 @@ long_lines() { seq 1 "$1" | sed "s/\$/ $(printf '%0500d' 0)/"; }
 # events NAME: what the client has read, one event a line, checked frame by frame.
 events() { node "$here/lib_events.mjs" "$work/$1"; }
 
-# expect_status PID STATUS WHAT: waits for the end of a process of ours.
-expect_status() {
-  local status=0
-  until_true 20 not_running "$1" || fail "$3: still running"
-  wait "$1" || status=$?
-  [ $status -eq "$2" ] || fail "$3: exit status $status, expected $2"
-}
-not_running() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-expect_equal() { # WHAT EXPECTED GOT
-  [ "$2" = "$3" ] || fail "$1:"$'\n'"expected: $2"$'\n'"got:      $3"
-}
 
 descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
 has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }

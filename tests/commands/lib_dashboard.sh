@@ -1,8 +1,6 @@
 # For the tests of the dashboard: sourced first.
-set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-dashboard=${SSE_BIN_DIR:?set SSE_BIN_DIR to the directory of the example binaries}/dashboard
-work=$(mktemp -d)
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+dashboard=$bin/dashboard
 trap clean_up EXIT
 
 clean_up() {
@@ -18,22 +16,6 @@ clean_up() {
 
 # kill_now PID: and no word of it by the shell.
 kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }
-
-fail() {
-  echo "FAIL: $*" >&2
-  exit 1
-}
-
-# until_true SECONDS COMMAND...: asks again and again, till the command succeeds.
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    read -r -t 0.02 <>"$work/never" || true
-  done
-}
-mkfifo "$work/never"
 
 # Sets upstream, the URL of the tests' service, and raw, that of the one with odd answers.
 start_upstream() {
@@ -68,18 +50,6 @@ watch() {
 # expect_event NAME PATTERN: the watcher sees it, sooner or later.
 expect_event() { until_true 10 grep -qs "$2" "$work/$1" || fail "no event like $2 in:"$'\n'"$(cat "$work/$1")"; }
 
-# expect_end PID STATUS WHAT: waits for the end of a process of ours.
-expect_end() {
-  local status=0
-  until_true 20 not_running "$1" || fail "$3: still running"
-  wait "$1" || status=$?
-  [ $status -eq "$2" ] || fail "$3: exit status $status, expected $2"
-}
-not_running() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-expect_equal() { # WHAT EXPECTED GOT
-  [ "$2" = "$3" ] || fail "$1:"$'\n'"expected: $2"$'\n'"got:      $3"
-}
 
 status_of() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@" || true; }
 

@@ -9,9 +9,11 @@
 #include <asio/ssl.hpp>
 #endif
 
-#include "support.hpp"
+#include "client_support.hpp"
 
 namespace {
+
+using TlsStream = asio::ssl::stream<tcp::socket>;
 
 /// TLS without certificates: both ends agree on a key that nobody has signed.
 void allow_anonymous(SSL_CTX* context) {
@@ -20,7 +22,6 @@ void allow_anonymous(SSL_CTX* context) {
 }
 
 TEST_CASE("a TLS stream works as a socket does") {
-  using TlsStream = asio::ssl::stream<tcp::socket>;
   Log log;
   sse::EventManager events;
   events.set_observer(log.observer());
@@ -74,6 +75,48 @@ TEST_CASE("a TLS stream works as a socket does") {
     CHECK(task.error() == asio::error::operation_aborted);
   }
   CHECK(events.get_connection_count() == 0);
+}
+
+TEST_CASE("a client reads a stream over TLS, and connects again") {
+  Context context;
+  sse::EventManager events;
+  asio::ssl::context server_side(asio::ssl::context::tls_server), client_side(asio::ssl::context::tls_client);
+  allow_anonymous(server_side.native_handle());
+  allow_anonymous(client_side.native_handle());
+  tcp::acceptor acceptor = listen(context.io);
+  sse::ClientOptions options = quick();
+  options.connect = [&](sse::Url url) -> asio::awaitable<sse::AnyStream> {
+    TlsStream stream(co_await sse::connect_tcp(url), client_side);
+    co_await stream.async_handshake(TlsStream::client, asio::use_awaitable);
+    co_return sse::AnyStream(std::move(stream));
+  };
+  const std::string large(100'000, 'x');
+  const auto serve = [&]() -> asio::awaitable<void> {
+    for (int connection = 0; connection < 3; ++connection) {
+      TlsStream stream(co_await acceptor.async_accept(asio::use_awaitable), server_side);
+      co_await stream.async_handshake(TlsStream::server, asio::use_awaitable);
+      const sse::Request request = co_await sse::read_request(stream);
+      sse::EventStream own = events.add_connection(request.path, "");
+      for (int n = 0; n < 20; ++n) events.emit_event("n", {{"n", n}, {"text", large}});
+      events.disconnect_all("round");
+      co_await sse::write_events(stream, std::move(own));
+    }
+  };
+  Task serving(context.io, serve());
+  const auto read = [&]() -> asio::awaitable<void> {
+    sse::Client client("https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/tls", options);
+    for (int connection = 0; connection < 3; ++connection)
+      for (int n = -1; n <= 20; ++n) {
+        const auto message = co_await client.next();
+        const json event = json::parse(message.value().data);
+        const bool right = n < 0     ? event.at("connection_id") == "/tls"
+                           : n == 20 ? event.at("message") == "round"
+                                     : event.at("data") == json{{"n", n}, {"text", large}};
+        if (!right) throw std::runtime_error("not what was sent: " + message->data.substr(0, 100));
+      }
+  };
+  Task(context.io, read()).get();
+  CHECK_NOTHROW(serving.get());
 }
 
 }  // namespace

@@ -82,8 +82,10 @@ class HeadParser {
   }
 
   Headers& headers() noexcept { return headers_; }
+  const Headers& headers() const noexcept { return headers_; }
   /// What came after the head.
   std::string& rest() noexcept { return rest_; }
+  const std::string& rest() const noexcept { return rest_; }
 
   /// The header of that name, of which there may be one only; or null.
   const std::string* only(std::string_view name) const {
