@@ -140,8 +140,9 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
       socket.set_option(asio::socket_base::keep_alive(true), ignored);
 #if defined(TCP_USER_TIMEOUT)
-      const auto timeout =
-          static_cast<unsigned>(std::clamp<std::int64_t>(send_timeout_.count(), 0, std::numeric_limits<int>::max()));
+      // For a peer that vanishes while nothing waits to be sent; else the writer's own time-out comes first.
+      constexpr std::int64_t longest = std::numeric_limits<int>::max() / 3;
+      const auto timeout = static_cast<unsigned>(3 * std::clamp<std::int64_t>(send_timeout_.count(), 0, longest));
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 #endif
     }
