@@ -17,13 +17,13 @@ using sse::ConnectionOptions, sse::EmitOptions;
 /// The frame with its time as T, and the text of a notice, which is for people, as M.
 std::string plain(const Event& event, bool keep_reason) {
   std::string text(event.frame());
-  if (const auto time = text.rfind(",\"timestamp\":"); time != text.npos) text.replace(time + 13, 17, "T");
+  if (const auto time = text.rfind(",\"timestamp\":"); time != text.npos) text.replace(time + 13, 17, 1, 'T');
   for (const std::string type : {"connection", "overflow", "disconnect"}) {
     const std::string begin = "{\"type\":\"" + type + "\",\"message\":\"";
     const auto message = text.find(begin);
     if (message == text.npos || (type == "disconnect" && keep_reason)) continue;
     const auto from = message + begin.size() - 1;
-    text.replace(from, text.find('"', from + 1) + 1 - from, "M");
+    text.replace(from, text.find('"', from + 1) + 1 - from, 1, 'M');
   }
   return text;
 }
@@ -456,12 +456,6 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::stoull(text);
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 TEST_CASE("random sequences of every operation do what a plain model of the contract does") {
   const std::uint64_t first = from_environment("SSE_MODEL_SEED", 1),

@@ -15,11 +15,7 @@ namespace {
 
 using sse::ConnectionOptions, sse::EmitOptions, sse::OverflowPolicy;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int rounds = 4;
-#else
-constexpr int rounds = 10;
-#endif
+constexpr int rounds = sanitized ? 4 : 10;
 constexpr int emitters = 3, events_each = 300, switches = 200;
 
 /// The number of an id `<start>-<n>`; 0: none.

@@ -37,6 +37,13 @@ using Words = std::vector<std::string>;
 /// No test should come near it; a test that would hang fails instead.
 constexpr std::chrono::seconds deadline{60};
 
+/// Under a sanitizer a test of many rounds runs fewer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 struct Frame {
   std::map<std::string, std::string> fields;
   ordered_json body;
