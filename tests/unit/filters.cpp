@@ -42,7 +42,7 @@ TEST_CASE("a filter is not asked about the connection's own events, what is sent
   options.topics = {"a"};
   options.announce = true;
   options.connection_id = "id";
-  EventStream stream = manager.add_connection(options);
+  EventStream stream = manager.add_connection(options), wide = add_quiet(manager);
   CHECK(manager.send_event("id", "x", 1));
   CHECK(manager.send_message("id", "", R"({"type":"message","timestamp":1763900000.123456})"));
   manager.emit_event("x", 2, on_topic("b"));
@@ -172,6 +172,50 @@ TEST_CASE("a filter may end its own connection, and emit a kept event before the
   CHECK(lines(stream) == Words{"\"inner\" #1"});
   CHECK(stream.done());
   CHECK(lines(other) == Words{"\"inner\" #1", "2 #2"});
+}
+
+TEST_CASE("what is kept while a replay asks the filter is asked about too, and comes once") {
+  EventManager manager(history_of(10));
+  emit_numbers(manager, 1, 3);
+  Words asked;
+  sse::ConnectionOptions options = asking([&](const Event& event) {
+    asked.push_back(line(event));
+    if (asked.size() == 3) emit_numbers(manager, 4, 5);
+    return count_of(event.id()) != "4";
+  });
+  options.from_earliest = true;
+  EventStream stream = manager.add_connection(options);
+  emit_numbers(manager, 6, 6);
+  CHECK(asked == numbered(1, 5) + Words{"6"});
+  CHECK(lines(stream) == Words{"1 #1", "2 #2", "3 #3", "5 #5", "6 #6"});
+  CHECK(manager.get_connection_count() == 1);
+}
+
+TEST_CASE("what the history lets go of while a replay asks the filter is told as lost") {
+  EventManager manager(history_of(3));
+  emit_numbers(manager, 1, 3);
+  sse::ConnectionOptions options = asking([&](const Event& event) {
+    if (count_of(event.id()) == "1") emit_numbers(manager, 4, 8);
+    return count_of(event.id()) != "6";
+  });
+  options.from_earliest = true;
+  EventStream stream = manager.add_connection(options);
+  CHECK(lines(stream) == Words{"overflow 5 #1-#5", "7 #7", "8 #8"});
+  CHECK(stream.dropped() == 5);
+}
+
+TEST_CASE("a connection that comes to want a topic while an event's filters are asked is asked too") {
+  EventManager manager;
+  int asked = 0;
+  sse::ConnectionOptions options = asking([&](const Event&) { return ++asked, true; });
+  options.connection_id = "other";
+  options.topics = {""};
+  EventStream other = manager.add_connection(options);
+  EventStream stream = manager.add_connection(asking([&](const Event&) { return manager.subscribe("other", "a"); }));
+  CHECK(manager.emit_event("number", 1, on_topic("a")) == 2);
+  CHECK(asked == 1);
+  CHECK(told(other) == Words{"1"});
+  CHECK(told(stream) == Words{"1"});
 }
 
 TEST_CASE("what a filter holds is let go of with the connection") {

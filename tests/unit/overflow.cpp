@@ -175,6 +175,16 @@ TEST_CASE("keep_newest: the event before which a loss is told is safe, and ids s
   CHECK(lines(stream) == Words{"3 #3", "overflow 3 #4-#6", "7 #7", "8 #8"});
 }
 
+TEST_CASE("keep_newest: a loss that was not the oldest counts into the same notice, from the first id to the last") {
+  EventManager manager(history_of(100));
+  EventStream stream = manager.add_connection(with(sse::OverflowPolicy::keep_newest, 2));
+  manager.emit_event("plain", 1);
+  manager.emit_event("quote", 2, keyed("a"));
+  manager.emit_event("quote", 3, keyed("a"));
+  manager.emit_event("plain", 4);
+  CHECK(lines(stream) == Words{"overflow 2 #1-#2", "3 #3", "4 #4"});
+}
+
 TEST_CASE("a queue is bounded in bytes, by the manager or for one connection, and counts exactly what is lost") {
   sse::Options settings;
   settings.max_queue_bytes = 1000;
