@@ -113,7 +113,7 @@ class Url {
       else if (path.empty())
         out.append("/");
     }
-    if (out.empty()) out = "/";
+    if (out.empty()) out.push_back('/');
     append_encoded(out, text.substr(query));
     return out;
   }
