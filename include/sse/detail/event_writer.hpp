@@ -140,9 +140,10 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
       socket.set_option(asio::socket_base::keep_alive(true), ignored);
 #if defined(TCP_USER_TIMEOUT)
-      // For a peer that vanishes while nothing waits to be sent; else the writer's own time-out comes first.
-      constexpr std::int64_t longest = std::numeric_limits<int>::max() / 3;
-      const auto timeout = static_cast<unsigned>(3 * std::clamp<std::int64_t>(send_timeout_.count(), 0, longest));
+      // For a peer that vanishes while nothing waits to be sent. Far longer than the writer's own time-out, because
+      // Linux counts a small window of a slow peer as none.
+      constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
+      const auto timeout = static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout_.count(), 0, longest));
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 #endif
     }
