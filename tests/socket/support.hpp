@@ -239,7 +239,10 @@ class Context {
 /// A coroutine on a strand of its own, where its cancellations are emitted too.
 class Task {
  public:
-  Task(asio::io_context& io, asio::awaitable<void> work) : strand_(asio::make_strand(io)) {
+  using Strand = asio::strand<asio::io_context::executor_type>;
+
+  Task(asio::io_context& io, asio::awaitable<void> work) : Task(asio::make_strand(io), std::move(work)) {}
+  Task(const Strand& strand, asio::awaitable<void> work) : strand_(strand) {
     asio::co_spawn(strand_, std::move(work),
                    asio::bind_cancellation_slot(state_->signal.slot(), [state = state_](std::exception_ptr error) {
                      if (error)
@@ -280,7 +283,7 @@ class Task {
     std::promise<void> done;
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
-  asio::strand<asio::io_context::executor_type> strand_;
+  Strand strand_;
   std::future<void> done_ = state_->done.get_future();
 };
 

@@ -4,17 +4,16 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace {
 
-using namespace std::string_literals;
+using namespace std::string_view_literals;
 
 std::string parsed(std::string_view text) {
   try {
     return sse::Url(text).to_string();
   } catch (const sse::Error& error) {
-    return "error: "s + error.what();
+    return std::string("error: ") + error.what();
   }
 }
 
@@ -58,45 +57,46 @@ TEST_CASE("a URL is taken apart and written as a request needs it") {
 }
 
 TEST_CASE("what is no URL to connect to is an error of one line that shows it") {
-  const std::vector<std::string> bad = {""s,
-                                        "host"s,
-                                        "http"s,
-                                        "https"s,
-                                        "http:"s,
-                                        "http:/host"s,
-                                        "http:host"s,
-                                        "ftp://host"s,
-                                        "://host"s,
-                                        "/path"s,
-                                        "http://"s,
-                                        "http:///x"s,
-                                        "http://?x"s,
-                                        "http://:80"s,
-                                        "http://user@host"s,
-                                        "http://user:secret@host/"s,
-                                        "http://host:0"s,
-                                        "http://host:65536"s,
-                                        "http://host:-1"s,
-                                        "http://host:+1"s,
-                                        "http://host:80x"s,
-                                        "http://host:80:80"s,
-                                        "http://[::1"s,
-                                        "http://[]"s,
-                                        "http://[::1]x"s,
-                                        "http://[::1]80"s,
-                                        "http://[x]"s,
-                                        "http://::1"s,
-                                        "http://h st"s,
-                                        "http://h\xC3\xA4"s,
-                                        "http://h%41"s,
-                                        "http://h\\x"s,
-                                        "http://h/\n"s,
-                                        "http://h/\0"s,
-                                        "http://h\r\nX: y"s,
-                                        " http://h"s,
-                                        "http://" + std::string(256, 'h'),
-                                        std::string(100'000, 'x')};
-  for (const std::string& text : bad) {
+  const std::string long_host = "http://" + std::string(256, 'h'), long_text(100'000, 'x');
+  const std::string_view bad[] = {""sv,
+                                  "host"sv,
+                                  "http"sv,
+                                  "https"sv,
+                                  "http:"sv,
+                                  "http:/host"sv,
+                                  "http:host"sv,
+                                  "ftp://host"sv,
+                                  "://host"sv,
+                                  "/path"sv,
+                                  "http://"sv,
+                                  "http:///x"sv,
+                                  "http://?x"sv,
+                                  "http://:80"sv,
+                                  "http://user@host"sv,
+                                  "http://user:secret@host/"sv,
+                                  "http://host:0"sv,
+                                  "http://host:65536"sv,
+                                  "http://host:-1"sv,
+                                  "http://host:+1"sv,
+                                  "http://host:80x"sv,
+                                  "http://host:80:80"sv,
+                                  "http://[::1"sv,
+                                  "http://[]"sv,
+                                  "http://[::1]x"sv,
+                                  "http://[::1]80"sv,
+                                  "http://[x]"sv,
+                                  "http://::1"sv,
+                                  "http://h st"sv,
+                                  "http://h\xC3\xA4"sv,
+                                  "http://h%41"sv,
+                                  "http://h\\x"sv,
+                                  "http://h/\n"sv,
+                                  "http://h/\0"sv,
+                                  "http://h\r\nX: y"sv,
+                                  " http://h"sv,
+                                  long_host,
+                                  long_text};
+  for (const std::string_view text : bad) {
     INFO(text.substr(0, 100));
     const std::string error = parsed(text);
     CHECK(error.starts_with("error: sse: \""));
