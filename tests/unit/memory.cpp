@@ -149,7 +149,7 @@ TEST_CASE("a history holds its events and no more, and a replay of it holds no c
 }
 
 TEST_CASE("running out of memory, wherever it hits, harms no connection and no count") {
-  EventManager manager(40);
+  EventManager manager(history_of(10, 40));
   EventStream bystander = add_quiet(manager, "bystander");
   sse::Observer observer;
   observer.connection_added = [](const sse::ConnectionRow&) {};
@@ -175,6 +175,12 @@ TEST_CASE("running out of memory, wherever it hits, harms no connection and no c
   };
   harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(id, text); });
   harmless([] {}, [&] { stream = manager.add_connection(id, text); });  // takes the older one's place
+  sse::ConnectionOptions replaying;
+  replaying.connection_id = id;
+  replaying.from_earliest = true;
+  harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(replaying); });
+  replaying.topics = {text};
+  harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(replaying); });
   harmless([] {}, [&] { manager.emit_event("x", text); });
   harmless([] {}, [&] { manager.send_event(id, text, text); });
   harmless([] {}, [&] { manager.disconnect(id, text); });

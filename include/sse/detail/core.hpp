@@ -362,6 +362,10 @@ class Core : public std::enable_shared_from_this<Core> {
     }
     if (replaces) end(*older->second, goodbye(replaced), wakeups, removed, true);
     try {
+      if (keeps_history() && settings.announce) {
+        const EventId id = plan.after.value_or(EventId{history_.start, last});
+        EventAccess::set_id(connection.first, id.start, id.n);
+      }
       connection.enter_map(settings.topics);
     } catch (...) {
       total_.fetch_sub(1);
@@ -372,10 +376,6 @@ class Core : public std::enable_shared_from_this<Core> {
     if (replay) replay->end_with(last);
     if (replay && !replay->done()) connection.replay = std::move(replay);
     if (connection.has_filter) connection.serial = ++filters_added_;
-    if (keeps_history() && settings.announce) {
-      const EventId id = plan.after.value_or(EventId{history_.start, last});
-      EventAccess::set_id(connection.first, id.start, id.n);
-    }
     return true;
   }
 
