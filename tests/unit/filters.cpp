@@ -191,6 +191,20 @@ TEST_CASE("what is kept while a replay asks the filter is asked about too, and c
   CHECK(manager.get_connection_count() == 1);
 }
 
+TEST_CASE("a connection is added though events come faster than its filter answers, and each comes once") {
+  EventManager manager(history_of(100));
+  emit_numbers(manager, 1, 3);
+  int last = 3;
+  sse::ConnectionOptions options = asking([&](const Event& event) {
+    if (!event.id().empty()) manager.emit_event("number", ++last);
+    return count_of(event.id()) != "2";
+  });
+  options.from_earliest = true;
+  EventStream stream = manager.add_connection(options);
+  CHECK(last >= 6);
+  CHECK(lines(stream) == Words{"1 #1"} + numbered(3, last));
+}
+
 TEST_CASE("what the history lets go of while a replay asks the filter is told as lost") {
   EventManager manager(history_of(3));
   emit_numbers(manager, 1, 3);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -84,18 +85,18 @@ class Core : public std::enable_shared_from_this<Core> {
     connection->told = plan.lost;
     connection->urgent = plan.lost.any();
     connection->dropped = plan.lost.count;
+    const bool asks = plan.after && (settings.filter || !topics.empty());
+    std::vector<bool> wanted;
     std::vector<ConnectionRow> removed;
-    if (!plan.after || (!settings.filter && settings.topics.empty())) {
-      auto replay = plan.after ? std::make_unique<Replay>(plan.next, std::vector<bool>()) : nullptr;
-      insert(shard, *connection, settings, plan, std::move(replay), removed, nullptr);
-    } else {
-      std::vector<bool> wanted;
-      std::uint64_t asked;
-      do {
-        asked = ask_for_replay(settings, plan.next, wanted);
-      } while (
-          !insert(shard, *connection, settings, plan, std::make_unique<Replay>(plan.next, wanted), removed, &asked));
+    // Once it is in the map, events fill its queue: it is asked about what is held before. But where events come faster
+    // than the filter answers that would never end.
+    bool added = false;
+    for (int round = 0; asks && !added && round < 4; ++round) {
+      const std::uint64_t last = history_.last();
+      ask_for_replay(settings, plan.next, last, wanted);
+      added = insert(shard, *connection, settings, plan, removed, last);
     }
+    if (!added) insert(shard, *connection, settings, plan, removed);
     tell_removed(removed, replaced);
     try {
       if (const auto observer = observer_if(&Observer::connection_added))
@@ -103,6 +104,16 @@ class Core : public std::enable_shared_from_this<Core> {
     } catch (const std::bad_alloc&) {  // the observer misses one; the connection is in the map and has to live
     }
     if (plan.lost.any()) found_gap(*connection);
+    if (!plan.after) return connection;
+    try {
+      if (asks) ask_for_replay(settings, plan.next, connection->after, wanted);
+      auto replay = std::make_unique<Replay>(plan.next, connection->after, std::move(wanted));
+      const std::lock_guard lock(shard.mutex);
+      if (!replay->done()) connection->replay = std::move(replay);
+    } catch (const std::bad_alloc&) {
+      connection->close("Out of memory", {});
+      throw;
+    }
     return connection;
   }
 
@@ -331,23 +342,23 @@ class Core : public std::enable_shared_from_this<Core> {
     return keeps_history() && settings.from_earliest ? history_.plan_all() : ReplayPlan();
   }
 
-  /// Asks about the history's events from `next` on that have no bit yet; returns the last that has one.
-  std::uint64_t ask_for_replay(const ConnectionOptions& settings, std::uint64_t next, std::vector<bool>& wanted) const {
-    const std::uint64_t last = history_.last();
+  /// Asks about the history's events from `next` to `last` that have no bit yet.
+  void ask_for_replay(const ConnectionOptions& settings, std::uint64_t next, std::uint64_t last,
+                      std::vector<bool>& wanted) const {
     for (std::uint64_t n = next + wanted.size(); n <= last; n = next + wanted.size()) {
       const Event event = history_.from(n);
-      // What has gone meanwhile may have been wanted.
-      wanted.resize(static_cast<std::size_t>(EventAccess::sequence(event) - next), true);
+      const std::uint64_t found = std::min(EventAccess::sequence(event), last + 1);
+      wanted.resize(static_cast<std::size_t>(found - next), true);  // what has gone meanwhile may have been wanted
+      if (found > last) return;
       const bool of_topic = settings.topics.empty() || event.topic().empty() ||
                             std::binary_search(settings.topics.begin(), settings.topics.end(), event.topic());
       wanted.push_back(of_topic && (!settings.filter || accepts(settings.filter, event)));
     }
-    return last;
   }
 
-  /// False: the history has gone on since `*asked`.
+  /// False: the history has gone on, past `asked`.
   bool insert(MapShard& shard, Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan,
-              std::unique_ptr<Replay> replay, std::vector<ConnectionRow>& removed, const std::uint64_t* asked) {
+              std::vector<ConnectionRow>& removed, std::uint64_t asked = std::numeric_limits<std::uint64_t>::max()) {
     Wakeups wakeups;
     std::unique_lock order(order_mutex_, std::defer_lock);
     if (connection.has_filter) order.lock();  // what is on its way has asked the filters that were there
@@ -356,7 +367,7 @@ class Core : public std::enable_shared_from_this<Core> {
     const bool replaces = older != shard.by_id.end();
     if (!replaces) reserve_place();  // before it looks at the history: what is kept later does not find nobody here
     const std::uint64_t last = history_.last();
-    if (asked && last > *asked) {
+    if (last > asked) {
       if (!replaces) total_.fetch_sub(1);
       return false;
     }
@@ -373,8 +384,6 @@ class Core : public std::enable_shared_from_this<Core> {
       throw;
     }
     connection.after = last;
-    if (replay) replay->end_with(last);
-    if (replay && !replay->done()) connection.replay = std::move(replay);
     if (connection.has_filter) connection.serial = ++filters_added_;
     return true;
   }

@@ -134,11 +134,9 @@ class History {
 /// One reader's place in the history while it reads that. Guarded by its shard's mutex.
 class Replay {
  public:
-  /// From the event `next` on. `wanted`: a bit for each of them; empty: all.
-  Replay(std::uint64_t next, std::vector<bool> wanted) : next_(next), base_(next), wanted_(std::move(wanted)) {}
-
-  void end_with(std::uint64_t last) noexcept {
-    end_ = last;
+  /// From the event `next` to `last`. `wanted`: a bit for each of them; empty: all.
+  Replay(std::uint64_t next, std::uint64_t last, std::vector<bool> wanted)
+      : next_(next), base_(next), end_(last), wanted_(std::move(wanted)) {
     skip_unwanted();
   }
   bool done() const noexcept { return next_ > end_; }
@@ -166,8 +164,8 @@ class Replay {
     while (!done() && !wanted_.empty() && !wanted_[static_cast<std::size_t>(next_ - base_)]) ++next_;
   }
 
-  std::uint64_t next_, end_ = 0;
-  const std::uint64_t base_;
+  std::uint64_t next_;
+  const std::uint64_t base_, end_;
   const std::vector<bool> wanted_;
 };
 
