@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -68,7 +69,9 @@ class EventStream {
   /// Appends what waits, notices included, at most `max` events, and returns how many.
   std::size_t drain(std::vector<Event>& events, std::size_t max) {
     return take_from(*connection_, [&](detail::Connection& connection) {
-      std::size_t count = 0;
+      std::size_t count = connection.take_shared(
+          max, [&](std::size_t some) { events.reserve(grown(events, some)); },
+          [&](const Event& event) { events.push_back(event); });
       for (; count < max && connection.something_waits(); ++count) {
         events.emplace_back();  // before the event leaves the queue: running out of memory loses nothing
         try {
@@ -95,7 +98,7 @@ class EventStream {
   /// Events lost so far, all gaps together.
   std::size_t dropped() const {
     const std::lock_guard lock(connection_->shard->mutex);
-    return connection_->dropped;
+    return connection_->dropped();
   }
 
   /// Ends the stream at once: what waits is discarded, without `disconnect`. `reason` is for the manager's observer.
@@ -105,6 +108,10 @@ class EventStream {
   friend class EventManager;
   explicit EventStream(std::shared_ptr<detail::Connection> connection) noexcept : connection_(std::move(connection)) {}
 
+  static std::size_t grown(const std::vector<Event>& events, std::size_t more) {
+    const std::size_t needed = events.size() + more;
+    return needed <= events.capacity() ? needed : std::max(needed, 2 * events.capacity());
+  }
   template <class Take>
   static std::invoke_result_t<Take&, detail::Connection&> take_from(detail::Connection& connection, Take&& take) {
     std::unique_lock lock(connection.shard->mutex);

@@ -27,6 +27,7 @@ class RingBuffer {
 
   /// The i-th element from the oldest; `i` must be less than size().
   const T& operator[](std::size_t i) const noexcept { return const_cast<RingBuffer*>(this)->slot(i); }
+  T& operator[](std::size_t i) noexcept { return slot(i); }
 
   /// Whether one more element fits without dropping one; what it needs is allocated. False also without memory for it.
   bool make_room() noexcept { return size_ < capacity_ && (size_ < allocated_ || grow()); }

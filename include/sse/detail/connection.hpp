@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/backlog.hpp"
 #include "sse/detail/history.hpp"
 #include "sse/detail/queue.hpp"
 #include "sse/detail/wait.hpp"
@@ -43,10 +46,13 @@ struct TextHash {
 struct Shard {
   std::mutex mutex;
   std::vector<Connection*> connections;
-  std::vector<Connection*> wide;      ///< of them, those that want every topic
-  std::vector<Connection*> filtered;  ///< of them, those with a filter
+  std::vector<Connection*> queued;    ///< of them, those with a queue of their own
+  std::vector<Connection*> wide;      ///< of those, the ones that want every topic
+  std::vector<Connection*> filtered;  ///< of those, the ones with a filter
   std::unordered_map<std::string_view, Connection*> by_id;
   std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics;
+  std::map<std::size_t, Backlog> backlogs;    ///< by max_queue_size; each has readers
+  std::uint64_t sequence = 0;                 ///< of the last event with an id that came here
   std::atomic<std::size_t>* total = nullptr;  ///< connections of all shards
   const History* history = nullptr;
 
@@ -61,52 +67,54 @@ struct Shard {
 };
 
 /// The shared state of a stream. All that can change is guarded by the shard's mutex.
+///
+/// While it is in the map, its live events wait in its shard's backlog; or in a queue of its own, where it does not
+/// want every event, has another policy, or has been sent one that is for it alone.
 class Connection {
+  struct Own;
+
  public:
   Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options, const Options& defaults)
       : shard(std::move(home)),
-        queue(options.max_queue_size.value_or(defaults.max_queue_size),
-              options.max_queue_bytes.value_or(defaults.max_queue_bytes), options.overflow_policy),
-        policy(options.overflow_policy),
+        waits(shard->mutex),
         announce(options.announce),
         named(defaults.named_events),
-        has_filter(options.filter != nullptr),
-        waits(shard->mutex),
+        max_queue_size_(options.max_queue_size.value_or(defaults.max_queue_size)),
         connection_id(options.connection_id),
         request_id(options.request_id) {
-    if (has_filter) filter = std::make_shared<const std::function<bool(const Event&)>>(options.filter);
+    const std::size_t max_bytes = options.max_queue_bytes.value_or(defaults.max_queue_bytes);
+    may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
+                 options.overflow_policy == OverflowPolicy::drop_oldest;
+    if (!may_share_) own_ = std::make_unique<Own>(max_queue_size_, max_bytes, options.overflow_policy);
+    if (options.filter) own_->filter = std::make_shared<const Filter>(options.filter);
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  using Filter = std::function<bool(const Event&)>;
+
   const std::shared_ptr<Shard> shard;
-
-  // What a push touches stands together.
-  Queue queue;
-  Loss lost;                ///< lost before the queue's oldest event
-  std::size_t dropped = 0;  ///< events lost in all
-  std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
-  const OverflowPolicy policy;
-  const bool announce, named, has_filter;
-  bool urgent = false;     ///< `told` is told at once, not only before an event
-  bool found_gap = false;  ///< on_gap is due
-  bool open = true;        ///< in the map: events still arrive
   WaitPlace waits;
-
   Event first;  ///< the `connection` event
-  Event next;   ///< has left what follows, to be read after the notice of `told`
   std::unique_ptr<Replay> replay;
-  Event back;  ///< the `disconnect` event
-  Loss told;   ///< lost before `next`, or before the replay
+  Event back;              ///< the `disconnect` event
+  bool open = true;        ///< in the map: events still arrive
+  bool found_gap = false;  ///< on_gap is due
+  const bool announce, named;
 
-  const std::string connection_id, request_id;
-  std::shared_ptr<const std::function<bool(const Event&)>> filter;
-  std::uint64_t serial = 0;            ///< never the same twice among those with a filter
-  Connection* next_refused = nullptr;  ///< of those that an event did not fit into
+  /// What it has lost before its replay.
+  void begin_with(const Loss& lost) noexcept {
+    told_ = lost;
+    urgent_ = lost.any();
+    dropped_ = lost.count;
+  }
+
+  std::size_t queued() const noexcept { return backlog_ ? backlog_->count(place_) : own_ ? own_->queue.size() : 0; }
+  std::size_t dropped() const noexcept { return dropped_ + (backlog_ ? backlog_->count_lost(place_) : 0); }
 
   bool something_waits() const noexcept {
-    return !first.empty() || !next.empty() || replay || !queue.empty() || !back.empty() ||
-           (told.any() && (urgent || !open)) || (lost.any() && !open);
+    return !first.empty() || !next_.empty() || replay || queued() != 0 || !back.empty() ||
+           (told_.any() && (urgent_ || !open)) || (!open && own_ && own_->lost.any());
   }
   bool done() const noexcept { return !open && !something_waits(); }
   bool ready() const noexcept { return !open || something_waits(); }
@@ -115,40 +123,75 @@ class Connection {
   /// reader that is slower than the emitter gets events and not notices alone.
   Event take() {
     if (!first.empty()) return std::exchange(first, Event());
-    if (next.empty()) load_next();
-    if (told.any() && (!next.empty() || urgent || !open)) {
+    if (next_.empty()) load_next();
+    if (told_.any() && (!next_.empty() || urgent_ || !open)) {
       Event notice = encode_overflow();
-      told = {};
-      urgent = false;
+      told_ = {};
+      urgent_ = false;
       return notice;
     }
-    return std::exchange(next, Event());
+    return std::exchange(next_, Event());
+  }
+
+  /// Hands as many events of the backlog as stand there in line, at most `max`, to `take_event(const Event&)`, after
+  /// `prepare(count)`; 0 where `take` has to be asked.
+  template <class Prepare, class TakeEvent>
+  std::size_t take_shared(std::size_t max, Prepare&& prepare, TakeEvent&& take_event) {
+    if (!backlog_ || !first.empty() || !next_.empty() || replay || told_.any() || backlog_->count_lost(place_) != 0)
+      return 0;
+    const std::size_t count = std::min(max, backlog_->count(place_));
+    if (count == 0) return 0;
+    prepare(count);
+    backlog_->read(place_, count, take_event);
+    return count;
   }
 
   enum class Push { skipped, queued, queued_after_gap, refused };
 
+  /// Into its own queue.
   Push push(const Event& event, Wakeups& wakeups) noexcept {
     const std::uint64_t sequence = EventAccess::sequence(event);
-    if (sequence != 0 && sequence <= after) return Push::skipped;
-    if (policy == OverflowPolicy::disconnect && !queue.fits(event)) return Push::refused;
-    const std::size_t before = lost.count;
-    queue.push(event, lost);
-    dropped += lost.count - before;
+    if (sequence != 0 && sequence <= own_->after) return Push::skipped;
+    if (own_->policy == OverflowPolicy::disconnect && !own_->queue.fits(event)) return Push::refused;
+    const std::size_t before = own_->lost.count;
+    own_->queue.push(event, own_->lost);
+    dropped_ += own_->lost.count - before;
     wakeups.add(waits.take());
-    return before == 0 && lost.count != 0 ? Push::queued_after_gap : Push::queued;
+    return before == 0 && own_->lost.count != 0 ? Push::queued_after_gap : Push::queued;
+  }
+  /// Into its own queue, which it gets for that.
+  Push push_alone(const Event& event, Wakeups& wakeups) noexcept {
+    try {
+      if (backlog_) take_own_queue();
+    } catch (const std::bad_alloc&) {
+      told_.add(EventAccess::sequence(event));
+      ++dropped_;
+      return Push::queued_after_gap;
+    }
+    return push(event, wakeups);
+  }
+  /// Whether it reads `backlog` and has just lost the event `at` there, the first of a gap.
+  bool loses_first(const Backlog& backlog, std::uint64_t at) const noexcept {
+    return backlog_ == &backlog && place_.at == at;
   }
 
+  std::shared_ptr<const Filter> filter() const noexcept { return own_ ? own_->filter : nullptr; }
   bool wants(std::string_view topic) const noexcept {
-    return topic.empty() || wide_index_ != nowhere || find(topic) != subscriptions_.end();
+    return topic.empty() || !own_ || own_->wide_index != nowhere || find(topic) != own_->subscriptions.end();
   }
 
-  /// Enters the shard's lists, where an exception leaves nothing behind. `topics`: each once.
-  void enter_map(const std::vector<std::string>& topics) {
+  /// Enters the shard's lists, where an exception leaves nothing behind. `topics`: each once. `last`: the number of the
+  /// history's last event; what comes of those, with others or by its replay, is not for the queue.
+  void enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
     try {
       shard->by_id.emplace(connection_id, this);
       enter(shard->connections, index_);
-      if (has_filter) enter(shard->filtered, filtered_index_);
-      if (topics.empty()) enter(shard->wide, wide_index_);
+      if (may_share_ && last == shard->sequence) return share();
+      if (!own_) own_ = make_own();  // an event is on its way to the backlog that is in the history already
+      own_->after = last;
+      if (own_->filter) enter(shard->filtered, own_->filtered_index);
+      enter(shard->queued, own_->index);
+      if (topics.empty()) enter(shard->wide, own_->wide_index);
       for (const std::string& topic : topics) add_topic(topic);
     } catch (...) {
       leave_lists();
@@ -156,24 +199,33 @@ class Connection {
     }
   }
 
-  /// Takes the connection off the map; false: it was off already. `keep_place`: for the one that replaces it.
+  /// Takes the connection off the map; what waits stays. False: it was off already. `keep_place`: for the one that
+  /// replaces it.
   bool leave_map(bool keep_place = false) noexcept {
     if (!open) return false;
     open = false;
+    try {
+      if (backlog_ && backlog_->count(place_) != 0) take_own_queue();
+    } catch (const std::bad_alloc&) {
+      dropped_ = dropped() + backlog_->count(place_);
+      backlog_->skip_lost(place_, told_);
+      backlog_->read(place_, backlog_->count(place_),
+                     [&](const Event& event) { told_.add(EventAccess::sequence(event)); });
+    }
     leave_lists();
     if (!keep_place) shard->total->fetch_sub(1);
     return true;
   }
 
   void subscribe(const std::string& name) {
-    if (wide_index_ == nowhere && find(name) == subscriptions_.end()) add_topic(name);
+    if (own_ && own_->wide_index == nowhere && find(name) == own_->subscriptions.end()) add_topic(name);
   }
-
   /// False: it did not want that topic by name.
   bool unsubscribe(std::string_view name) noexcept {
+    if (!own_) return false;
     const auto found = find(name);
-    if (found == subscriptions_.end()) return false;
-    leave(static_cast<std::size_t>(found - subscriptions_.begin()));
+    if (found == own_->subscriptions.end()) return false;
+    leave(static_cast<std::size_t>(found - own_->subscriptions.begin()));
     return true;
   }
 
@@ -183,16 +235,20 @@ class Connection {
     Wakeups wakeups;
     {
       const std::lock_guard lock(shard->mutex);
+      if (backlog_) leave_backlog();
       removed = leave_map();
-      queue.clear();
+      own_.reset();
       replay.reset();
-      first = next = back = Event();
-      told = lost = {};
+      first = next_ = back = Event();
+      told_ = {};
       wakeups.add(waits.take());
     }
     wakeups.complete(wait_result);
     if (removed) shard->on_removed(*this, reason);
   }
+
+  std::uint64_t serial = 0;            ///< never the same twice among those with a filter
+  Connection* next_refused = nullptr;  ///< of those that an event did not fit into
 
  private:
   static constexpr auto nowhere = static_cast<std::size_t>(-1);
@@ -201,42 +257,117 @@ class Connection {
     std::size_t index;  ///< of the topic's members
   };
 
+  /// What only a connection needs that has a queue of its own.
+  struct Own {
+    Own(std::size_t max_size, std::size_t max_bytes, OverflowPolicy overflow_policy)
+        : queue(max_size, max_bytes, overflow_policy), policy(overflow_policy) {}
+
+    Queue queue;
+    Loss lost;                ///< before the queue's oldest event
+    std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
+    const OverflowPolicy policy;
+    std::shared_ptr<const Filter> filter;
+    std::vector<Subscription> subscriptions;
+    std::size_t index = nowhere, wide_index = nowhere, filtered_index = nowhere;
+  };
+  std::unique_ptr<Own> make_own() const {
+    return std::make_unique<Own>(max_queue_size_, 0, OverflowPolicy::drop_oldest);
+  }
+
   void load_next() noexcept {
     if (replay) {
-      const bool had_gap = told.any();
-      const std::size_t before = told.count;
-      next = replay->take(*shard->history, told);
-      dropped += told.count - before;
-      found_gap = found_gap || (told.any() && !had_gap);
+      const bool had_gap = told_.any();
+      const std::size_t before = told_.count;
+      next_ = replay->take(*shard->history, told_);
+      dropped_ += told_.count - before;
+      found_gap = found_gap || (told_.any() && !had_gap);
       if (replay->done()) replay.reset();
-      if (!next.empty()) return;
+      if (!next_.empty()) return;
     }
-    if (queue.empty() && open) return;
-    told.add(std::exchange(lost, {}));
-    next = queue.empty() ? std::exchange(back, Event()) : queue.pop();
+    if (backlog_) {
+      if (backlog_->count(place_) == 0) return;
+      dropped_ = dropped();
+      backlog_->skip_lost(place_, told_);
+      backlog_->read(place_, 1, [&](const Event& event) { next_ = event; });
+    } else if (own_ && !own_->queue.empty()) {
+      told_.add(std::exchange(own_->lost, {}));
+      next_ = own_->queue.pop();
+      if (open && may_share_ && own_->queue.empty() && own_->after <= shard->sequence) share_again();
+    } else if (!open) {
+      if (own_) told_.add(std::exchange(own_->lost, {}));
+      next_ = std::exchange(back, Event());
+    }
   }
 
   Event encode_overflow() const {
-    std::string members = ",\"dropped\":" + (told.reset ? "null" : std::to_string(told.count));
-    if (told.reset) members += ",\"reset\":true";
+    std::string members = ",\"dropped\":" + (told_.reset ? "null" : std::to_string(told_.count));
+    if (told_.reset) members += ",\"reset\":true";
     const std::uint64_t start = shard->history->start;
-    if (told.first != 0 && !told.reset)
-      members += ",\"first_id\":\"" + to_string({start, told.first}) + "\",\"last_id\":\"" +
-                 to_string({start, told.last}) + '"';
-    const std::string_view why = told.reset ? "It is not known what this client has missed"
-                                 : urgent   ? "The history does not go back to the last event of this client"
-                                            : "Events were dropped because this connection reads too slowly";
+    if (told_.first != 0 && !told_.reset)
+      members += ",\"first_id\":\"" + to_string({start, told_.first}) + "\",\"last_id\":\"" +
+                 to_string({start, told_.last}) + '"';
+    const std::string_view why = told_.reset ? "It is not known what this client has missed"
+                                 : urgent_   ? "The history does not go back to the last event of this client"
+                                             : "Events were dropped because this connection reads too slowly";
     return encode_notice("overflow", {named, false, {}, {}}, why, members);
   }
 
+  void share() {
+    auto& backlogs = shard->backlogs;
+    const auto found = backlogs.try_emplace(max_queue_size_, max_queue_size_, shard->sequence).first;
+    try {
+      waits.join(&found->second.waits);
+    } catch (...) {
+      if (found->second.readers() == 0) backlogs.erase(found);
+      throw;
+    }
+    backlog_ = &found->second;
+    place_ = backlog_->enter();
+  }
+  void share_again() noexcept {
+    try {
+      share();
+    } catch (const std::bad_alloc&) {  // then later
+      return;
+    }
+    leave(shard->queued, &Own::index);
+    leave(shard->wide, &Own::wide_index);
+    own_.reset();
+  }
+  void leave_backlog() noexcept {
+    dropped_ = dropped();
+    waits.join(nullptr);
+    backlog_->leave(place_);
+    if (std::exchange(backlog_, nullptr)->readers() == 0) shard->backlogs.erase(max_queue_size_);
+  }
+  /// Moves from the backlog to a queue of its own, with what waits; an exception changes nothing.
+  void take_own_queue() {
+    auto own = make_own();
+    enter(shard->queued, own->index);
+    try {
+      enter(shard->wide, own->wide_index);
+    } catch (...) {
+      shard->queued.pop_back();
+      throw;
+    }
+    own_ = std::move(own);
+    dropped_ = dropped();
+    backlog_->skip_lost(place_, own_->lost);
+    const std::size_t before = own_->lost.count;
+    backlog_->read(place_, backlog_->count(place_), [&](const Event& event) { own_->queue.push(event, own_->lost); });
+    dropped_ += own_->lost.count - before;
+    leave_backlog();
+  }
+
   std::vector<Subscription>::const_iterator find(std::string_view topic) const noexcept {
-    return std::find_if(subscriptions_.begin(), subscriptions_.end(),
+    return std::find_if(own_->subscriptions.begin(), own_->subscriptions.end(),
                         [&](const Subscription& mine) { return mine.topic->name == topic; });
   }
 
   void add_topic(const std::string& name) {
-    const std::size_t slot = subscriptions_.size();
-    if (slot == subscriptions_.capacity()) subscriptions_.reserve(std::max<std::size_t>(1, 2 * slot));
+    auto& subscriptions = own_->subscriptions;
+    const std::size_t slot = subscriptions.size();
+    if (slot == subscriptions.capacity()) subscriptions.reserve(std::max<std::size_t>(1, 2 * slot));
     Topic& topic = shard->topics.try_emplace(name, Topic{name, {}}).first->second;
     try {
       topic.members.push_back({this, slot});
@@ -244,42 +375,61 @@ class Connection {
       if (topic.members.empty()) shard->topics.erase(name);
       throw;
     }
-    subscriptions_.push_back({&topic, topic.members.size() - 1});
+    subscriptions.push_back({&topic, topic.members.size() - 1});
   }
 
   void enter(std::vector<Connection*>& list, std::size_t& index) {
     list.push_back(this);
     index = list.size() - 1;
   }
-  static void leave(std::vector<Connection*>& list, std::size_t Connection::*index, Connection& connection) noexcept {
-    const std::size_t place = std::exchange(connection.*index, nowhere);
+  void leave(std::vector<Connection*>& list, std::size_t Own::*index) noexcept {
+    leave(list, own_.get()->*index, [=](Connection& moved) -> std::size_t& { return moved.own_.get()->*index; });
+  }
+  template <class IndexOf>
+  void leave(std::vector<Connection*>& list, std::size_t& index, IndexOf&& index_of) noexcept {
+    const std::size_t place = std::exchange(index, nowhere);
     if (place == nowhere) return;
     list[place] = list.back();
-    if (list[place] != &connection) list[place]->*index = place;
+    if (list[place] != this) index_of(*list[place]) = place;
     list.pop_back();
   }
   void leave(std::size_t slot) noexcept {
-    const auto [topic, index] = subscriptions_[slot];
+    auto& subscriptions = own_->subscriptions;
+    const auto [topic, index] = subscriptions[slot];
     topic->members[index] = topic->members.back();
     const Topic::Member moved = topic->members[index];
-    moved.connection->subscriptions_[moved.slot].index = index;
+    moved.connection->own_->subscriptions[moved.slot].index = index;
     topic->members.pop_back();
-    subscriptions_[slot] = subscriptions_.back();
-    subscriptions_.pop_back();
-    if (slot < subscriptions_.size()) subscriptions_[slot].topic->members[subscriptions_[slot].index].slot = slot;
+    subscriptions[slot] = subscriptions.back();
+    subscriptions.pop_back();
+    if (slot < subscriptions.size()) subscriptions[slot].topic->members[subscriptions[slot].index].slot = slot;
     if (topic->members.empty()) shard->topics.erase(shard->topics.find(topic->name));
   }
   void leave_lists() noexcept {
     if (const auto mine = shard->by_id.find(connection_id); mine != shard->by_id.end() && mine->second == this)
       shard->by_id.erase(mine);
-    leave(shard->connections, &Connection::index_, *this);
-    leave(shard->filtered, &Connection::filtered_index_, *this);
-    leave(shard->wide, &Connection::wide_index_, *this);
-    while (!subscriptions_.empty()) leave(subscriptions_.size() - 1);
+    leave(shard->connections, index_, [](Connection& moved) -> std::size_t& { return moved.index_; });
+    if (backlog_) leave_backlog();
+    if (!own_) return;
+    leave(shard->filtered, &Own::filtered_index);
+    leave(shard->queued, &Own::index);
+    leave(shard->wide, &Own::wide_index);
+    while (!own_->subscriptions.empty()) leave(own_->subscriptions.size() - 1);
   }
 
-  std::size_t index_ = nowhere, wide_index_ = nowhere, filtered_index_ = nowhere;
-  std::vector<Subscription> subscriptions_;
+  Event next_;               ///< has left what follows, to be read after the notice of `told_`
+  Loss told_;                ///< lost before `next_`, or before the replay
+  std::size_t dropped_ = 0;  ///< events lost in all, but for those that the backlog knows of
+  std::unique_ptr<Own> own_;
+  Backlog* backlog_ = nullptr;
+  Backlog::Place place_;  ///< in the backlog
+  std::size_t index_ = nowhere;
+  const std::size_t max_queue_size_;
+  bool urgent_ = false;  ///< `told_` is told at once, not only before an event
+  bool may_share_ = false;
+
+ public:
+  const std::string connection_id, request_id;
 };
 
 }  // namespace sse::detail

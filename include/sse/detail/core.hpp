@@ -82,21 +82,19 @@ class Core : public std::enable_shared_from_this<Core> {
           encode_notice("connection", {options.named_events, keeps_history(), {}, {}}, "Connection established", id);
     }
     const ReplayPlan plan = plan_for(settings);
-    connection->told = plan.lost;
-    connection->urgent = plan.lost.any();
-    connection->dropped = plan.lost.count;
+    connection->begin_with(plan.lost);
     const bool asks = plan.after && (settings.filter || !topics.empty());
     std::vector<bool> wanted;
     std::vector<ConnectionRow> removed;
     // Once it is in the map, events fill its queue: it is asked about what is held before. But where events come faster
     // than the filter answers that would never end.
-    bool added = false;
-    for (int round = 0; asks && !added && round < 4; ++round) {
-      const std::uint64_t last = history_.last();
-      ask_for_replay(settings, plan.next, last, wanted);
-      added = insert(shard, *connection, settings, plan, removed, last);
+    std::optional<std::uint64_t> last;  // number of the history when it was put into the map
+    for (int round = 0; asks && !last && round < 4; ++round) {
+      const std::uint64_t asked = history_.last();
+      ask_for_replay(settings, plan.next, asked, wanted);
+      last = insert(shard, *connection, settings, plan, removed, asked);
     }
-    if (!added) insert(shard, *connection, settings, plan, removed);
+    if (!last) last = insert(shard, *connection, settings, plan, removed);
     tell_removed(removed, replaced);
     try {
       if (const auto observer = observer_if(&Observer::connection_added))
@@ -106,8 +104,8 @@ class Core : public std::enable_shared_from_this<Core> {
     if (plan.lost.any()) found_gap(*connection);
     if (!plan.after) return connection;
     try {
-      if (asks) ask_for_replay(settings, plan.next, connection->after, wanted);
-      auto replay = std::make_unique<Replay>(plan.next, connection->after, std::move(wanted));
+      if (asks) ask_for_replay(settings, plan.next, *last, wanted);
+      auto replay = std::make_unique<Replay>(plan.next, *last, std::move(wanted));
       const std::lock_guard lock(shard.mutex);
       if (!replay->done()) connection->replay = std::move(replay);
     } catch (const std::bad_alloc&) {
@@ -122,7 +120,8 @@ class Core : public std::enable_shared_from_this<Core> {
     if (settings.topic.empty() || is_kept(settings)) return false;
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
-      if (!shard.wide.empty() || shard.topics.find(std::string_view(settings.topic)) != shard.topics.end())
+      if (!shard.backlogs.empty() || !shard.wide.empty() ||
+          shard.topics.find(std::string_view(settings.topic)) != shard.topics.end())
         return false;
     }
     return true;
@@ -146,19 +145,22 @@ class Core : public std::enable_shared_from_this<Core> {
       if (is_kept(settings)) {
         EventAccess::set_id(event, history_.start, history_.last() + 1);
         history_.keep(event);
+      } else if (size() == 0) {
+        return 0;
       }
-      if (size() == 0) return 0;
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
+        for (auto& [size, backlog] : shard.backlogs) reached += pushes.append(shard, backlog, event, wakeups);
+        if (is_kept(settings)) shard.sequence = EventAccess::sequence(event);
         const auto push = [&](Connection& connection) {
-          if (connection.has_filter) {
+          if (connection.serial != 0) {
             const auto verdict = verdicts.find(connection.serial);
             if (verdict == verdicts.end() || !verdict->second) return;
           }
           reached += pushes.push(connection, event, wakeups);
         };
         if (settings.topic.empty()) {
-          for (Connection* connection : shard.connections) push(*connection);
+          for (Connection* connection : shard.queued) push(*connection);
         } else {
           for (Connection* connection : shard.wide) push(*connection);
           if (const auto topic = shard.topics.find(std::string_view(settings.topic)); topic != shard.topics.end())
@@ -180,7 +182,7 @@ class Core : public std::enable_shared_from_this<Core> {
       const std::lock_guard lock(shard.mutex);
       const auto found = shard.by_id.find(connection_id);
       if (found == shard.by_id.end()) return false;
-      pushes.push(*found->second, event, wakeups);
+      pushes.push_alone(*found->second, event, wakeups);
       pushes.end_refused(wakeups);
     }
     pushes.tell();
@@ -196,7 +198,7 @@ class Core : public std::enable_shared_from_this<Core> {
     if (found == shard.by_id.end()) return false;
     if (!wanted) return found->second->unsubscribe(topic);
     found->second->subscribe(std::string(topic));
-    if (found->second->has_filter) ++filters_added_;
+    if (found->second->serial != 0) ++filters_added_;
     return true;
   }
 
@@ -286,17 +288,24 @@ class Core : public std::enable_shared_from_this<Core> {
    public:
     explicit Pushes(Core& core) noexcept : core_(core), watched_(core.watches_overflow_.load()) {}
 
-    /// Under the shard's lock; returns how many the event reached: 1 or 0.
-    std::size_t push(Connection& connection, const Event& event, Wakeups& wakeups) noexcept {
-      const Connection::Push result = connection.push(event, wakeups);
-      if (result == Connection::Push::queued_after_gap && watched_) note(gaps_, connection);
-      if (result == Connection::Push::refused) {
-        connection.next_refused = refused_;
-        refused_ = &connection;
+    // All of these under the shard's lock.
+
+    /// Returns how many the event reached.
+    std::size_t append(MapShard& shard, Backlog& backlog, const Event& event, Wakeups& wakeups) noexcept {
+      if (backlog.append(event) && watched_) {
+        for (const Connection* connection : shard.connections)
+          if (connection->loses_first(backlog, backlog.first_lost())) note(gaps_, *connection);
       }
-      return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
+      backlog.waits.take_all(wakeups);
+      return backlog.readers();
     }
-    /// Under the same lock, when nothing goes through the shard's connections any more.
+    std::size_t push(Connection& connection, const Event& event, Wakeups& wakeups) noexcept {
+      return pushed(connection, connection.push(event, wakeups));
+    }
+    void push_alone(Connection& connection, const Event& event, Wakeups& wakeups) noexcept {
+      pushed(connection, connection.push_alone(event, wakeups));
+    }
+    /// When nothing goes through the shard's connections any more.
     void end_refused(Wakeups& wakeups) noexcept {
       while (refused_) {
         Connection& connection = *std::exchange(refused_, refused_->next_refused);
@@ -316,6 +325,14 @@ class Core : public std::enable_shared_from_this<Core> {
    private:
     static constexpr std::string_view too_slow = "This connection reads too slowly: its queue is full";
 
+    std::size_t pushed(Connection& connection, Connection::Push result) noexcept {
+      if (result == Connection::Push::queued_after_gap && watched_) note(gaps_, connection);
+      if (result == Connection::Push::refused) {
+        connection.next_refused = refused_;
+        refused_ = &connection;
+      }
+      return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
+    }
     Core& core_;
     const bool watched_;
     std::vector<ConnectionRow> gaps_, ended_;
@@ -356,12 +373,13 @@ class Core : public std::enable_shared_from_this<Core> {
     }
   }
 
-  /// False: the history has gone on, past `asked`.
-  bool insert(MapShard& shard, Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan,
-              std::vector<ConnectionRow>& removed, std::uint64_t asked = std::numeric_limits<std::uint64_t>::max()) {
+  /// Puts the connection into the map; returns the number of the history's last event. Nullopt: that is past `asked`.
+  std::optional<std::uint64_t> insert(MapShard& shard, Connection& connection, const ConnectionOptions& settings,
+                                      const ReplayPlan& plan, std::vector<ConnectionRow>& removed,
+                                      std::uint64_t asked = std::numeric_limits<std::uint64_t>::max()) {
     Wakeups wakeups;
     std::unique_lock order(order_mutex_, std::defer_lock);
-    if (connection.has_filter) order.lock();  // what is on its way has asked the filters that were there
+    if (settings.filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
     const auto older = shard.by_id.find(connection.connection_id);
     const bool replaces = older != shard.by_id.end();
@@ -369,7 +387,7 @@ class Core : public std::enable_shared_from_this<Core> {
     const std::uint64_t last = history_.last();
     if (last > asked) {
       if (!replaces) total_.fetch_sub(1);
-      return false;
+      return std::nullopt;
     }
     if (replaces) end(*older->second, goodbye(replaced), wakeups, removed, true);
     try {
@@ -377,15 +395,14 @@ class Core : public std::enable_shared_from_this<Core> {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
         EventAccess::set_id(connection.first, id.start, id.n);
       }
-      connection.enter_map(settings.topics);
+      connection.enter_map(settings.topics, last);
     } catch (...) {
       total_.fetch_sub(1);
       connection.open = false;
       throw;
     }
-    connection.after = last;
-    if (connection.has_filter) connection.serial = ++filters_added_;
-    return true;
+    if (settings.filter) connection.serial = ++filters_added_;
+    return last;
   }
 
   void reserve_place() {
@@ -412,7 +429,7 @@ class Core : public std::enable_shared_from_this<Core> {
       const std::lock_guard lock(shard.mutex);
       for (const Connection* connection : shard.filtered)
         if (connection->wants(topic) && !verdicts.contains(connection->serial))
-          ask.emplace_back(connection->serial, connection->filter);
+          ask.emplace_back(connection->serial, connection->filter());
     }
     for (const auto& [serial, filter] : ask) verdicts.emplace(serial, accepts(*filter, event));
   }
@@ -439,8 +456,8 @@ class Core : public std::enable_shared_from_this<Core> {
     ConnectionRow row;
     row.connection_id = connection.connection_id;
     row.request_id = connection.request_id;
-    row.queued = connection.queue.size();
-    row.dropped = connection.dropped;
+    row.queued = connection.queued();
+    row.dropped = connection.dropped();
     return row;
   }
   static ConnectionRow row_of(const Connection& connection) {

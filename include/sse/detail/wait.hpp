@@ -1,15 +1,17 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
-#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "sse/config.hpp"
 
@@ -24,29 +26,25 @@ class WaitPlace;
 /// circle.
 class WaitRegistry {
  public:
-  void join(WaitPlace& place) {
-    const std::lock_guard lock(mutex_);
-    places_.insert(&place);
-  }
-  void leave(WaitPlace& place) noexcept {
-    const std::lock_guard lock(mutex_);
-    places_.erase(&place);
-  }
+  inline void join(WaitPlace& place);
+  inline void leave(WaitPlace& place) noexcept;
 
-  /// Between these two a completion is on its way to the context, which is kept from going away meanwhile.
-  void begin_completion() noexcept { completions_.fetch_add(1, std::memory_order_relaxed); }
-  void end_completion() noexcept {
-    if (completions_.fetch_sub(1) != 1 || !stopping_.load()) return;
+  /// Between these two completions are on their way to the context, which is kept from going away meanwhile.
+  void begin_completions(std::size_t count) noexcept { completions_.fetch_add(count, std::memory_order_relaxed); }
+  void end_completions(std::size_t count) noexcept {
+    if (completions_.fetch_sub(count) != count || !stopping_.load()) return;
     const std::lock_guard lock(mutex_);
     completed_.notify_all();
   }
 
-  void shut_down() noexcept;
+  inline void shut_down() noexcept;
 
  private:
+  inline void unlink(WaitPlace& place) noexcept;
+
   std::mutex mutex_;
   std::condition_variable completed_;
-  std::unordered_set<WaitPlace*> places_;
+  WaitPlace* first_ = nullptr;
   std::atomic<std::size_t> completions_{0};
   std::atomic<bool> stopping_{false};
 };
@@ -62,36 +60,43 @@ class WaitService : public asio::execution_context::service {
   const std::shared_ptr<WaitRegistry> registry = std::make_shared<WaitRegistry>();
 };
 
-/// A pending wait, whatever its completion token. Not virtual, so that an operation can free its memory before it
-/// completes.
+/// A pending wait, whatever its completion token.
 class Waiter {
  public:
-  /// Completes the wait; a null error destroys it uncalled. Either way the waiter is gone.
-  using Finish = void (*)(Waiter*, const error_code*);
+  /// What depends on the handler's type. No virtual functions, so that an operation can free its memory before it
+  /// completes.
+  struct Kind {
+    void (*finish)(Waiter*, const error_code*);  ///< completes the wait; null: destroys it uncalled
+    void (*post_all)(Waiter* first);             ///< completes a list with one post; all have the same executor
+    bool (*same_executor)(const Waiter*, const Waiter*);
+    std::size_t (*executor_hash)(const Waiter*);
+  };
 
-  std::uint64_t key = 0;
   std::shared_ptr<WaitRegistry> registry;
-  Waiter* next = nullptr;
+  Waiter *next = nullptr, *previous = nullptr;
+
+  const Kind& kind() const noexcept { return *kind_; }
 
   void complete(error_code error) noexcept {
     const std::shared_ptr<WaitRegistry> context = std::move(registry);
     try {
-      finish_(this, &error);
+      kind_->finish(this, &error);
     } catch (...) {  // no memory to post with: the handler has been destroyed, and the emitter is not to blame
     }
-    if (context) context->end_completion();
+    if (context) context->end_completions(1);
   }
-  void destroy() noexcept { finish_(this, nullptr); }
+  void destroy() noexcept { kind_->finish(this, nullptr); }
 
  protected:
-  explicit Waiter(Finish finish) noexcept : finish_(finish) {}
+  explicit Waiter(const Kind& kind) noexcept : kind_(&kind) {}
   ~Waiter() = default;
 
  private:
-  Finish finish_;
+  const Kind* kind_;
 };
 
-/// Waiters that were taken off their places under a lock, to be completed after it.
+/// Waiters that were taken off their places under a lock, to be completed after it. Those of one executor share a post:
+/// waking 1,000 readers is then 16 posts.
 class Wakeups {
  public:
   Wakeups() = default;
@@ -100,16 +105,27 @@ class Wakeups {
   ~Wakeups() { complete({}); }
 
   void add(Waiter* waiter) noexcept {
-    if (!waiter) return;
-    *last_ = waiter;
-    last_ = &waiter->next;
+    if (waiter) add(waiter, waiter);
+  }
+  void add(Waiter* first, Waiter* last) noexcept {
+    *last_ = first;
+    last_ = &last->next;
+    last->next = nullptr;
   }
   void complete(error_code error) noexcept {
-    for (Waiter* waiter = take(); waiter;) {
-      Waiter* const next = waiter->next;
-      waiter->complete(error);
+    Waiter* waiter = take();
+    if (!waiter) return;
+    if (!waiter->next) return waiter->complete(error);
+    std::array<Batch, 32> batches;
+    while (waiter) {
+      Waiter* const next = std::exchange(waiter->next, nullptr);
+      if (error)
+        waiter->complete(error);
+      else
+        batches[waiter->kind().executor_hash(waiter) % batches.size()].add(waiter);
       waiter = next;
     }
+    for (Batch& batch : batches) batch.post();
   }
   Waiter* take() noexcept {
     last_ = &first_;
@@ -117,12 +133,100 @@ class Wakeups {
   }
 
  private:
+  class Batch {
+   public:
+    void add(Waiter* waiter) noexcept {
+      const bool fits = first_ && size_ < max_size && &first_->kind() == &waiter->kind() &&
+                        waiter->kind().same_executor(first_, waiter);
+      if (!fits) post();
+      (size_ == 0 ? first_ : last_->next) = waiter;
+      last_ = waiter;
+      ++size_;
+    }
+    void post() noexcept {
+      const std::size_t size = std::exchange(size_, 0);
+      if (size == 0) return;
+      if (size == 1) return first_->complete({});
+      const std::shared_ptr<WaitRegistry> context = first_->registry;
+      try {
+        first_->kind().post_all(first_);
+      } catch (...) {  // as Waiter::complete
+      }
+      if (context) context->end_completions(size);
+    }
+
+   private:
+    static constexpr std::size_t max_size = 64;  ///< then another thread of the executor may take the next
+
+    Waiter *first_ = nullptr, *last_ = nullptr;
+    std::size_t size_ = 0;
+  };
+
   Waiter* first_ = nullptr;
   Waiter** last_ = &first_;
 };
 
-/// Where one reader waits. Its owner's mutex guards it: it is locked by the caller of `take`, and by everything else
-/// here itself.
+/// Waiters that are all to be completed together. Guarded by its owner's mutex.
+class WaitList {
+ public:
+  void add(Waiter& waiter) {
+    Group* group = find(waiter.registry.get());
+    if (!group) group = find_empty();
+    if (!group) group = &groups_.emplace_back();
+    group->registry = waiter.registry.get();
+    if (Waiter*& first = group->first) {
+      waiter.next = first;
+      waiter.previous = first->previous;
+      waiter.previous->next = first->previous = &waiter;
+    } else {
+      first = waiter.next = waiter.previous = &waiter;
+    }
+    ++group->size;
+  }
+  void remove(Waiter& waiter) noexcept {
+    Group& group = *find(waiter.registry.get());
+    waiter.previous->next = waiter.next;
+    waiter.next->previous = waiter.previous;
+    if (group.first == &waiter) group.first = waiter.next == &waiter ? nullptr : waiter.next;
+    --group.size;
+  }
+  /// At the same cost however many there are; their places find it out by `round`.
+  void take_all(Wakeups& wakeups) noexcept {
+    ++round_;
+    for (Group& group : groups_) {
+      if (group.size == 0) continue;
+      if (group.registry) group.registry->begin_completions(group.size);
+      wakeups.add(group.first, group.first->previous);
+      group.first = nullptr;
+      group.size = 0;
+    }
+  }
+  std::uint64_t round() const noexcept { return round_; }
+
+ private:
+  /// The waiters of one execution context, in a ring.
+  struct Group {
+    WaitRegistry* registry = nullptr;
+    Waiter* first = nullptr;
+    std::size_t size = 0;
+  };
+  Group* find(const WaitRegistry* registry) noexcept {
+    for (Group& group : groups_)
+      if (group.registry == registry && group.size != 0) return &group;
+    return nullptr;
+  }
+  Group* find_empty() noexcept {
+    for (Group& group : groups_)
+      if (group.size == 0) return &group;
+    return nullptr;
+  }
+
+  std::vector<Group> groups_;
+  std::uint64_t round_ = 0;
+};
+
+/// Where one reader waits: alone, or with those of a list. Its owner's mutex guards it: it is locked by the caller of
+/// `take` and `join`, and by everything else here itself.
 class WaitPlace {
  public:
   explicit WaitPlace(std::mutex& mutex) noexcept : mutex_(mutex) {}
@@ -132,33 +236,53 @@ class WaitPlace {
 
   /// The pending waiter or null; it must be completed.
   Waiter* take() noexcept {
-    if (waiter_ && waiter_->registry) waiter_->registry->begin_completion();
-    return std::exchange(waiter_, nullptr);
+    Waiter* const waiter = unlink();
+    if (waiter && waiter->registry) waiter->registry->begin_completions(1);
+    return waiter;
+  }
+
+  /// From now on its waits are also completed with those of `list`; null: no more.
+  void join(WaitList* list) {
+    Waiter* const waiter = unlink();
+    try {
+      if (waiter && list) list->add(*waiter);
+    } catch (...) {
+      waiter_ = waiter;
+      throw;
+    }
+    list_ = list;
+    waiter_ = waiter;
+    if (list) round_ = list->round();
   }
 
   void cancel(std::uint64_t key) noexcept {
     Wakeups wakeups;
     {
       const std::lock_guard lock(mutex_);
-      if (waiter_ && waiter_->key == key) wakeups.add(take());
+      if (key_ == key) wakeups.add(take());
     }
     wakeups.complete(asio::error::operation_aborted);
   }
 
   /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`.
   template <class IsReady>
-  void wait(Waiter* waiter, asio::execution_context* context, IsReady&& is_ready) {
+  void wait(Waiter* waiter, std::uint64_t key, asio::execution_context* context, IsReady&& is_ready) {
     for (;;) {
       std::optional<error_code> result;
       {
         const std::lock_guard lock(mutex_);
         if (is_ready()) {
           result.emplace();
-        } else if (waiter_) {
+        } else if (is_pending()) {
           result = asio::error::already_started;
         } else if (context == context_) {
           waiter->registry = registry_;
+          if (list_) {
+            list_->add(*waiter);
+            round_ = list_->round();
+          }
           waiter_ = waiter;
+          key_ = key;
           return;
         }
       }
@@ -169,7 +293,7 @@ class WaitPlace {
 
   void drop_registry(Wakeups& wakeups) noexcept {
     const std::lock_guard lock(mutex_);
-    wakeups.add(std::exchange(waiter_, nullptr));
+    wakeups.add(unlink());
     registry_.reset();
     context_ = nullptr;
   }
@@ -177,6 +301,16 @@ class WaitPlace {
   std::uint64_t last_key = 0;  ///< names a wait; used by the reader alone
 
  private:
+  friend class WaitRegistry;
+
+  bool is_pending() const noexcept { return waiter_ && (!list_ || round_ == list_->round()); }
+
+  Waiter* unlink() noexcept {
+    Waiter* const waiter = is_pending() ? waiter_ : nullptr;
+    waiter_ = nullptr;
+    if (waiter && list_) list_->remove(*waiter);
+    return waiter;
+  }
   void leave_registry() noexcept {
     std::shared_ptr<WaitRegistry> registry;
     {
@@ -200,17 +334,41 @@ class WaitPlace {
 
   std::mutex& mutex_;
   Waiter* waiter_ = nullptr;
+  std::uint64_t key_ = 0;
+  WaitList* list_ = nullptr;
+  std::uint64_t round_ = 0;  ///< of `list_` when `waiter_` was published: it has been taken since if that has gone on
   std::shared_ptr<WaitRegistry> registry_;
   asio::execution_context* context_ = nullptr;
+  WaitPlace *next_ = nullptr, *previous_ = nullptr;  ///< in the registry, and under its mutex
 };
+
+inline void WaitRegistry::join(WaitPlace& place) {
+  const std::lock_guard lock(mutex_);
+  place.previous_ = nullptr;
+  place.next_ = first_;
+  if (first_) first_->previous_ = &place;
+  first_ = &place;
+}
+inline void WaitRegistry::leave(WaitPlace& place) noexcept {
+  const std::lock_guard lock(mutex_);
+  unlink(place);
+}
+inline void WaitRegistry::unlink(WaitPlace& place) noexcept {
+  if (first_ != &place && !place.previous_) return;
+  (place.previous_ ? place.previous_->next_ : first_) = place.next_;
+  if (place.next_) place.next_->previous_ = place.previous_;
+  place.next_ = place.previous_ = nullptr;
+}
 
 inline void WaitRegistry::shut_down() noexcept {
   Wakeups wakeups;
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    for (WaitPlace* place : places_) place->drop_registry(wakeups);
-    places_.clear();
+    while (first_) {
+      first_->drop_registry(wakeups);
+      unlink(*first_);
+    }
     completed_.wait(lock, [&] { return completions_ == 0; });
   }
   for (Waiter* waiter = wakeups.take(); waiter;) {
@@ -229,6 +387,44 @@ struct Completion {
 
   Handler handler;
   error_code error;
+};
+
+/// Names executors for Wakeups: equal executors have the same hash. An executor may have a `hash()` of its own.
+template <class Executor>
+std::size_t executor_hash(const Executor& executor) noexcept {
+  if constexpr (requires { executor.hash(); })
+    return executor.hash();
+  else if constexpr (asio::can_query_v<const Executor&, asio::execution::context_t>)
+    return std::hash<const void*>()(&asio::query(executor, asio::execution::context));
+  else
+    return 0;
+}
+
+/// Several waits of one executor, which are completed by one function there.
+template <class Operation>
+class WaitBatch {
+ public:
+  explicit WaitBatch(Waiter* first) noexcept : first_(first) {}
+  WaitBatch(WaitBatch&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
+  ~WaitBatch() {
+    while (first_) pop()->destroy();
+  }
+
+  void operator()() {
+    while (first_) {
+      try {
+        Operation::run(pop());
+      } catch (...) {  // one handler's failure is not the others'
+        if (first_) Operation::post_all(std::exchange(first_, nullptr));
+        throw;
+      }
+    }
+  }
+
+ private:
+  Waiter* pop() noexcept { return std::exchange(first_, first_->next); }
+
+  Waiter* first_;
 };
 
 /// A pending wait of one handler. It holds tracked work for the handler's executor, so that the context stays alive.
@@ -261,23 +457,46 @@ class WaitOperation final : public Waiter {
   }
 
  private:
+  friend class WaitBatch<WaitOperation>;
+
   explicit WaitOperation(Handler&& handler)
-      : Waiter(&finish),
+      : Waiter(kind_of_this),
         executor_(asio::prefer(asio::get_associated_executor(handler, asio::system_executor()),
                                asio::execution::outstanding_work.tracked)),
         handler_(std::move(handler)) {}
   ~WaitOperation() = default;
 
+  static WaitOperation* self(Waiter* waiter) noexcept { return static_cast<WaitOperation*>(waiter); }
+  static const Tracked& executor_of(const Waiter* waiter) noexcept {
+    return static_cast<const WaitOperation*>(waiter)->executor_;
+  }
+
   // The memory is given back before the handler runs, which may own what it was allocated from.
-  static void finish(Waiter* waiter, const error_code* error) {
-    auto* const self = static_cast<WaitOperation*>(waiter);
-    const Tracked executor(std::move(self->executor_));
-    Completion<Handler> completion{std::move(self->handler_), error ? *error : error_code()};
+  static Completion<Handler> release(Waiter* waiter, error_code error) {
+    Completion<Handler> completion{std::move(self(waiter)->handler_), error};
     Allocator allocator(completion.get_allocator());
-    self->~WaitOperation();
-    Traits::deallocate(allocator, self, 1);
+    self(waiter)->~WaitOperation();
+    Traits::deallocate(allocator, self(waiter), 1);
+    return completion;
+  }
+  static void finish(Waiter* waiter, const error_code* error) {
+    const Tracked executor(std::move(self(waiter)->executor_));
+    Completion<Handler> completion = release(waiter, error ? *error : error_code());
     if (error) asio::post(executor, std::move(completion));
   }
+  static void post_all(Waiter* first) {
+    WaitBatch<WaitOperation> batch(first);
+    const Tracked executor(executor_of(first));
+    asio::post(executor, std::move(batch));
+  }
+  static void run(Waiter* waiter) {
+    const Tracked executor(std::move(self(waiter)->executor_));
+    release(waiter, {})();
+  }
+  static bool same_executor(const Waiter* one, const Waiter* other) { return executor_of(one) == executor_of(other); }
+  static std::size_t hash(const Waiter* waiter) { return executor_hash(executor_of(waiter)); }
+
+  static constexpr Kind kind_of_this{&finish, &post_all, &same_executor, &hash};
 
   Tracked executor_;
   Handler handler_;
@@ -314,10 +533,10 @@ class InitiateWait {
     auto slot = asio::get_associated_cancellation_slot(handler);
     Operation* const operation = Operation::make(std::forward<Handler>(handler));
     try {
-      operation->key = ++place.last_key;
+      const std::uint64_t key = ++place.last_key;
       if (slot.is_connected())
-        slot.template emplace<WaitCanceller>(WaitCanceller{std::shared_ptr<WaitPlace>(owner_, &place), operation->key});
-      place.wait(operation, operation->context(), [&] { return owner_->ready(); });
+        slot.template emplace<WaitCanceller>(WaitCanceller{std::shared_ptr<WaitPlace>(owner_, &place), key});
+      place.wait(operation, key, operation->context(), [&] { return owner_->ready(); });
     } catch (...) {
       operation->destroy();
       throw;

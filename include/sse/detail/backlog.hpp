@@ -1,0 +1,120 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "sse/detail/history.hpp"
+#include "sse/detail/wait.hpp"
+#include "sse/event.hpp"
+#include "sse/ring_buffer.hpp"
+
+namespace sse::detail {
+
+/// The live events of connections that get every event and drop the oldest, which is most of them: kept once for all,
+/// and each connection is a place in it. So an event costs the emitter the same for 10 connections as for 10,000, and a
+/// queue costs memory once. All have the same max_queue_size. Guarded by its shard's mutex.
+class Backlog {
+ public:
+  /// Where a reader is: before the event number `at`, counted from the backlog's first.
+  struct Place {
+    std::uint64_t at = 0;
+    std::uint64_t sequence = 0;  ///< of the last event with an id before that
+  };
+
+  /// `sequence`: of the last event with an id before it.
+  Backlog(std::size_t capacity, std::uint64_t sequence) : events_(capacity), begin_{0, sequence}, end_(begin_) {}
+  Backlog(const Backlog&) = delete;
+  Backlog& operator=(const Backlog&) = delete;
+
+  std::size_t readers() const noexcept { return readers_; }
+  WaitList waits;  ///< of the readers
+
+  /// A new reader's place: what comes from now on.
+  Place enter() noexcept {
+    ++readers_, ++caught_up_;
+    return end_;
+  }
+  void leave(const Place& place) noexcept {
+    --count_at(place);
+    --readers_;
+    trim();
+  }
+
+  /// Appends an event; true: the oldest was dropped for it before all have read it.
+  bool append(const Event& event) noexcept {
+    const bool full = !events_.make_room();
+    const bool lost = full && events_[0].readers != 0;
+    if (full) drop_oldest();
+    events_.push({event, std::exchange(caught_up_, 0)});
+    ++end_.at;
+    if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) end_.sequence = sequence;
+    trim();
+    return lost;
+  }
+  /// The place of those that have just lost their first event, where `append` says so.
+  std::uint64_t first_lost() const noexcept { return begin_.at - 1; }
+
+  std::size_t count(const Place& place) const noexcept {
+    return static_cast<std::size_t>(end_.at - std::max(place.at, begin_.at));
+  }
+  std::size_t count_lost(const Place& place) const noexcept {
+    return place.at < begin_.at ? static_cast<std::size_t>(begin_.at - place.at) : 0;
+  }
+
+  /// Adds what the reader has lost to `lost`, and moves it on past that.
+  void skip_lost(Place& place, Loss& lost) noexcept {
+    const std::size_t count = count_lost(place);
+    if (count == 0) return;
+    const bool had_id = begin_.sequence > place.sequence;
+    lost.add(count, had_id ? place.sequence + 1 : 0, begin_.sequence);
+    --lagging_;
+    ++events_[0].readers;
+    place = begin_;
+  }
+
+  /// Hands the next `count` events to `take(const Event&)`, and moves the reader on. It must have lost none, and so
+  /// many must wait. `take` must not throw.
+  template <class Take>
+  void read(Place& place, std::size_t count, Take&& take) noexcept {
+    --count_at(place);
+    for (; count > 0; --count) {
+      const Event& event = events_[static_cast<std::size_t>(place.at++ - begin_.at)].event;
+      if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) place.sequence = sequence;
+      take(event);
+    }
+    ++count_at(place);
+    trim();
+  }
+
+ private:
+  struct Slot {
+    Event event;
+    std::size_t readers = 0;  ///< whose next event this is
+  };
+
+  std::size_t& count_at(const Place& place) noexcept {
+    if (place.at < begin_.at) return lagging_;
+    return place.at == end_.at ? caught_up_ : events_[static_cast<std::size_t>(place.at - begin_.at)].readers;
+  }
+  void drop_oldest() noexcept {
+    const Slot slot = events_.pop();
+    lagging_ += slot.readers;
+    ++begin_.at;
+    if (const std::uint64_t sequence = EventAccess::sequence(slot.event); sequence != 0) begin_.sequence = sequence;
+  }
+  // What all have read is given back at once.
+  void trim() noexcept {
+    while (lagging_ == 0 && !events_.empty() && events_[0].readers == 0) drop_oldest();
+  }
+
+  RingBuffer<Slot> events_;
+  Place begin_, end_;  ///< of `events_`
+  std::size_t readers_ = 0;
+  std::size_t caught_up_ = 0;  ///< readers at the end
+  std::size_t lagging_ = 0;    ///< readers that have lost events and have not been told yet
+};
+
+}  // namespace sse::detail
