@@ -191,6 +191,27 @@ TEST_CASE("what is kept while a replay asks the filter is asked about too, and c
   CHECK(manager.get_connection_count() == 1);
 }
 
+TEST_CASE("a connection that is refused does not ask its filter about the history") {
+  sse::Options settings;
+  settings.history_size = 10;
+  settings.max_connections = 1;
+  EventManager manager(settings);
+  emit_numbers(manager, 1, 3);
+  EventStream only = add_quiet(manager, "only");
+  Words asked;
+  sse::ConnectionOptions options = asking([&](const Event& event) {
+    asked.push_back(line(event));
+    return true;
+  });
+  options.from_earliest = true;
+  CHECK_THROWS_AS(manager.add_connection(options), sse::Error);
+  CHECK(asked.empty());
+  options.connection_id = "only";  // takes the place of the older one
+  EventStream newer = manager.add_connection(options);
+  CHECK(asked == numbered(1, 3));
+  CHECK(lines(newer) == Words{"1 #1", "2 #2", "3 #3"});
+}
+
 TEST_CASE("a connection is added though events come faster than its filter answers, and each comes once") {
   EventManager manager(history_of(100));
   emit_numbers(manager, 1, 3);

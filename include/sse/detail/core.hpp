@@ -84,6 +84,7 @@ class Core : public std::enable_shared_from_this<Core> {
     const ReplayPlan plan = plan_for(settings);
     connection->begin_with(plan.lost);
     const bool asks = plan.after && (settings.filter || !topics.empty());
+    if (asks) check_place(shard, connection->connection_id);  // who is refused does not ask about a whole history
     std::vector<bool> wanted;
     std::vector<ConnectionRow> removed;
     // Once it is in the map, events fill its queue: it is asked about what is held before. But where events come faster
@@ -405,11 +406,19 @@ class Core : public std::enable_shared_from_this<Core> {
     return last;
   }
 
+  /// Throws when there is no place for one more.
+  void check_place(std::size_t taken) const {
+    if (options.max_connections != 0 && taken >= options.max_connections)
+      throw Error("sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
+  }
+  void check_place(MapShard& shard, std::string_view connection_id) const {
+    const std::lock_guard lock(shard.mutex);
+    if (!shard.by_id.contains(connection_id)) check_place(total_.load());
+  }
   void reserve_place() {
     std::size_t now = total_.load();
     do {
-      if (options.max_connections != 0 && now >= options.max_connections)
-        throw Error("sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
+      check_place(now);
     } while (!total_.compare_exchange_weak(now, now + 1));
   }
 
