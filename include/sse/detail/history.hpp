@@ -50,10 +50,7 @@ struct Loss {
 
   bool any() const noexcept { return count != 0 || reset; }
   void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }
-  void add(const Loss& next) noexcept {
-    add(next.count, next.first, next.last);
-    reset = reset || next.reset;
-  }
+  void add(const Loss& next) noexcept { add(next.count, next.first, next.last); }  ///< of one that is no reset
   void add(std::size_t more, std::uint64_t from, std::uint64_t to) noexcept {
     count += more;
     if (from == 0) return;
