@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -10,12 +11,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
+#include "sse/detail/event_writer.hpp"
+#include "sse/detail/lane.hpp"
+#include "sse/detail/list.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/options.hpp"
@@ -60,56 +63,62 @@ namespace detail {
 
 struct Server;
 
-/// One accepted socket of `serve`, from its head to its end, whichever of the two states it is in: a coroutine that
-/// reads the head and may answer, or the handler of an EventWriter.
-struct Session : std::enable_shared_from_this<Session> {
-  Session(std::shared_ptr<Server> owner, tcp::socket accepted)
-      : server(std::move(owner)), socket(std::move(accepted)), strand(asio::make_strand(socket.get_executor())) {}
+/// One accepted socket of `serve`, from its head to its end: first a coroutine reads the head and may answer, then it
+/// is the writer of a stream. All of it runs on its lane.
+class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp, LaneExecutor>>,
+                      public List<Session>::Hook,
+                      public std::enable_shared_from_this<Session> {
+ public:
+  using Socket = asio::basic_stream_socket<tcp, LaneExecutor>;
+
+  Session(std::shared_ptr<Server> owner, const Lane& lane) : server(std::move(owner)), socket(LaneExecutor(lane)) {}
   ~Session();
 
-  void abort() {
-    asio::post(strand, [self = shared_from_this()] {
-      error_code ignored;
-      self->socket.close(ignored);
-    });
-  }
+  /// From any thread: ends a stream in good order, and what is not a stream yet at once.
+  void stop();
+  /// From any thread.
+  void abort();
+
+  Socket& stream() noexcept { return socket; }
+  LaneExecutor get_executor() noexcept { return socket.get_executor(); }
+  std::chrono::milliseconds keep_alive() const noexcept;
+  std::chrono::milliseconds send_timeout() const noexcept;
+  void join_sweep();
+  void ended(bool) noexcept {}
 
   const std::shared_ptr<Server> server;
-  tcp::socket socket;
-  const asio::strand<asio::any_io_executor> strand;
-  std::string connection_id;  ///< once it is a stream; guarded by the server's mutex
+  Socket socket;
 };
 
 /// What `serve` and its sessions share.
 struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
   Server(EventManager& manager, ServeOptions settings, asio::any_io_executor on)
-      : events(manager), options(std::move(settings)), executor(std::move(on)), sweep(sweep_of(executor)) {}
+      : events(manager), options(std::move(settings)), executor(std::move(on)), sweep(sweep_of(executor)) {
+    for (int i = 0; i < max_lanes; ++i) lanes.emplace_back(executor);
+  }
   ~Server() { sweep->remove(*this); }
+
+  static constexpr int max_lanes = 16;  ///< more than threads that would work on one serve's sockets
 
   EventManager& events;
   const ServeOptions options;
   const asio::any_io_executor executor;
   const std::shared_ptr<Sweep> sweep;
   std::mutex mutex;
-  std::unordered_set<Session*> sessions;
+  List<Session> sessions;
   bool stopping = false;
+  std::deque<Lane> lanes;
   EventManager latch;  ///< its one stream ends when the last session has gone
 
   bool add(Session& session) {
     const std::lock_guard lock(mutex);
-    if (!stopping) sessions.insert(&session);
-    return !stopping;
-  }
-  /// False: it is too late for a stream.
-  bool name(Session& session, const std::string& connection_id) {
-    const std::lock_guard lock(mutex);
-    session.connection_id = connection_id;
+    if (!stopping) sessions.insert(session);
     return !stopping;
   }
   void remove(Session& session) noexcept {
     {
       const std::lock_guard lock(mutex);
-      sessions.erase(&session);
+      sessions.erase(session);
       if (!stopping || !sessions.empty()) return;
     }
     latch.disconnect_all();
@@ -118,28 +127,27 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
     const std::lock_guard lock(mutex);
     return sessions.empty();
   }
+  bool is_stopping() {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
 
-  /// Ends the streams in good order, and what is not a stream yet at once.
   void stop() {
-    for (const auto& [session, connection_id] : all()) {
-      if (connection_id.empty())
-        session->abort();
-      else
-        events.disconnect(connection_id, "The server is shutting down");
-    }
+    for (const auto& session : all()) session->stop();
   }
   void cut() {
-    for (const auto& [session, connection_id] : all()) session->abort();
+    for (const auto& session : all()) session->abort();
   }
 
  private:
   // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
-  std::vector<std::pair<std::shared_ptr<Session>, std::string>> all() {
-    std::vector<std::pair<std::shared_ptr<Session>, std::string>> all;
+  std::vector<std::shared_ptr<Session>> all() {
+    std::vector<std::shared_ptr<Session>> all;
     const std::lock_guard lock(mutex);
     stopping = true;
-    for (Session* session : sessions)
-      if (auto alive = session->weak_from_this().lock()) all.emplace_back(std::move(alive), session->connection_id);
+    sessions.for_each([&](Session& session) {
+      if (auto alive = session.weak_from_this().lock()) all.push_back(std::move(alive));
+    });
     return all;
   }
   void on_deadline() noexcept override {
@@ -148,24 +156,40 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
 };
 
 inline Session::~Session() {
+  server->sweep->remove(*this);
   server->remove(*this);
 }
-
-/// Keeps a session while its stream is written.
-struct StreamEnd {
-  using executor_type = asio::strand<asio::any_io_executor>;
-  executor_type get_executor() const noexcept { return session->strand; }
-  void operator()(error_code) const noexcept {}
-
-  std::shared_ptr<Session> session;
-};
+inline void Session::stop() {
+  asio::post(get_executor(), [self = shared_from_this()] {
+    error_code ignored;
+    if (const EventStream* const events = self->stream_of_events())
+      self->server->events.disconnect(events->connection_id(), "The server is shutting down");
+    else
+      self->socket.close(ignored);
+  });
+}
+inline void Session::abort() {
+  asio::post(get_executor(), [self = shared_from_this()] {
+    error_code ignored;
+    self->socket.close(ignored);
+  });
+}
+inline std::chrono::milliseconds Session::keep_alive() const noexcept {
+  return server->options.stream.keep_alive;
+}
+inline std::chrono::milliseconds Session::send_timeout() const noexcept {
+  return server->options.stream.send_timeout;
+}
+inline void Session::join_sweep() {
+  server->sweep->add(*this, server->executor);
+}
 
 /// Waits, for a bounded time, until the peer has read a response and closed: closing while its bytes are unread would
 /// make the system throw the response away (RFC 9112, 9.6).
-inline asio::awaitable<void> linger(tcp::socket& socket) {
+inline asio::awaitable<void> linger(Session::Socket& socket) {
   error_code error;
   socket.shutdown(tcp::socket::shutdown_send, error);
-  Deadline<tcp::socket> deadline(socket, co_await asio::this_coro::executor, std::chrono::seconds(2));
+  Deadline<Session::Socket> deadline(socket, co_await asio::this_coro::executor, std::chrono::seconds(2));
   std::array<char, 4096> ignored;
   for (std::size_t left = 1 << 20; !error && !deadline.passed() && left > ignored.size();)
     left -= co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
@@ -200,9 +224,8 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
 }
 
 /// Throws HttpError, as `admitted`.
-inline void start_stream(const std::shared_ptr<Session>& session, const Request& request,
-                         ConnectionOptions&& connection) {
-  Server& server = *session->server;
+inline void start_stream(Session& session, const Request& request, ConnectionOptions&& connection) {
+  Server& server = *session.server;
   if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
   std::optional<EventStream> stream;
   try {
@@ -210,12 +233,12 @@ inline void start_stream(const std::shared_ptr<Session>& session, const Request&
   } catch (const Error&) {
     throw HttpError(503, "No more connections are accepted at the moment", {{"Retry-After", "5"}});
   }
-  if (!server.name(*session, stream->connection_id())) throw HttpError(503, "The server is shutting down");
-  InitiateWrite<tcp::socket>(session->socket, std::move(*stream), server.options.stream)(StreamEnd{session});
+  if (server.is_stopping()) throw HttpError(503, "The server is shutting down");
+  session.start(std::move(*stream), stream_start(server.options.stream));
 }
 
 inline asio::awaitable<void> serve_one(std::shared_ptr<Session> session) {
-  tcp::socket& socket = session->socket;
+  Session::Socket& socket = session->socket;
   const ServeOptions& options = session->server->options;
   unsigned status = 0;
   Response response;
@@ -224,7 +247,7 @@ inline asio::awaitable<void> serve_one(std::shared_ptr<Session> session) {
     response.head_only = request.method == "HEAD";
     ConnectionOptions connection = admitted(options, request);
     if (!response.head_only) {
-      start_stream(session, request, std::move(connection));
+      start_stream(*session, request, std::move(connection));
       co_return;
     }
     const std::string head = stream_head(options.stream);
@@ -239,19 +262,34 @@ inline asio::awaitable<void> serve_one(std::shared_ptr<Session> session) {
   co_await linger(socket);
 }
 
-inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::shared_ptr<Server> server) {
-  asio::steady_timer pause(acceptor.get_executor());
+template <class Executor>
+asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acceptor, std::shared_ptr<Server> server) {
+  constexpr int max_accepts = 64;  // in a row, then others have their turn
+  asio::steady_timer pause(server->executor);
+  std::size_t lane = 0;
+  std::shared_ptr<Session> next;
+  const auto prepare_next = [&] {
+    if (!next) next = std::make_shared<Session>(server, server->lanes[lane++ % server->lanes.size()]);
+  };
+  acceptor.non_blocking(true);
   for (;;) {
     error_code error;
-    tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!error) {
-      auto session = std::make_shared<Session>(server, std::move(socket));
-      if (server->add(*session)) asio::co_spawn(session->strand, serve_one(session), asio::detached);
-    } else if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
-               error == asio::error::not_socket || error == asio::error::invalid_argument ||
-               error == asio::error::operation_not_supported) {
+    prepare_next();
+    co_await acceptor.async_accept(next->socket, asio::redirect_error(asio::use_awaitable, error));
+    for (int left = max_accepts; !error;) {
+      const std::shared_ptr<Session> session = std::move(next);
+      if (server->add(*session))
+        asio::co_spawn(session->get_executor().lane().strand, serve_one(session), asio::detached);
+      if (--left == 0) break;
+      prepare_next();
+      acceptor.accept(next->socket, error);
+    }
+    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
+        error == asio::error::not_socket || error == asio::error::invalid_argument ||
+        error == asio::error::operation_not_supported)
       throw system_error(error, "sse::serve");
-    } else if (error != asio::error::connection_aborted && error != asio::error::connection_reset) {
+    if (error && error != asio::error::would_block && error != asio::error::try_again &&
+        error != asio::error::connection_aborted && error != asio::error::connection_reset) {
       // No descriptors, no memory, or the network is down: that passes, and trying at once would only burn the
       // processor.
       pause.expires_after(std::chrono::milliseconds(100));
@@ -271,7 +309,9 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, std::shared_ptr
 /// they are delivered, at most `options.grace`; a second cancellation cuts them at once. Errors: sse::system_error when
 /// the acceptor can't be used. Thread safety: its sessions run on strands of their own over the acceptor's executor.
 /// `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation state.
-inline asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events, ServeOptions options = {}) {
+template <class Executor>
+asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor, EventManager& events,
+                            ServeOptions options = {}) {
   const auto server = std::make_shared<detail::Server>(events, std::move(options), acceptor.get_executor());
   std::exception_ptr failure;
   try {

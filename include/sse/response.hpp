@@ -61,7 +61,14 @@ inline std::string stream_head(const StreamOptions& options) {
   return head.append("\r\n");
 }
 
-/// Starts an EventWriter; with a constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
+/// The head, and what stands before the first event.
+inline std::string stream_start(const StreamOptions& options) {
+  std::string start = stream_head(options);
+  if (options.retry) wire::append_field(start, "retry", std::to_string(options.retry->count())), start.push_back('\n');
+  return start;
+}
+
+/// Starts a WriteOperation; with a constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
 template <class Stream>
 class InitiateWrite {
  public:
@@ -73,12 +80,9 @@ class InitiateWrite {
 
   template <class Handler>
   void operator()(Handler&& handler) {
-    std::string head = stream_head(options_);
-    if (options_.retry)
-      wire::append_field(head, "retry", std::to_string(options_.retry->count())), head.push_back('\n');
-    std::make_shared<EventWriter<Stream, std::decay_t<Handler>>>(stream_, std::move(events_), options_.keep_alive,
-                                                                 options_.send_timeout, std::forward<Handler>(handler))
-        ->start(std::move(head));
+    std::make_shared<WriteOperation<Stream, std::decay_t<Handler>>>(stream_, options_.keep_alive, options_.send_timeout,
+                                                                    std::forward<Handler>(handler))
+        ->start(std::move(events_), stream_start(options_));
   }
 
  private:

@@ -6,10 +6,10 @@
 #include <mutex>
 #include <optional>
 #include <type_traits>
-#include <unordered_set>
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/list.hpp"
 
 namespace sse::detail {
 
@@ -39,15 +39,16 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     return time.count() > 0 && time < std::chrono::hours(24 * 365) ? Clock::now() + time : never;
   }
 
-  class Entry {
+  class Entry : public List<Entry>::Hook {
    public:
     void expire_at(Clock::time_point when) noexcept {
       deadline_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
     }
+    /// The deadline has come, and there is no new one.
+    bool expired() const noexcept { return deadline_.load(std::memory_order_relaxed) == past; }
 
    protected:
     Entry() = default;
-    Entry(const Entry&) = delete;
     ~Entry() = default;
 
     template <class Executor, class Function>
@@ -63,26 +64,27 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
 
    private:
     friend class Sweep;
+    static constexpr Clock::rep past = never.time_since_epoch().count() - 1;  ///< does not come again
     std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
   template <class Executor>
   void add(Entry& entry, const Executor& executor) {
     const std::lock_guard lock(mutex_);
-    entries_.insert(&entry);
+    entries_.insert(entry);
     if (stopped_ || timer_) return;
     try {
       timer_.emplace(executor);
       tick();
     } catch (...) {
       timer_.reset();
-      entries_.erase(&entry);
+      entries_.erase(entry);
       throw;
     }
   }
   void remove(Entry& entry) noexcept {
     const std::lock_guard lock(mutex_);
-    entries_.erase(&entry);
+    entries_.erase(entry);
     if (entries_.empty()) timer_.reset();
   }
   void shut_down() noexcept {
@@ -100,17 +102,16 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
       const std::lock_guard lock(self->mutex_);
       if (!self->timer_) return;
       const Clock::rep now = Clock::now().time_since_epoch().count();
-      for (Entry* entry : self->entries_) {
-        Clock::rep deadline = entry->deadline_.load(std::memory_order_relaxed);
-        if (deadline <= now && entry->deadline_.compare_exchange_strong(deadline, never.time_since_epoch().count()))
-          entry->on_deadline();
-      }
+      self->entries_.for_each([now](Entry& entry) {
+        Clock::rep deadline = entry.deadline_.load(std::memory_order_relaxed);
+        if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Entry::past)) entry.on_deadline();
+      });
       self->tick();
     });
   }
 
   std::mutex mutex_;
-  std::unordered_set<Entry*> entries_;
+  List<Entry> entries_;
   std::optional<asio::steady_timer> timer_;
   bool stopped_ = false;
 };

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,12 +48,30 @@ concept PlainSocket = requires(LowestLayer<Stream>& socket, const asio::const_bu
   socket.async_wait(asio::socket_base::wait_read, [](error_code) {});
 };
 
+/// What std::allocator is, but Asio does not know it: Asio would keep a small operation that waits for hours in the
+/// large block of an earlier one.
+template <class T>
+struct PlainAllocator : std::allocator<T> {
+  PlainAllocator() = default;
+  template <class U>
+  PlainAllocator(const PlainAllocator<U>&) noexcept {}
+};
+
+/// Room for the events of one write, kept for the thread's next one.
+inline std::vector<Event>& spare_batch() {
+  thread_local std::vector<Event> batch;
+  return batch;
+}
+
 /// Writes one stream of events: a state machine, because a coroutine's frame is too much for each of 10,000 idle
-/// connections. All of it runs on the handler's executor. It waits for events, for the peer's end, and for room to
+/// connections. All of it runs on the writer's executor. It waits for events, for the peer's end, and for room to
 /// write; the deadline is the keep-alive's or the write's.
-template <class Stream, class Handler>
-class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream, Handler>>, Sweep::Entry {
-  using Executor = asio::associated_executor_t<Handler, typename LowestLayer<Stream>::executor_type>;
+///
+/// A Writer derives from it, is owned by std::shared_ptr, and has `stream()`, `get_executor()`, `keep_alive()`,
+/// `send_timeout()`, `join_sweep()`, and `ended(bool cancelled)`, which is called once nothing refers to the stream any
+/// more. Its destructor leaves the sweep.
+template <class Writer, class Stream>
+class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
   static constexpr std::size_t max_batch =
       64;                                ///< frames of one gathered write: what Asio passes to the system at most
@@ -60,109 +79,115 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   static constexpr std::size_t max_unasked = 64 * 1024;
 
  public:
-  EventWriter(Stream& stream, EventStream&& events, std::chrono::milliseconds keep_alive,
-              std::chrono::milliseconds send_timeout, Handler&& handler)
-      : stream_(stream),
-        executor_(asio::get_associated_executor(handler, lowest_layer(stream).get_executor())),
-        sweep_(sweep_of(executor_)),
-        events_(std::move(events)),
-        keep_alive_(keep_alive),
-        send_timeout_(send_timeout),
-        handler_(std::move(handler)) {}
-  ~EventWriter() { sweep_->remove(*this); }
+  EventWriter() = default;
 
   /// `head` is what goes out before the first event.
-  void start(std::string head) {
-    auto slot = asio::get_associated_cancellation_slot(*handler_);
-    if (slot.is_connected())
-      slot.assign([weak = this->weak_from_this()](asio::cancellation_type type) {
-        const auto self = weak.lock();
-        if (!self || type == asio::cancellation_type::none) return;
-        self->finish(asio::error::operation_aborted, "Cancelled by the service");
-        self->settle();
-      });
+  void start(EventStream&& events, std::string head) {
+    events_.emplace(std::move(events));
     step([&] {
-      sweep_->add(*this, executor_);
+      self().join_sweep();
       prepare_socket();
-      unsent_.push_back(raw_frame(std::move(head)));
       wait_for_peer();
-      write();
+      write(raw_frame(std::move(head)));
     });
   }
 
- private:
-  // What each operation completes with: the next step, on the handler's executor.
-  struct Next {
-    using executor_type = Executor;
-    executor_type get_executor() const noexcept { return self->executor_; }
+  /// Not before `start`.
+  void cancel_stream() {
+    finish(true, "Cancelled by the service");
+    settle();
+  }
+  /// The stream that is being written; null: none, or no longer.
+  const EventStream* stream_of_events() const noexcept { return events_ && !finished_ ? &*events_ : nullptr; }
 
-    Next(std::shared_ptr<EventWriter> writer, void (EventWriter::*step)(error_code, std::size_t)) noexcept
-        : self(std::move(writer)), then(step) {
-      ++self->pending_;
-    }
+ protected:
+  ~EventWriter() = default;
+
+ private:
+  Writer& self() noexcept { return static_cast<Writer&>(*this); }
+  auto& socket() noexcept { return lowest_layer(self().stream()); }
+
+  // What each operation completes with: the next step, on the writer's executor.
+  template <auto step>
+  class Next {
+   public:
+    using executor_type = std::decay_t<decltype(std::declval<Writer&>().get_executor())>;
+    executor_type get_executor() const noexcept { return writer_->get_executor(); }
+
+    explicit Next(EventWriter& writer) : writer_(writer.self().shared_from_this()) { ++writer.pending_; }
     Next(Next&&) noexcept = default;
     ~Next() {
-      if (self) --self->pending_;  // the operation could not be started
+      if (writer_) --base().pending_;  // the operation could not be started
     }
-    void operator()(error_code error, std::size_t size = 0) {
-      const std::shared_ptr<EventWriter> writer = std::move(self);
-      --writer->pending_;
-      writer->step([&] { (writer.get()->*then)(error, size); });
+    void operator()(error_code error = {}, std::size_t size = 0) {
+      const std::shared_ptr<Writer> writer = std::move(writer_);
+      EventWriter& base = *writer;
+      --base.pending_;
+      base.step([&] { (base.*step)(error, size); });
     }
 
-    std::shared_ptr<EventWriter> self;
-    void (EventWriter::*then)(error_code, std::size_t);
+   private:
+    EventWriter& base() noexcept { return *writer_; }
+
+    std::shared_ptr<Writer> writer_;
   };
-  struct Turn {
-    Next next;
-    void operator()() { next({}); }
+  template <auto step>
+  struct LongNext : Next<step> {
+    using Next<step>::Next;
+    using allocator_type = PlainAllocator<void>;
+    allocator_type get_allocator() const noexcept { return {}; }
   };
-  Next next(void (EventWriter::*then)(error_code, std::size_t)) { return Next(this->shared_from_this(), then); }
 
   template <class Function>
   void step(Function&& function) {
     try {
       if (!finished_) function();
     } catch (const std::exception& error) {
-      finish({}, error.what());
+      finish(false, error.what());
     }
     settle();
   }
 
   void prepare_socket() {
-    auto& socket = lowest_layer(stream_);
     error_code ignored;
     if constexpr (plain) {
-      was_non_blocking_ = socket.non_blocking();
-      socket.non_blocking(true, ignored);
+      was_non_blocking_ = socket().non_blocking();
+      socket().non_blocking(true, ignored);
     }
-    if constexpr (requires { socket.set_option(asio::ip::tcp::no_delay(true), ignored); }) {
-      socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    if constexpr (requires { socket().set_option(asio::ip::tcp::no_delay(true), ignored); }) {
+      socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+      socket().set_option(asio::socket_base::keep_alive(true), ignored);
 #if defined(TCP_USER_TIMEOUT)
       // For a peer that vanishes while nothing waits to be sent. Far longer than the writer's own time-out, because
       // Linux counts a small window of a slow peer as none.
       constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
-      const auto timeout = static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout_.count(), 0, longest));
-      ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+      const auto timeout =
+          static_cast<unsigned>(10 * std::clamp<std::int64_t>(self().send_timeout().count(), 0, longest));
+      ::setsockopt(socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 #endif
     }
   }
 
-  void write() {
-    if (writing_) return;
-    for (int batches = 0;; ++batches) {
-      if (unsent_.empty() && batches == max_batches) return asio::post(executor_, Turn{next(&EventWriter::on_turn)});
-      if (unsent_.empty() && events_.drain(unsent_, max_batch) == 0) break;
-      if (!send()) return;
-      unsent_.clear();
+  void write(Event first = Event()) {
+    if (unsent_) return;
+    std::vector<Event> batch = std::move(spare_batch());
+    if (!first.empty()) batch.push_back(std::move(first));
+    bool more = true;
+    for (int batches = 0; more && batches < max_batches; ++batches) {
+      const std::size_t room = max_batch - batch.size();
+      more = events_->drain(batch, room) == room;
+      if (batch.empty()) {
+        if (events_->done()) return finish(false, "The stream ended");
+        break;
+      }
+      if (!send(batch, 0)) return;
+      batch.clear();
     }
-    if (events_.done()) return finish({}, "The stream ended");
-    std::vector<Event>().swap(unsent_);
-    set_due(keep_alive_);
-    if (waiting_) return;
-    waiting_ = true;
-    events_.async_wait(next(&EventWriter::on_event));
+    spare_batch() = std::move(batch);
+    if (more) return asio::post(self().get_executor(), Next<&EventWriter::on_turn>(*this));
+    set_due(self().keep_alive());
+    if (std::exchange(waiting_, true)) return;
+    events_->async_wait(Next<&EventWriter::on_event>(*this));  // at once where one has come meanwhile
   }
 
   void on_turn(error_code, std::size_t) {
@@ -170,43 +195,58 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
   }
   void on_event(error_code error, std::size_t) {
     waiting_ = false;
-    if (error) return finish(error, error.message());
+    if (error) return finish(true, error.message());
     write();
   }
 
-  // True: all of `unsent_` has been taken; else on_sent comes.
-  bool send() {
-    std::array<asio::const_buffer, max_batch> buffers;
-    for (;;) {
-      std::size_t skip = sent_, count = 0;
-      for (const Event& event : unsent_) {
-        const std::size_t cut = std::min(skip, event.frame().size());
-        skip -= cut;
-        if (cut < event.frame().size()) buffers[count++] = asio::buffer(event.frame().substr(cut));
-      }
-      if (count == 0) break;
-      const std::span<const asio::const_buffer> rest(buffers.data(), count);
-      if constexpr (plain) {
-        error_code error;
-        sent_ += lowest_layer(stream_).write_some(rest, error);
-        if (!error) continue;
-        if (error != asio::error::would_block && error != asio::error::try_again) {
+  // True: all of `batch` has been taken, from its byte `sent` on; else the peer is lost, or on_sent comes.
+  bool send(std::vector<Event>& batch, std::size_t sent) {
+    std::size_t left = 0;
+    for (const Event& event : batch) left += event.frame().size();
+    left -= sent;
+    if constexpr (plain) {
+      for (error_code error; left > 0;) {
+        const std::size_t taken = write_some(batch, sent, error);
+        sent += taken;
+        left -= taken;
+        if (error == asio::error::would_block || error == asio::error::try_again) break;
+        if (error) {
           lose_peer(error);
           return false;
         }
       }
-      writing_ = true;
-      untaken_ = count_untaken();
-      set_due(send_timeout_);
-      if constexpr (plain)
-        lowest_layer(stream_).async_wait(asio::socket_base::wait_write, next(&EventWriter::on_sent));
-      else
-        stream_.async_write_some(std::vector<asio::const_buffer>(rest.begin(), rest.end()),
-                                 next(&EventWriter::on_sent));
-      return false;
     }
-    sent_ = 0;
-    return true;
+    if (left == 0) return true;
+    unsent_ = std::make_unique<Unsent>(Unsent{std::move(batch), sent});
+    untaken_ = count_untaken();
+    set_due(self().send_timeout());
+    if constexpr (plain) {
+      socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
+    } else {
+      Buffers buffers;
+      const auto rest = gather(unsent_->batch, sent, buffers);
+      self().stream().async_write_some(std::vector<asio::const_buffer>(rest.begin(), rest.end()),
+                                       Next<&EventWriter::on_sent>(*this));
+    }
+    return false;
+  }
+
+  std::size_t write_some(const std::vector<Event>& batch, std::size_t sent, error_code& error) {
+    if (batch.size() == 1) return socket().write_some(asio::buffer(batch[0].frame().substr(sent)), error);
+    Buffers buffers;
+    return socket().write_some(gather(batch, sent, buffers), error);
+  }
+
+  using Buffers = std::array<asio::const_buffer, max_batch>;
+  static std::span<const asio::const_buffer> gather(const std::vector<Event>& batch, std::size_t skip,
+                                                    Buffers& buffers) {
+    std::size_t count = 0;
+    for (const Event& event : batch) {
+      const std::size_t cut = std::min(skip, event.frame().size());
+      skip -= cut;
+      if (cut < event.frame().size()) buffers[count++] = asio::buffer(event.frame().substr(cut));
+    }
+    return {buffers.data(), count};
   }
 
   // Bytes that the peer's system has not taken yet. A full socket is writable again only when a good part of it is
@@ -215,115 +255,154 @@ class EventWriter final : public std::enable_shared_from_this<EventWriter<Stream
     int bytes = 0;
 #if defined(SIOCOUTQ)
     if constexpr (plain) {
-      if (::ioctl(lowest_layer(stream_).native_handle(), SIOCOUTQ, &bytes) != 0) bytes = 0;
+      if (::ioctl(socket().native_handle(), SIOCOUTQ, &bytes) != 0) bytes = 0;
     }
 #endif
     return bytes;
   }
 
   void on_sent(error_code error, std::size_t size) {
-    writing_ = false;
-    sent_ += size;
+    const std::unique_ptr<Unsent> rest = std::move(unsent_);
     if (error) return lose_peer(error);
-    if (send()) {
-      unsent_.clear();
-      write();
-    }
+    if (send(rest->batch, rest->sent + size)) write();
   }
 
   void wait_for_peer() {
     if constexpr (plain) {
-      lowest_layer(stream_).async_wait(asio::socket_base::wait_read, next(&EventWriter::on_peer));
+      socket().async_wait(asio::socket_base::wait_read, LongNext<&EventWriter::on_peer>(*this));
     } else {
       if (!read_buffer_) read_buffer_ = std::make_unique<std::array<char, 512>>();
-      stream_.async_read_some(asio::buffer(*read_buffer_), next(&EventWriter::on_peer));
+      self().stream().async_read_some(asio::buffer(*read_buffer_), Next<&EventWriter::on_peer>(*this));
     }
   }
 
   void on_peer(error_code error, std::size_t size) {
-    unasked_ += size;
+    std::size_t unasked = unasked_ + size;
     if constexpr (plain) {
       std::array<char, 4096> ignored;
-      while (!error && unasked_ <= max_unasked)
-        unasked_ += lowest_layer(stream_).read_some(asio::buffer(ignored), error);
+      while (!error && unasked <= max_unasked) unasked += socket().read_some(asio::buffer(ignored), error);
       if (error == asio::error::would_block || error == asio::error::try_again) error = {};
     }
+    unasked_ = static_cast<std::uint32_t>(unasked);
     if (error) return lose_peer(error);
-    if (unasked_ > max_unasked) return finish({}, "The peer sent more than 64 KiB after its request");
+    if (unasked > max_unasked) return finish(false, "The peer sent more than 64 KiB after its request");
     wait_for_peer();
   }
 
   void lose_peer(error_code error) {
-    finish({}, error == asio::error::operation_aborted ? "Cut by the service" : "The peer is gone: " + error.message());
+    finish(false,
+           error == asio::error::operation_aborted ? "Cut by the service" : "The peer is gone: " + error.message());
   }
 
   void set_due(std::chrono::milliseconds time) {
-    due_ = Sweep::after(time);
-    expire_at(due_);
+    this->expire_at(Sweep::after(time));
   }
   void on_deadline() noexcept override {
-    auto self = this->weak_from_this().lock();
-    if (!self) return;
-    post(executor_, [self = std::move(self)] {
-      if (self->finished_)
-        self->cancel();
+    std::shared_ptr<Writer> writer = self().weak_from_this().lock();
+    if (!writer) return;
+    this->post(self().get_executor(), [writer = std::move(writer)] {
+      EventWriter& base = *writer;
+      if (base.finished_)
+        base.cancel();
       else
-        self->step([&] { self->on_time(); });
+        base.step([&] { base.on_time(); });
     });
   }
   void on_time() {
-    if (Sweep::Clock::now() < due_) return expire_at(due_);  // something was written meanwhile
-    if (writing_) {
+    if (!this->expired()) return;  // something was written meanwhile
+    if (unsent_) {
       const int untaken = count_untaken();
-      if (std::exchange(untaken_, untaken) > untaken) return set_due(send_timeout_);
-      return finish({}, "Sending timed out after " + std::to_string(send_timeout_.count()) + " ms");
+      if (std::exchange(untaken_, untaken) > untaken) return set_due(self().send_timeout());
+      return finish(false, "Sending timed out after " + std::to_string(self().send_timeout().count()) + " ms");
     }
     static const Event comment = raw_frame(": keep-alive\n\n");
-    unsent_.push_back(comment);
-    write();
+    write(comment);
   }
 
-  void finish(error_code result, std::string_view reason) {
+  void finish(bool cancelled, std::string_view reason) {
     if (std::exchange(finished_, true)) return;
-    result_ = result;
-    events_.close(reason);
+    cancelled_ = cancelled;
+    events_->close(reason);
     cancel();
   }
 
   // Again and again until all has come back: between two steps of a composed operation there is nothing to cancel.
   void cancel() {
-    if (!handler_) return;
-    expire_at(Sweep::Clock::now());
+    if (ended_) return;
+    this->expire_at(Sweep::Clock::now());
     error_code ignored;
-    lowest_layer(stream_).cancel(ignored);
+    socket().cancel(ignored);
   }
 
-  // Completes once nothing refers to the stream any more.
   void settle() {
-    if (!finished_ || pending_ != 0 || !handler_) return;
-    expire_at(Sweep::never);
+    if (!finished_ || pending_ != 0 || std::exchange(ended_, true)) return;
+    this->expire_at(Sweep::never);
     error_code ignored;
-    if constexpr (plain) lowest_layer(stream_).non_blocking(was_non_blocking_, ignored);
-    Completion<Handler> completion{std::move(*handler_), result_};
+    if constexpr (plain) socket().non_blocking(was_non_blocking_, ignored);
+    self().ended(cancelled_);
+  }
+
+  /// What the socket has no room for yet.
+  struct Unsent {
+    std::vector<Event> batch;
+    std::size_t sent;  ///< bytes of `batch`
+  };
+  struct Nothing {};
+
+  std::optional<EventStream> events_;
+  std::unique_ptr<Unsent> unsent_;
+  [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
+  std::uint32_t unasked_ = 0;
+  int untaken_ = 0;
+  std::uint16_t pending_ = 0;
+  bool waiting_ = false, finished_ = false, ended_ = false, cancelled_ = false, was_non_blocking_ = false;
+};
+
+/// A writer that completes a handler: `write_events`.
+template <class Stream, class Handler>
+class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>, Stream>,
+                             public std::enable_shared_from_this<WriteOperation<Stream, Handler>> {
+ public:
+  using executor_type = asio::associated_executor_t<Handler, typename LowestLayer<Stream>::executor_type>;
+
+  WriteOperation(Stream& stream, std::chrono::milliseconds keep_alive, std::chrono::milliseconds send_timeout,
+                 Handler&& handler)
+      : stream_(stream),
+        executor_(asio::get_associated_executor(handler, lowest_layer(stream).get_executor())),
+        sweep_(sweep_of(executor_)),
+        keep_alive_(keep_alive),
+        send_timeout_(send_timeout),
+        handler_(std::move(handler)) {}
+  ~WriteOperation() { sweep_->remove(*this); }
+
+  void start(EventStream&& events, std::string head) {
+    auto slot = asio::get_associated_cancellation_slot(*handler_);
+    if (slot.is_connected())
+      slot.assign([weak = this->weak_from_this()](asio::cancellation_type type) {
+        const auto alive = weak.lock();
+        if (alive && type != asio::cancellation_type::none) alive->cancel_stream();
+      });
+    EventWriter<WriteOperation, Stream>::start(std::move(events), std::move(head));
+  }
+
+  Stream& stream() noexcept { return stream_; }
+  executor_type get_executor() const noexcept { return executor_; }
+  std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
+  std::chrono::milliseconds send_timeout() const noexcept { return send_timeout_; }
+  void join_sweep() { sweep_->add(*this, executor_); }
+  void ended(bool cancelled) {
+    const error_code result = cancelled ? asio::error::operation_aborted : error_code();
+    Completion<Handler> completion{std::move(*handler_), result};
     handler_.reset();
     asio::post(executor_, std::move(completion));
   }
 
+ private:
   Stream& stream_;
-  const Executor executor_;
+  const executor_type executor_;
   const std::shared_ptr<Sweep> sweep_;
-  EventStream events_;
-  std::vector<Event> unsent_;
-  std::size_t sent_ = 0;  ///< bytes of `unsent_`
-  std::size_t unasked_ = 0;
-  std::unique_ptr<std::array<char, 512>> read_buffer_;
-  Sweep::Clock::time_point due_ = Sweep::never;
   const std::chrono::milliseconds keep_alive_, send_timeout_;
   std::optional<Handler> handler_;
-  error_code result_;
-  unsigned pending_ = 0;
-  int untaken_ = 0;
-  bool waiting_ = false, writing_ = false, finished_ = false, was_non_blocking_ = false;
 };
 
 }  // namespace sse::detail

@@ -1,0 +1,48 @@
+#pragma once
+
+namespace sse::detail {
+
+/// A list whose places are in its members themselves: to join allocates nothing, and to leave takes no search. A T is a
+/// List<T>::Hook. Not thread-safe.
+template <class T>
+class List {
+ public:
+  class Hook {
+   protected:
+    Hook() = default;
+    Hook(const Hook&) = delete;
+    ~Hook() = default;
+
+   private:
+    friend class List;
+    Hook* next_ = nullptr;
+    Hook** place_ = nullptr;  ///< what points here; null: in no list
+  };
+
+  bool empty() const noexcept { return first_ == nullptr; }
+
+  void insert(Hook& hook) noexcept {
+    hook.next_ = first_;
+    hook.place_ = &first_;
+    if (first_) first_->place_ = &hook.next_;
+    first_ = &hook;
+  }
+  /// It may be in no list.
+  static void erase(Hook& hook) noexcept {
+    if (!hook.place_) return;
+    *hook.place_ = hook.next_;
+    if (hook.next_) hook.next_->place_ = hook.place_;
+    hook.place_ = nullptr;
+  }
+
+  /// `visit` must not change the list.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (Hook* hook = first_; hook; hook = hook->next_) visit(static_cast<T&>(*hook));
+  }
+
+ private:
+  Hook* first_ = nullptr;
+};
+
+}  // namespace sse::detail
