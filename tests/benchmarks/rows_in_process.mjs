@@ -1,0 +1,87 @@
+// The rows without sockets.
+import { alternately, both_cores, median, ratios, run, server_core } from './programs.mjs';
+
+const directory = process.env.SSE_BENCHMARKS ?? 'build/release/tests/benchmarks';
+const in_process_once = (cores, ...args) => run(cores, `${directory}/in_process`, args);
+const micro = (ns) => `${(ns / 1000).toFixed(1)} µs`;
+
+const pick = (runs, name) => runs.map((run) => run[name]);
+const both = (a, b, name) => ratios(pick(a, name), pick(b, name));
+
+export const in_process = [
+  {
+    name: 'emit-waiting',
+    figure: 'emit_event to 1,000 waiting streams',
+    measure: async (quick) => {
+      const rounds = quick ? 500 : 3000;
+      const sse = () => in_process_once(server_core, 'waiting', 'sse', 1000, rounds);
+      const channel = () => in_process_once(server_core, 'waiting', 'channel', 1000, rounds);
+      const { a, b } = await alternately(quick ? 1 : 5, sse, channel);
+      const result = (figure, name) => ({
+        figure,
+        most: 0.333,
+        values: both(a, b, name),
+        note: `sse ${micro(median(pick(a, name)))}, channels ${micro(median(pick(b, name)))}`,
+      });
+      return [
+        result('emit_event to 1,000 waiting streams / a channel each', 'emit_ns'),
+        result('the same, until all have read it / a channel each', 'all_ns'),
+      ];
+    },
+  },
+  ...[
+    [1000, 20],
+    [10_000, 50],
+  ].map(([streams, most]) => ({
+    name: `emit-queued-${streams}`,
+    figure: `emit_event, ${streams.toLocaleString('en')} streams with full queues, for each`,
+    measure: async (quick) => {
+      const values = [];
+      for (let i = 0; i < (quick ? 2 : 7); ++i)
+        values.push((await in_process_once(server_core, 'queued', streams, quick ? 200 : 1000)).stream_ns);
+      return { most, unit: ' ns', values, note: `${micro(median(values) * streams)} an emit` };
+    },
+  })),
+  {
+    name: 'blocked',
+    figure: 'p99 of what an emit to 100,000 keeps another thread',
+    measure: async (quick) => {
+      const runs = [];
+      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await in_process_once(both_cores, 'blocked', 100_000, quick ? 20 : 100));
+      const result = (what, name) => ({
+        figure: `p99 of what an emit to 100,000 keeps another thread from ${what}`,
+        most: 1,
+        unit: ' ms',
+        values: runs.map((each) => each[`${name}_p99_ns`] / 1e6),
+        note: `median ${micro(median(pick(runs, `${name}_p50_ns`)))}; the emit itself ${micro(median(pick(runs, 'emit_ns')))}`,
+      });
+      return [result('get_connection_count', 'count'), result('add_connection', 'add')];
+    },
+  },
+  {
+    name: 'drain',
+    figure: '2 threads that drain 1,000 streams each / one thread',
+    measure: async (quick) => {
+      const rounds = quick ? 30 : 150;
+      const two = () => in_process_once(both_cores, 'drain', 2, 1000, rounds);
+      const one = () => in_process_once(both_cores, 'drain', 1, 1000, rounds);
+      const { a, b } = await alternately(quick ? 1 : 7, two, one);
+      const rate = (runs) => `${(median(pick(runs, 'events_per_second')) / 1e6).toFixed(1)} M/s`;
+      return { least: 1.6, values: both(a, b, 'events_per_second'), note: `two ${rate(a)}, one ${rate(b)}` };
+    },
+  },
+  {
+    name: 'allocations',
+    figure: "allocations of an emit beyond those of nlohmann's dump",
+    measure: async () => {
+      const counts = await run(server_core, `${directory}/allocations`, []);
+      const all = Object.entries(counts).flatMap(([state, of]) => Object.entries(of).map(([n, count]) => ({ state, n, count })));
+      return {
+        figure: "allocations of an emit beyond nlohmann's dump, to 1, 100, 10,000",
+        most: 2,
+        values: [Math.max(...all.map(({ count }) => count))],
+        note: all.map(({ state, n, count }) => `${n} ${state}: ${count}`).join(', '),
+      };
+    },
+  },
+];

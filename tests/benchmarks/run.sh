@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# tests/benchmarks/run.sh [--quick] [--list] [ROW...]: builds the benchmarks and prints one table; README.md says what each
+# row is. --quick takes fewer and shorter runs; --list names the rows. Not part of tests/run.sh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+program=tests/benchmarks/run.sh
+. tests/setup.sh
+if ! [[ " $* " == *" --list "* ]]; then
+  set_up tests
+  configure release ON >/dev/null
+  cmake --build --preset release --target benchmarks >&2
+fi
+exec node tests/benchmarks/table.mjs "$@"
