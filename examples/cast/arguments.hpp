@@ -1,16 +1,16 @@
 // The command line of `cast`.
 #pragma once
 
+#include "../common/command_line.hpp"
+
 #include <sse/config.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,59 +33,9 @@ struct Arguments {
   bool verbose = false;
 };
 
-namespace detail {
-
-template <class Integer>
-std::optional<Integer> parse_whole(std::string_view text, Integer min, Integer max) {
-  if (text.size() > 1 && text.front() == '0')  // CLI11 would read it as octal
-    return std::nullopt;
-  Integer value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) return std::nullopt;
-  return value;
-}
-
-/// ADDR:PORT or [ADDR]:PORT; an IPv6 address needs the brackets, or its last group would read as the port.
-inline std::optional<asio::ip::tcp::endpoint> parse_endpoint(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  std::error_code error;
-  const auto address = asio::ip::make_address(std::string(host), error);
-  const auto port = parse_whole<std::uint16_t>(text.substr(colon + 1), 0, 65535);
-  if (error || !port || address.is_v6() != bracketed) return std::nullopt;
-  return asio::ip::tcp::endpoint(address, *port);
-}
-
 inline bool is_visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
-
-/// A check that names the limit: CLI11 puts the option's name before it.
-template <class Accept>
-CLI::Validator must_be(std::string limit, Accept accept) {
-  return CLI::Validator(
-      [limit, accept](const std::string& text) {
-        return accept(text) ? std::string() : "'" + text + "' is not " + limit;
-      },
-      "");
-}
-
-inline CLI::Validator whole_number(std::uint64_t min, std::uint64_t max) {
-  return must_be("a whole number from " + std::to_string(min) + " to " + std::to_string(max),
-                 [min, max](const std::string& text) { return parse_whole(text, min, max).has_value(); });
-}
-
-/// What stands in an error message came from the command line: it may not break the line.
-inline std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return text;
-}
-
-}  // namespace detail
 
 inline constexpr const char* help_footer =
     R"(Lines: LF or CRLF ends a line; an empty line is an event too, and so is a last line without an end.
@@ -106,24 +56,15 @@ Exit status: 0 after such an end, 1 if it can't listen or can't read, 2 on bad a
 
 /// Fills `arguments`; a value is the exit status with which the program ends here.
 inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) {
-  using namespace detail;
+  using namespace command_line;
   CLI::App app(
       "Sends each line of standard input to every connected browser (or curl) as a Server-Sent Event.\n"
       "  tail -F access.log | cast --listen 127.0.0.1:8080\n",
       "cast");
-  app.footer(help_footer);
-  app.set_help_flag("-h,--help", "Print this help and exit");
-  app.set_version_flag("--version",
-                       "cast " + std::to_string(SSE_VERSION_MAJOR) + "." + std::to_string(SSE_VERSION_MINOR) + "." +
-                           std::to_string(SSE_VERSION_PATCH),
-                       "Print the version and exit");
+  add_help_and_version(app, help_footer);
 
   std::string listen = "127.0.0.1:8080";
-  app.add_option("--listen", listen,
-                 "Where to listen, as ADDR:PORT or [ADDR]:PORT; port 0: any free port [127.0.0.1:8080]")
-      ->type_name("ADDR:PORT")
-      ->check(must_be("ADDR:PORT or [ADDR]:PORT (a numeric address, a port from 0 to 65535)",
-                      [](const std::string& text) { return parse_endpoint(text).has_value(); }));
+  add_listen(app, listen);
   app.add_option("--path", arguments.path, "The path that serves the events [/events]")
       ->type_name("PATH")
       ->check(must_be("a path: '/' first, then visible ASCII without '?' and '#', at most 1024 bytes",
@@ -174,13 +115,7 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
           }));
   app.add_flag("--verbose", arguments.verbose, "Tell on standard error who comes, who goes and why, and what is lost");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    std::cerr << "cast: " << one_line(error.what()) << std::endl;
-    return 2;
-  }
+  if (const auto status = parse(app, argc, argv)) return status;
   arguments.listen = *parse_endpoint(listen);
   arguments.keep_alive = std::chrono::seconds(keep_alive);
   arguments.send_timeout = std::chrono::seconds(send_timeout);

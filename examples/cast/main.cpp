@@ -42,7 +42,7 @@ void raise_descriptor_limit() {
 
 /// One write for a line, since two threads tell things.
 void tell(const std::string& text) {
-  std::cerr << cast::detail::one_line("cast: " + text) + '\n';
+  std::cerr << command_line::one_line("cast: " + text) + '\n';
 }
 
 std::string url(const tcp::endpoint& endpoint, const std::string& path) {

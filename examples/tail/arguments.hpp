@@ -1,12 +1,12 @@
 // The command line of `tail`.
 #pragma once
 
+#include "../common/command_line.hpp"
+
 #include <sse/url.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
-#include <iostream>
 #include <optional>
 #include <string>
 
@@ -18,13 +18,6 @@ struct Arguments {
   bool json = false;
   bool reconnect = false;
 };
-
-/// What comes from the command line or from a server may not break the line that it is shown in.
-inline std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return text;
-}
 
 inline constexpr const char* help_footer =
     R"(Output: one event, one line, written as soon as it has come.
@@ -48,16 +41,12 @@ more; 1 when it can't connect, on an answer that is no stream of events, when th
 
 /// Fills `arguments`; a value is the exit status with which the program ends here.
 inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) {
+  using namespace command_line;
   CLI::App app(
       "Prints the Server-Sent Events of a URL, one a line, for pipes.\n"
       "  tail http://127.0.0.1:8080/events | jq .data\n",
       "tail");
-  app.footer(help_footer);
-  app.set_help_flag("-h,--help", "Print this help and exit");
-  app.set_version_flag("--version",
-                       "tail " + std::to_string(SSE_VERSION_MAJOR) + "." + std::to_string(SSE_VERSION_MINOR) + "." +
-                           std::to_string(SSE_VERSION_PATCH),
-                       "Print the version and exit");
+  add_help_and_version(app, help_footer);
 
   std::string since;
   app.add_option("URL", arguments.url, "Where the events are: http://HOST[:PORT][/PATH]")
@@ -83,13 +72,7 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
   app.add_flag("--json", arguments.json, "Print each event as one JSON object");
   app.add_flag("--reconnect", arguments.reconnect, "Connect again when the stream ends or can't be had");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    std::cerr << "tail: " << one_line(error.what()) << std::endl;
-    return 2;
-  }
+  if (const auto status = parse(app, argc, argv)) return status;
   if (since == "earliest") {
     const bool has_query = sse::Url(arguments.url).target.find('?') != std::string::npos;
     arguments.url = sse::Url(arguments.url).to_string() + (has_query ? "&since=earliest" : "?since=earliest");

@@ -23,12 +23,12 @@
 namespace {
 
 void tell(std::string_view text) {
-  std::cerr << tail::one_line("tail: " + std::string(text)) + '\n';
+  std::cerr << command_line::one_line("tail: " + std::string(text)) + '\n';
 }
 
 /// False: nobody reads it any more.
 bool write_line(std::string text) {
-  if (::isatty(STDOUT_FILENO)) text = tail::one_line(std::move(text));
+  if (::isatty(STDOUT_FILENO)) text = command_line::one_line(std::move(text));
   text.push_back('\n');
   for (std::string_view rest = text; !rest.empty();) {
     const ssize_t size = ::write(STDOUT_FILENO, rest.data(), rest.size());
