@@ -3,6 +3,19 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${SSE_BIN_DIR:?set SSE_BIN_DIR to the directory of the example binaries}
 work=$(mktemp -d)
+trap clean_up EXIT
+
+clean_up() {
+  local status=$? processes
+  processes=$(jobs -p)
+  disown -a
+  kill -9 $processes 2>/dev/null || true
+  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
+    echo "standard error of the program was:" >&2
+    tail -n 20 "$work/err" >&2
+  fi
+  rm -rf "$work"
+}
 
 fail() {
   echo "FAIL: $*" >&2
@@ -32,3 +45,17 @@ not_running() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/
 expect_equal() { # WHAT EXPECTED GOT
   [ "$2" = "$3" ] || fail "$1:"$'\n'"expected: $2"$'\n'"got:      $3"
 }
+
+# connect NAME [CURL ARGUMENT...]: a curl that writes to $work/NAME, and is connected when this returns; sets client.
+connect() {
+  local name=$1
+  shift
+  : >"$work/$name"
+  curl -sN "$@" "$url" 3>&- >"$work/$name" &
+  client=$!
+  until_true 10 grep -q '"type":"connection"' "$work/$name" || fail "$name got no connection event"
+}
+
+# Of the program under test, whose process is pid.
+descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
+has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }

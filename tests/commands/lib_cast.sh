@@ -1,21 +1,6 @@
 # For the tests of `cast`: sourced first. A test writes to descriptor 3, which is cast's standard input.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cast=$bin/cast
-trap clean_up EXIT
-
-clean_up() {
-  local status=$?
-  exec 3>&- || true
-  local processes
-  processes=$(jobs -p)
-  disown -a
-  kill -9 $processes 2>/dev/null || true
-  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
-    echo "standard error of cast was:" >&2
-    tail -n 20 "$work/err" >&2
-  fi
-  rm -rf "$work"
-}
 
 # start_cast ARGUMENT...: on a free port, its input the descriptor 3; sets pid, url, port.
 start_cast() {
@@ -27,16 +12,6 @@ start_cast() {
   until_true 10 grep -qs '^cast: http://' "$work/err" || fail "cast does not say where it listens"
   url=$(sed -n 's/^cast: \(http:.*\)$/\1/p;q' "$work/err")
   port=$(sed 's|^http://[^/]*:\([0-9]*\)/.*|\1|' <<<"$url")
-}
-
-# connect NAME [CURL ARGUMENT...]: a curl that writes to $work/NAME, and is connected when this returns; sets client.
-connect() {
-  local name=$1
-  shift
-  : >"$work/$name"
-  curl -sN "$@" "$url" 3>&- >"$work/$name" &
-  client=$!
-  until_true 10 grep -q '"type":"connection"' "$work/$name" || fail "$name got no connection event"
 }
 
 # stall: a client that is connected and reads no more till SIGUSR1; its bytes are in $work/stalled; sets stalled.
@@ -52,7 +27,3 @@ long_lines() { seq 1 "$1" | sed "s/\$/ $(printf '%0500d' 0)/"; }
 
 # events NAME: what the client has read, one event a line, checked frame by frame.
 events() { node "$here/lib_events.mjs" "$work/$1"; }
-
-
-descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
-has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }

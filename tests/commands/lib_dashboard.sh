@@ -1,18 +1,6 @@
 # For the tests of the dashboard: sourced first.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 dashboard=$bin/dashboard
-trap clean_up EXIT
-
-clean_up() {
-  local status=$?
-  local job
-  for job in $(jobs -p); do kill_now "$job"; done
-  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
-    echo "standard error of the dashboard was:" >&2
-    tail -n 20 "$work/err" >&2
-  fi
-  rm -rf "$work"
-}
 
 # kill_now PID: and no word of it by the shell.
 kill_now() { { kill -9 "$1" && wait "$1"; } 2>/dev/null || true; }
@@ -27,7 +15,8 @@ start_upstream() {
   raw=http://127.0.0.1:${ports[1]}
 }
 
-# start_dashboard ARGUMENT...: on a free port; sets pid, proxy (its URL without the last slash), host and port.
+# start_dashboard ARGUMENT...: on a free port; sets pid, proxy (its URL without the last slash), url (of
+# its events), host and port.
 start_dashboard() {
   : >"$work/out"
   "$dashboard" --listen 127.0.0.1:0 "$@" >"$work/out" 2>"$work/err" &
@@ -35,21 +24,19 @@ start_dashboard() {
   until_true 20 grep -q '^dashboard: http://' "$work/out" || fail "the dashboard does not say where it listens"
   expect_equal "lines on standard output" 1 "$(wc -l <"$work/out")"
   proxy=$(sed -n 's|^dashboard: \(http://[^/]*\)/_sse/$|\1|p' "$work/out")
+  url=$proxy/_sse/events
   host=${proxy#http://}
   port=${host##*:}
 }
 
-# watch NAME: a curl that writes the dashboard's events to $work/NAME and is connected when this returns; sets watcher.
+# watch NAME: `connect`; sets watcher.
 watch() {
-  : >"$work/$1"
-  curl -sN "$proxy/_sse/events" >"$work/$1" &
-  watcher=$!
-  until_true 10 grep -q '"type":"connection"' "$work/$1" || fail "$1 got no connection event"
+  connect "$1"
+  watcher=$client
 }
 
 # expect_event NAME PATTERN: the watcher sees it, sooner or later.
 expect_event() { until_true 10 grep -qs "$2" "$work/$1" || fail "no event like $2 in:"$'\n'"$(cat "$work/$1")"; }
-
 
 status_of() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@" || true; }
 
@@ -62,4 +49,3 @@ exchange() {
 }
 
 seen() { curl -s "$upstream/seen" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
-descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
