@@ -126,9 +126,9 @@ TEST_CASE("readme: who may come in") {
   sse::ServeOptions options;
   options.topics_from_query = true;
   options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
-    const std::string* authorization = request.header("Authorization");
-    if (!authorization) throw sse::HttpError(401, "Who are you?", {{"WWW-Authenticate", "Bearer"}});
-    connection.request_id = *authorization;
+    const std::string* token = request.header("Authorization");
+    if (!token) throw sse::HttpError(401, "Who are you?", {{"WWW-Authenticate", "Bearer"}});
+    connection.topics = {*token};
   };
   asio::ip::tcp::acceptor acceptor{io, {asio::ip::tcp::v4(), 0}};
   asio::ip::tcp::socket client(io);
