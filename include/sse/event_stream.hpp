@@ -23,6 +23,10 @@
 #endif
 
 namespace sse {
+namespace detail {
+template <class Writer, class Stream>
+class EventWriter;
+}
 
 /// One connection's events, as an awaitable generator. Move-only; its destruction removes the connection from its
 /// manager. A stream may outlive its manager: it ends. A moved-from stream can only be destroyed or assigned to.
@@ -69,9 +73,12 @@ class EventStream {
   /// Appends what waits, notices included, at most `max` events, and returns how many.
   std::size_t drain(std::vector<Event>& events, std::size_t max) {
     return take_from(*connection_, [&](detail::Connection& connection) {
-      std::size_t count = connection.take_shared(
-          max, [&](std::size_t some) { events.reserve(grown(events, some)); },
-          [&](const Event& event) { events.push_back(event); });
+      std::size_t count = std::min(max, connection.shared());
+      if (count != 0) {
+        if (const std::size_t needed = events.size() + count; needed > events.capacity())
+          events.reserve(std::max(needed, 2 * events.capacity()));
+        connection.take_shared(count, [&](const Event& event) { events.push_back(event); });
+      }
       for (; count < max && connection.something_waits(); ++count) {
         events.emplace_back();  // before the event leaves the queue: running out of memory loses nothing
         try {
@@ -93,7 +100,7 @@ class EventStream {
   bool done() const { return is_done(*connection_); }
 
   const std::string& connection_id() const noexcept { return connection_->connection_id; }
-  const std::string& request_id() const noexcept { return connection_->request_id; }
+  const std::string& request_id() const noexcept { return connection_->request_id(); }
 
   /// Events lost so far, all gaps together.
   std::size_t dropped() const {
@@ -106,12 +113,10 @@ class EventStream {
 
  private:
   friend class EventManager;
+  template <class Writer, class Stream>
+  friend class detail::EventWriter;
   explicit EventStream(std::shared_ptr<detail::Connection> connection) noexcept : connection_(std::move(connection)) {}
 
-  static std::size_t grown(const std::vector<Event>& events, std::size_t more) {
-    const std::size_t needed = events.size() + more;
-    return needed <= events.capacity() ? needed : std::max(needed, 2 * events.capacity());
-  }
   template <class Take>
   static std::invoke_result_t<Take&, detail::Connection&> take_from(detail::Connection& connection, Take&& take) {
     std::unique_lock lock(connection.shard->mutex);
@@ -128,6 +133,11 @@ class EventStream {
   static bool is_done(const detail::Connection& connection) {
     const std::lock_guard lock(connection.shard->mutex);
     return connection.done();
+  }
+
+  detail::BatchPart take_batch(Event head) {
+    return take_from(*connection_,
+                     [&](detail::Connection& connection) { return connection.take_batch(std::move(head)); });
   }
 
   // It holds the connection and not the stream, which may be destroyed while the step waits.

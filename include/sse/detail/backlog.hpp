@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
-#include <vector>
 
+#include "sse/detail/batch.hpp"
 #include "sse/detail/history.hpp"
 #include "sse/detail/wait.hpp"
 #include "sse/event.hpp"
@@ -48,9 +49,9 @@ class Backlog {
     const bool full = !events_.make_room();
     const bool lost = full && events_[0].readers != 0;
     if (full) drop_oldest();
-    events_.push({event, std::exchange(caught_up_, 0)});
     ++end_.at;
     if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) end_.sequence = sequence;
+    events_.push({event, end_.sequence, std::exchange(caught_up_, 0)});
     trim();
     return lost;
   }
@@ -75,42 +76,55 @@ class Backlog {
     place = begin_;
   }
 
-  /// Hands the next `count` events to `take(const Event&)`, and moves the reader on. It must have lost none, and so
-  /// many must wait. `take` must not throw.
+  // Of a reader that has lost none:
+
+  /// Hands the next `count` events, which must wait, to `take(const Event&)`, and moves the reader on.
   template <class Take>
   void read(Place& place, std::size_t count, Take&& take) noexcept {
-    --count_at(place);
-    for (; count > 0; --count) {
-      const Event& event = events_[static_cast<std::size_t>(place.at++ - begin_.at)].event;
-      if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) place.sequence = sequence;
-      take(event);
-    }
-    ++count_at(place);
-    trim();
+    for (std::size_t i = 0; i < count; ++i) take(slot(place.at + i).event);
+    if (count != 0) move(place, count);
+  }
+  /// The next events, one at least of which must wait, and moves the reader on.
+  BatchPart read_batch(Place& place) {
+    BatchPart part =
+        batches_.read(place.at, count(place), [this](std::uint64_t at) -> const Event& { return slot(at).event; });
+    move(place, part.size);
+    part.more = count(place) != 0;
+    return part;
   }
 
  private:
   struct Slot {
     Event event;
-    std::size_t readers = 0;  ///< whose next event this is
+    std::uint64_t sequence = 0;  ///< of the last event with an id up to this one
+    std::size_t readers = 0;     ///< whose next event this is
   };
 
+  Slot& slot(std::uint64_t at) noexcept { return events_[static_cast<std::size_t>(at - begin_.at)]; }
   std::size_t& count_at(const Place& place) noexcept {
     if (place.at < begin_.at) return lagging_;
-    return place.at == end_.at ? caught_up_ : events_[static_cast<std::size_t>(place.at - begin_.at)].readers;
+    return place.at == end_.at ? caught_up_ : slot(place.at).readers;
+  }
+  void move(Place& place, std::size_t count) noexcept {
+    --count_at(place);
+    place.at += count;
+    place.sequence = slot(place.at - 1).sequence;
+    ++count_at(place);
+    trim();
   }
   void drop_oldest() noexcept {
-    const Slot slot = events_.pop();
-    lagging_ += slot.readers;
-    ++begin_.at;
-    if (const std::uint64_t sequence = EventAccess::sequence(slot.event); sequence != 0) begin_.sequence = sequence;
+    const Slot oldest = events_.pop();
+    lagging_ += oldest.readers;
+    begin_ = {begin_.at + 1, oldest.sequence};
   }
   // What all have read is given back at once.
   void trim() noexcept {
     while (lagging_ == 0 && !events_.empty() && events_[0].readers == 0) drop_oldest();
+    if (events_.empty()) batches_.clear();
   }
 
   RingBuffer<Slot> events_;
+  BatchCache batches_;
   Place begin_, end_;  ///< of `events_`
   std::size_t readers_ = 0;
   std::size_t caught_up_ = 0;  ///< readers at the end

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,24 @@ struct TextHash {
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
 };
 
+/// Of connections by their id.
+struct ConnectionIdHash {
+  using is_transparent = void;
+  inline std::size_t operator()(const Connection* connection) const noexcept;
+  std::size_t operator()(std::string_view id) const noexcept { return std::hash<std::string_view>()(id); }
+};
+struct ConnectionIdEqual {
+  using is_transparent = void;
+  template <class One, class Other>
+  bool operator()(const One& one, const Other& other) const noexcept {
+    return id_of(one) == id_of(other);
+  }
+
+ private:
+  static inline std::string_view id_of(const Connection* connection) noexcept;
+  static std::string_view id_of(std::string_view id) noexcept { return id; }
+};
+
 /// One part of a manager's map, with the lock of its connections.
 struct Shard {
   std::mutex mutex;
@@ -49,12 +68,12 @@ struct Shard {
   std::vector<Connection*> queued;    ///< of them, those with a queue of their own
   std::vector<Connection*> wide;      ///< of those, the ones that want every topic
   std::vector<Connection*> filtered;  ///< of those, the ones with a filter
-  std::unordered_map<std::string_view, Connection*> by_id;
+  std::unordered_set<Connection*, ConnectionIdHash, ConnectionIdEqual> by_id;
   std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics;
   std::map<std::size_t, Backlog> backlogs;    ///< by max_queue_size; each has readers
   std::uint64_t sequence = 0;                 ///< of the last event with an id that came here
   std::atomic<std::size_t>* total = nullptr;  ///< connections of all shards
-  const History* history = nullptr;
+  History* history = nullptr;
 
   /// Called without the lock: once for each connection, after it has left the map.
   virtual void on_removed(const Connection& connection, std::string_view reason) noexcept = 0;
@@ -76,12 +95,12 @@ class Connection {
  public:
   Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options, const Options& defaults)
       : shard(std::move(home)),
+        connection_id(options.connection_id),
         waits(shard->mutex),
         announce(options.announce),
         named(defaults.named_events),
         max_queue_size_(options.max_queue_size.value_or(defaults.max_queue_size)),
-        connection_id(options.connection_id),
-        request_id(options.request_id) {
+        request_id_(options.request_id.empty() ? nullptr : std::make_unique<const std::string>(options.request_id)) {
     const std::size_t max_bytes = options.max_queue_bytes.value_or(defaults.max_queue_bytes);
     may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
                  options.overflow_policy == OverflowPolicy::drop_oldest;
@@ -94,6 +113,7 @@ class Connection {
   using Filter = std::function<bool(const Event&)>;
 
   const std::shared_ptr<Shard> shard;
+  const std::string connection_id;
   WaitPlace waits;
   Event first;  ///< the `connection` event
   std::unique_ptr<Replay> replay;
@@ -101,6 +121,11 @@ class Connection {
   bool open = true;        ///< in the map: events still arrive
   bool found_gap = false;  ///< on_gap is due
   const bool announce, named;
+
+  const std::string& request_id() const noexcept {
+    static const std::string none;
+    return request_id_ ? *request_id_ : none;
+  }
 
   /// What it has lost before its replay.
   void begin_with(const Loss& lost) noexcept {
@@ -133,17 +158,35 @@ class Connection {
     return std::exchange(next_, Event());
   }
 
-  /// Hands as many events of the backlog as stand there in line, at most `max`, to `take_event(const Event&)`, after
-  /// `prepare(count)`; 0 where `take` has to be asked.
-  template <class Prepare, class TakeEvent>
-  std::size_t take_shared(std::size_t max, Prepare&& prepare, TakeEvent&& take_event) {
-    if (!backlog_ || !first.empty() || !next_.empty() || replay || told_.any() || backlog_->count_lost(place_) != 0)
-      return 0;
-    const std::size_t count = std::min(max, backlog_->count(place_));
-    if (count == 0) return 0;
-    prepare(count);
+  /// How many events wait in the backlog with nothing before them.
+  std::size_t shared() const noexcept { return stands_in_line() && !replay ? backlog_->count(place_) : 0; }
+  /// Takes `count` of them, at least 1.
+  template <class TakeEvent>
+  void take_shared(std::size_t count, TakeEvent&& take_event) noexcept {
     backlog_->read(place_, count, take_event);
-    return count;
+  }
+
+  /// What waits, for one write; `head` goes before it. Nothing: nothing waits.
+  BatchPart take_batch(Event head) {
+    if (head.empty()) {
+      if (BatchPart part = take_shared_batch(); part.size != 0) return part;
+      if (!something_waits()) return {};
+    }
+    const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
+    const auto batch = std::make_shared<Batch>(most);
+    if (!head.empty()) batch->add(std::move(head));
+    while (batch->size() < most && something_waits()) {
+      Event event;
+      try {
+        event = take();
+      } catch (const std::bad_alloc&) {
+        if (batch->size() == 0) throw;
+      }
+      if (event.empty()) break;  // or the history has let go of the rest
+      batch->add(std::move(event));
+      if (stands_in_line()) break;
+    }
+    return {batch, 0, batch->size(), something_waits()};
   }
 
   enum class Push { skipped, queued, queued_after_gap, refused };
@@ -176,6 +219,13 @@ class Connection {
   }
 
   std::shared_ptr<const Filter> filter() const noexcept { return own_ ? own_->filter : nullptr; }
+  /// Names one with a filter; 0: it has none, or does not see events yet.
+  std::uint64_t serial() const noexcept { return own_ ? own_->serial : 0; }
+  void set_serial(std::uint64_t serial) noexcept { own_->serial = serial; }
+
+  /// Of those that an event did not fit into.
+  Connection*& next_refused() noexcept { return own_->next_refused; }
+
   bool wants(std::string_view topic) const noexcept {
     return topic.empty() || !own_ || own_->wide_index != nowhere || find(topic) != own_->subscriptions.end();
   }
@@ -184,7 +234,7 @@ class Connection {
   /// history's last event; what comes of those, with others or by its replay, is not for the queue.
   void enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
     try {
-      shard->by_id.emplace(connection_id, this);
+      shard->by_id.insert(this);
       enter(shard->connections, index_);
       if (may_share_ && last == shard->sequence) return share();
       if (!own_) own_ = make_own();  // an event is on its way to the backlog that is in the history already
@@ -247,9 +297,6 @@ class Connection {
     if (removed) shard->on_removed(*this, reason);
   }
 
-  std::uint64_t serial = 0;            ///< never the same twice among those with a filter
-  Connection* next_refused = nullptr;  ///< of those that an event did not fit into
-
  private:
   static constexpr auto nowhere = static_cast<std::size_t>(-1);
   struct Subscription {
@@ -267,11 +314,28 @@ class Connection {
     std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
     const OverflowPolicy policy;
     std::shared_ptr<const Filter> filter;
+    std::uint64_t serial = 0;            ///< never the same twice among those with a filter
+    Connection* next_refused = nullptr;  ///< of those that an event did not fit into
     std::vector<Subscription> subscriptions;
     std::size_t index = nowhere, wide_index = nowhere, filtered_index = nowhere;
   };
   std::unique_ptr<Own> make_own() const {
     return std::make_unique<Own>(max_queue_size_, 0, OverflowPolicy::drop_oldest);
+  }
+
+  /// What comes next is what others at the same place read too.
+  bool stands_in_line() const noexcept {
+    if (!first.empty() || !next_.empty() || told_.any()) return false;
+    if (replay) return replay->wants_all();
+    return backlog_ && backlog_->count(place_) != 0 && backlog_->count_lost(place_) == 0;
+  }
+  BatchPart take_shared_batch() {
+    if (!stands_in_line()) return {};
+    if (!replay) return backlog_->read_batch(place_);
+    BatchPart part = replay->take_batch(*shard->history);
+    if (part.size != 0 && replay->done()) replay.reset();
+    part.more = something_waits();
+    return part;
   }
 
   void load_next() noexcept {
@@ -406,7 +470,7 @@ class Connection {
     if (topic->members.empty()) shard->topics.erase(shard->topics.find(topic->name));
   }
   void leave_lists() noexcept {
-    if (const auto mine = shard->by_id.find(connection_id); mine != shard->by_id.end() && mine->second == this)
+    if (const auto mine = shard->by_id.find(this); mine != shard->by_id.end() && *mine == this)
       shard->by_id.erase(mine);
     leave(shard->connections, index_, [](Connection& moved) -> std::size_t& { return moved.index_; });
     if (backlog_) leave_backlog();
@@ -427,9 +491,14 @@ class Connection {
   const std::size_t max_queue_size_;
   bool urgent_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
-
- public:
-  const std::string connection_id, request_id;
+  const std::unique_ptr<const std::string> request_id_;  ///< most have none
 };
+
+inline std::size_t ConnectionIdHash::operator()(const Connection* connection) const noexcept {
+  return (*this)(std::string_view(connection->connection_id));
+}
+inline std::string_view ConnectionIdEqual::id_of(const Connection* connection) noexcept {
+  return connection->connection_id;
+}
 
 }  // namespace sse::detail

@@ -154,8 +154,8 @@ class Core : public std::enable_shared_from_this<Core> {
         for (auto& [size, backlog] : shard.backlogs) reached += pushes.append(shard, backlog, event, wakeups);
         if (is_kept(settings)) shard.sequence = EventAccess::sequence(event);
         const auto push = [&](Connection& connection) {
-          if (connection.serial != 0) {
-            const auto verdict = verdicts.find(connection.serial);
+          if (connection.serial() != 0) {
+            const auto verdict = verdicts.find(connection.serial());
             if (verdict == verdicts.end() || !verdict->second) return;
           }
           reached += pushes.push(connection, event, wakeups);
@@ -183,7 +183,7 @@ class Core : public std::enable_shared_from_this<Core> {
       const std::lock_guard lock(shard.mutex);
       const auto found = shard.by_id.find(connection_id);
       if (found == shard.by_id.end()) return false;
-      pushes.push_alone(*found->second, event, wakeups);
+      pushes.push_alone(**found, event, wakeups);
       pushes.end_refused(wakeups);
     }
     pushes.tell();
@@ -197,9 +197,9 @@ class Core : public std::enable_shared_from_this<Core> {
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.by_id.find(connection_id);
     if (found == shard.by_id.end()) return false;
-    if (!wanted) return found->second->unsubscribe(topic);
-    found->second->subscribe(std::string(topic));
-    if (found->second->serial != 0) ++filters_added_;
+    if (!wanted) return (*found)->unsubscribe(topic);
+    (*found)->subscribe(std::string(topic));
+    if ((*found)->serial() != 0) ++filters_added_;
     return true;
   }
 
@@ -212,7 +212,7 @@ class Core : public std::enable_shared_from_this<Core> {
       const std::lock_guard lock(shard.mutex);
       const auto found = shard.by_id.find(connection_id);
       if (found == shard.by_id.end()) return false;
-      end(*found->second, last, wakeups, removed);
+      end(**found, last, wakeups, removed);
     }
     tell_removed(removed, reason);
     return true;
@@ -309,7 +309,7 @@ class Core : public std::enable_shared_from_this<Core> {
     /// When nothing goes through the shard's connections any more.
     void end_refused(Wakeups& wakeups) noexcept {
       while (refused_) {
-        Connection& connection = *std::exchange(refused_, refused_->next_refused);
+        Connection& connection = *std::exchange(refused_, refused_->next_refused());
         Event last;
         try {
           last = core_.goodbye(too_slow);
@@ -329,7 +329,7 @@ class Core : public std::enable_shared_from_this<Core> {
     std::size_t pushed(Connection& connection, Connection::Push result) noexcept {
       if (result == Connection::Push::queued_after_gap && watched_) note(gaps_, connection);
       if (result == Connection::Push::refused) {
-        connection.next_refused = refused_;
+        connection.next_refused() = refused_;
         refused_ = &connection;
       }
       return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
@@ -390,7 +390,7 @@ class Core : public std::enable_shared_from_this<Core> {
       if (!replaces) total_.fetch_sub(1);
       return std::nullopt;
     }
-    if (replaces) end(*older->second, goodbye(replaced), wakeups, removed, true);
+    if (replaces) end(**older, goodbye(replaced), wakeups, removed, true);
     try {
       if (keeps_history() && settings.announce) {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
@@ -402,7 +402,7 @@ class Core : public std::enable_shared_from_this<Core> {
       connection.open = false;
       throw;
     }
-    if (settings.filter) connection.serial = ++filters_added_;
+    if (settings.filter) connection.set_serial(++filters_added_);
     return last;
   }
 
@@ -437,8 +437,8 @@ class Core : public std::enable_shared_from_this<Core> {
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
       for (const Connection* connection : shard.filtered)
-        if (connection->wants(topic) && !verdicts.contains(connection->serial))
-          ask.emplace_back(connection->serial, connection->filter());
+        if (connection->wants(topic) && !verdicts.contains(connection->serial()))
+          ask.emplace_back(connection->serial(), connection->filter());
     }
     for (const auto& [serial, filter] : ask) verdicts.emplace(serial, accepts(*filter, event));
   }
@@ -464,7 +464,7 @@ class Core : public std::enable_shared_from_this<Core> {
   static ConnectionRow row(const Connection& connection) {
     ConnectionRow row;
     row.connection_id = connection.connection_id;
-    row.request_id = connection.request_id;
+    row.request_id = connection.request_id();
     row.queued = connection.queued();
     row.dropped = connection.dropped();
     return row;

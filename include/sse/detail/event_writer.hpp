@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/batch.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/event_stream.hpp"
 
@@ -57,12 +58,6 @@ struct PlainAllocator : std::allocator<T> {
   PlainAllocator(const PlainAllocator<U>&) noexcept {}
 };
 
-/// Room for the events of one write, kept for the thread's next one.
-inline std::vector<Event>& spare_batch() {
-  thread_local std::vector<Event> batch;
-  return batch;
-}
-
 /// Writes one stream of events: a state machine, because a coroutine's frame is too much for each of 10,000 idle
 /// connections. All of it runs on the writer's executor. It waits for events, for the peer's end, and for room to
 /// write; the deadline is the keep-alive's or the write's.
@@ -73,8 +68,6 @@ inline std::vector<Event>& spare_batch() {
 template <class Writer, class Stream>
 class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
-  static constexpr std::size_t max_batch =
-      64;                                ///< frames of one gathered write: what Asio passes to the system at most
   static constexpr int max_batches = 4;  ///< then others have their turn
   static constexpr std::size_t max_unasked = 64 * 1024;
 
@@ -170,20 +163,16 @@ class EventWriter : public Sweep::Entry {
 
   void write(Event first = Event()) {
     if (unsent_) return;
-    std::vector<Event> batch = std::move(spare_batch());
-    if (!first.empty()) batch.push_back(std::move(first));
     bool more = true;
     for (int batches = 0; more && batches < max_batches; ++batches) {
-      const std::size_t room = max_batch - batch.size();
-      more = events_->drain(batch, room) == room;
-      if (batch.empty()) {
+      BatchPart part = events_->take_batch(std::exchange(first, Event()));
+      more = part.more;
+      if (part.size == 0) {
         if (events_->done()) return finish(false, "The stream ended");
-        break;
+      } else if (!send(std::move(part), 0)) {
+        return;
       }
-      if (!send(batch, 0)) return;
-      batch.clear();
     }
-    spare_batch() = std::move(batch);
     if (more) return asio::post(self().get_executor(), Next<&EventWriter::on_turn>(*this));
     set_due(self().keep_alive());
     if (std::exchange(waiting_, true)) return;
@@ -199,14 +188,12 @@ class EventWriter : public Sweep::Entry {
     write();
   }
 
-  // True: all of `batch` has been taken, from its byte `sent` on; else the peer is lost, or on_sent comes.
-  bool send(std::vector<Event>& batch, std::size_t sent) {
-    std::size_t left = 0;
-    for (const Event& event : batch) left += event.frame().size();
-    left -= sent;
+  // True: all of `part` has been taken, from its byte `sent` on; else the peer is lost, or on_sent comes.
+  bool send(BatchPart part, std::size_t sent) {
+    std::size_t left = asio::buffer_size(part.frames()) - sent;
     if constexpr (plain) {
       for (error_code error; left > 0;) {
-        const std::size_t taken = write_some(batch, sent, error);
+        const std::size_t taken = write_some(part, sent, error);
         sent += taken;
         left -= taken;
         if (error == asio::error::would_block || error == asio::error::try_again) break;
@@ -217,34 +204,34 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (left == 0) return true;
-    unsent_ = std::make_unique<Unsent>(Unsent{std::move(batch), sent});
+    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent});
     untaken_ = count_untaken();
     set_due(self().send_timeout());
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
     } else {
       Buffers buffers;
-      const auto rest = gather(unsent_->batch, sent, buffers);
+      const auto rest = gather(unsent_->part, sent, buffers);
       self().stream().async_write_some(std::vector<asio::const_buffer>(rest.begin(), rest.end()),
                                        Next<&EventWriter::on_sent>(*this));
     }
     return false;
   }
 
-  std::size_t write_some(const std::vector<Event>& batch, std::size_t sent, error_code& error) {
-    if (batch.size() == 1) return socket().write_some(asio::buffer(batch[0].frame().substr(sent)), error);
+  std::size_t write_some(const BatchPart& part, std::size_t sent, error_code& error) {
+    if (part.size == 1) return socket().write_some(part.frames()[0] + sent, error);
+    if (sent == 0) return socket().write_some(part.frames(), error);
     Buffers buffers;
-    return socket().write_some(gather(batch, sent, buffers), error);
+    return socket().write_some(gather(part, sent, buffers), error);
   }
 
-  using Buffers = std::array<asio::const_buffer, max_batch>;
-  static std::span<const asio::const_buffer> gather(const std::vector<Event>& batch, std::size_t skip,
-                                                    Buffers& buffers) {
+  using Buffers = std::array<asio::const_buffer, Batch::max_size>;
+  static std::span<const asio::const_buffer> gather(const BatchPart& part, std::size_t skip, Buffers& buffers) {
     std::size_t count = 0;
-    for (const Event& event : batch) {
-      const std::size_t cut = std::min(skip, event.frame().size());
+    for (const asio::const_buffer& frame : part.frames()) {
+      const std::size_t cut = std::min(skip, frame.size());
       skip -= cut;
-      if (cut < event.frame().size()) buffers[count++] = asio::buffer(event.frame().substr(cut));
+      if (cut < frame.size()) buffers[count++] = frame + cut;
     }
     return {buffers.data(), count};
   }
@@ -264,7 +251,7 @@ class EventWriter : public Sweep::Entry {
   void on_sent(error_code error, std::size_t size) {
     const std::unique_ptr<Unsent> rest = std::move(unsent_);
     if (error) return lose_peer(error);
-    if (send(rest->batch, rest->sent + size)) write();
+    if (send(std::move(rest->part), rest->sent + size)) write();
   }
 
   void wait_for_peer() {
@@ -344,8 +331,8 @@ class EventWriter : public Sweep::Entry {
 
   /// What the socket has no room for yet.
   struct Unsent {
-    std::vector<Event> batch;
-    std::size_t sent;  ///< bytes of `batch`
+    BatchPart part;
+    std::size_t sent;  ///< bytes of `part`
   };
   struct Nothing {};
 

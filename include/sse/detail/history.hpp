@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sse/detail/batch.hpp"
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
 
@@ -102,6 +103,7 @@ class History {
     const std::lock_guard lock(mutex_);
     kept_.push(event);
     ++last_;
+    batches_.forget_before(first());
   }
 
   /// plan_replay in what is held now.
@@ -117,15 +119,24 @@ class History {
   /// The event `n`, or the oldest if that is gone; `n` must be last() at most.
   Event from(std::uint64_t n) const noexcept {
     const std::lock_guard lock(mutex_);
-    return kept_[static_cast<std::size_t>(std::max(n, first()) - first())];
+    return at(std::max(n, first()));
+  }
+  /// The events from `n` to `last`, in part; nothing if `n` is gone.
+  BatchPart batch(std::uint64_t n, std::uint64_t last) {
+    const std::lock_guard lock(mutex_);
+    if (n < first()) return {};
+    return batches_.read(n, static_cast<std::size_t>(last - n + 1),
+                         [this](std::uint64_t i) -> const Event& { return at(i); });
   }
 
  private:
   std::uint64_t first() const noexcept { return last_ + 1 - kept_.size(); }
+  const Event& at(std::uint64_t n) const noexcept { return kept_[static_cast<std::size_t>(n - first())]; }
 
   mutable std::mutex mutex_;
   RingBuffer<Event> kept_;
   std::uint64_t last_ = 0;
+  BatchCache batches_;
 };
 
 /// One reader's place in the history while it reads that. Guarded by its shard's mutex.
@@ -137,6 +148,15 @@ class Replay {
     skip_unwanted();
   }
   bool done() const noexcept { return next_ > end_; }
+
+  bool wants_all() const noexcept { return wanted_.empty(); }
+
+  /// The next events, in part, where it wants all; nothing: `take` has to be asked.
+  BatchPart take_batch(History& history) {
+    BatchPart part = history.batch(next_, end_);
+    next_ += part.size;
+    return part;
+  }
 
   /// The next event; empty: that was all. What the history has let go of meanwhile is added to `lost`.
   Event take(const History& history, Loss& lost) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -47,6 +49,7 @@ class BasicLaneExecutor {
 
   bool operator==(const BasicLaneExecutor&) const noexcept = default;
   const Lane& lane() const noexcept { return *lane_; }
+  std::size_t hash() const noexcept { return std::hash<const Lane*>()(lane_); }
 
  private:
   const Lane* lane_;

@@ -95,8 +95,8 @@ class Waiter {
   const Kind* kind_;
 };
 
-/// Waiters that were taken off their places under a lock, to be completed after it. Those of one executor share a post:
-/// waking 1,000 readers is then 16 posts.
+/// Waiters that were taken off their places under a lock, to be completed after it. Those of one executor share a
+/// post: to post is what waking costs.
 class Wakeups {
  public:
   Wakeups() = default;
@@ -136,9 +136,7 @@ class Wakeups {
   class Batch {
    public:
     void add(Waiter* waiter) noexcept {
-      const bool fits = first_ && size_ < max_size && &first_->kind() == &waiter->kind() &&
-                        waiter->kind().same_executor(first_, waiter);
-      if (!fits) post();
+      if (size_ != 0 && (&first_->kind() != &waiter->kind() || !waiter->kind().same_executor(first_, waiter))) post();
       (size_ == 0 ? first_ : last_->next) = waiter;
       last_ = waiter;
       ++size_;
@@ -156,8 +154,6 @@ class Wakeups {
     }
 
    private:
-    static constexpr std::size_t max_size = 64;  ///< then another thread of the executor may take the next
-
     Waiter *first_ = nullptr, *last_ = nullptr;
     std::size_t size_ = 0;
   };
@@ -411,6 +407,13 @@ class WaitBatch {
   }
 
   void operator()() {
+    constexpr int max_size = 64;
+    Waiter* last = first_;
+    for (int size = 1; size < max_size && last->next; ++size) last = last->next;
+    try {  // another thread of the executor may take the rest
+      if (last->next) Operation::post_all(std::exchange(last->next, nullptr));
+    } catch (...) {  // as Waiter::complete
+    }
     while (first_) {
       try {
         Operation::run(pop());
