@@ -19,6 +19,7 @@
 #include "sse/detail/event_writer.hpp"
 #include "sse/detail/lane.hpp"
 #include "sse/detail/list.hpp"
+#include "sse/detail/ref.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/options.hpp"
@@ -51,8 +52,8 @@ struct ServeOptions {
   /// admit; before, it may set any of the connection's options, which come filled from the request (connection_options,
   /// topics_from_query). HttpError refuses, with its status (200 to 599), text and headers; 204 keeps an EventSource
   /// from coming back. Anything else that it throws is a 500, of which the client learns no more. It is called on the
-  /// session's strand, so on several threads at once: it guards what it uses, must not block, and lives as long as the
-  /// last session.
+  /// session's strand, which it shares with other sessions, so on several threads at once: it guards what it uses, must
+  /// not block, and lives as long as the last session.
   std::function<void(const Request&, ConnectionOptions&)> admit;
 
   /// Your logger's place: why an `admit` became a 500. Called where `admit` is; what it throws itself is ignored.
@@ -66,8 +67,8 @@ struct Server;
 /// One accepted socket of `serve`, from its head to its end: first a coroutine reads the head and may answer, then it
 /// is the writer of a stream. All of it runs on its lane.
 class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp, LaneExecutor>>,
-                      public List<Session>::Hook,
-                      public std::enable_shared_from_this<Session> {
+                      public Counted,
+                      public List<Session>::Hook {
  public:
   using Socket = asio::basic_stream_socket<tcp, LaneExecutor>;
 
@@ -84,6 +85,8 @@ class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp,
   std::chrono::milliseconds keep_alive() const noexcept;
   std::chrono::milliseconds send_timeout() const noexcept;
   void join_sweep();
+  Ref<Session> keep() noexcept { return Ref<Session>(this); }
+  Ref<Session> keep_if_alive() noexcept { return Ref<Session>::if_alive(*this); }
   void ended(bool) noexcept {}
 
   const std::shared_ptr<Server> server;
@@ -141,12 +144,12 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
 
  private:
   // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
-  std::vector<std::shared_ptr<Session>> all() {
-    std::vector<std::shared_ptr<Session>> all;
+  std::vector<Ref<Session>> all() {
+    std::vector<Ref<Session>> all;
     const std::lock_guard lock(mutex);
     stopping = true;
     sessions.for_each([&](Session& session) {
-      if (auto alive = session.weak_from_this().lock()) all.push_back(std::move(alive));
+      if (auto alive = session.keep_if_alive()) all.push_back(std::move(alive));
     });
     return all;
   }
@@ -160,7 +163,7 @@ inline Session::~Session() {
   server->remove(*this);
 }
 inline void Session::stop() {
-  asio::post(get_executor(), [self = shared_from_this()] {
+  asio::post(get_executor(), [self = keep()] {
     error_code ignored;
     if (const EventStream* const events = self->stream_of_events())
       self->server->events.disconnect(events->connection_id(), "The server is shutting down");
@@ -169,7 +172,7 @@ inline void Session::stop() {
   });
 }
 inline void Session::abort() {
-  asio::post(get_executor(), [self = shared_from_this()] {
+  asio::post(get_executor(), [self = keep()] {
     error_code ignored;
     self->socket.close(ignored);
   });
@@ -237,7 +240,7 @@ inline void start_stream(Session& session, const Request& request, ConnectionOpt
   session.start(std::move(*stream), stream_start(server.options.stream));
 }
 
-inline asio::awaitable<void> serve_one(std::shared_ptr<Session> session) {
+inline asio::awaitable<void> serve_one(Ref<Session> session) {
   Session::Socket& socket = session->socket;
   const ServeOptions& options = session->server->options;
   unsigned status = 0;
@@ -267,23 +270,29 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
   constexpr int max_accepts = 64;  // in a row, then others have their turn
   asio::steady_timer pause(server->executor);
   std::size_t lane = 0;
-  std::shared_ptr<Session> next;
+  Ref<Session> next;
   const auto prepare_next = [&] {
-    if (!next) next = std::make_shared<Session>(server, server->lanes[lane++ % server->lanes.size()]);
+    if (!next) next = Ref<Session>(new Session(server, server->lanes[lane++ % server->lanes.size()]));
   };
   acceptor.non_blocking(true);
+  set_stream_options(acceptor, server->options.stream.send_timeout);
+  bool inherits = false;  // the acceptor's options; those that the system had accepted before have not got them
   for (;;) {
     error_code error;
     prepare_next();
     co_await acceptor.async_accept(next->socket, asio::redirect_error(asio::use_awaitable, error));
     for (int left = max_accepts; !error;) {
-      const std::shared_ptr<Session> session = std::move(next);
+      const Ref<Session> session = std::move(next);
+      if (!inherits) set_stream_options(session->socket, server->options.stream.send_timeout);
       if (server->add(*session))
-        asio::co_spawn(session->get_executor().lane().strand, serve_one(session), asio::detached);
+        asio::co_spawn(session->get_executor(), serve_one(session), [server](std::exception_ptr) {});
       if (--left == 0) break;
       prepare_next();
       acceptor.accept(next->socket, error);
     }
+#if defined(__linux__)
+    if (error == asio::error::would_block) inherits = true;
+#endif
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
         error == asio::error::not_socket || error == asio::error::invalid_argument ||
         error == asio::error::operation_not_supported)
@@ -307,8 +316,9 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
 ///
 /// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect`, and waits until
 /// they are delivered, at most `options.grace`; a second cancellation cuts them at once. Errors: sse::system_error when
-/// the acceptor can't be used. Thread safety: its sessions run on strands of their own over the acceptor's executor.
-/// `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation state.
+/// the acceptor can't be used. Thread safety: its sessions run on a few strands over the acceptor's executor, whichever
+/// that is. `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation
+/// state.
 template <class Executor>
 asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor, EventManager& events,
                             ServeOptions options = {}) {

@@ -1,3 +1,4 @@
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <catch2/generators/catch_generators.hpp>
@@ -276,6 +277,82 @@ TEST_CASE("a client that reads slowly is not taken for one that takes nothing") 
   }
   CHECK(server.events.get_connection_count() == 1);
 }
+
+TEST_CASE("serve takes an acceptor of any executor") {
+  sse::EventManager events;
+  Context context(2);
+  const tcp::endpoint anywhere(asio::ip::address_v4::loopback(), 0);
+  asio::basic_socket_acceptor<tcp, asio::io_context::executor_type> own(context.io, anywhere);
+  asio::basic_socket_acceptor<tcp, Task::Strand> ordered(asio::make_strand(context.io), anywhere);
+  tcp::acceptor erased(asio::make_strand(context.io), anywhere);
+  const std::vector ports{own.local_endpoint().port(), ordered.local_endpoint().port(), erased.local_endpoint().port()};
+  Task first(context.io, sse::serve(std::move(own), events)),
+      second(context.io, sse::serve(std::move(ordered), events)),
+      third(context.io, sse::serve(std::move(erased), events, {}));
+  std::vector<Client> clients;
+  for (int i = 0; i < 60; ++i) {
+    clients.push_back(Client::to(ports[static_cast<std::size_t>(i) % ports.size()]));
+    clients.back().send(good_request);
+  }
+  for (Client& client : clients) {
+    CHECK(client.status() == 200);
+    CHECK(client.event()->at("type") == "connection");
+  }
+  for (int n = 0; n < 20; ++n) events.emit_event("n", n);
+  for (Client& client : clients)
+    for (int n = 0; n < 20; ++n) REQUIRE(client.event()->at("data") == n);
+  for (Task* task : {&first, &second, &third}) task->cancel();
+  for (Client& client : clients) {
+    CHECK(client.event()->at("type") == "disconnect");
+    CHECK_FALSE(client.event());
+  }
+  for (Task* task : {&first, &second, &third}) CHECK_NOTHROW(task->get());
+}
+
+TEST_CASE("the times of other streams go on when the serve that came first has gone") {
+  sse::EventManager events;
+  Context context;
+  std::optional<Task> serving;
+  tcp::acceptor acceptor = listen(context.io);
+  const auto port = acceptor.local_endpoint().port();
+  Client half = Client::to(port);
+  serving.emplace(context.io, sse::serve(std::move(acceptor), events));
+  CHECK(half.send("GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: "));
+  Client whole = Client::to(port);
+  whole.send(good_request);
+  CHECK(whole.status() == 200);
+  auto [client, socket] = connect(context.io);
+  sse::StreamOptions options;
+  options.keep_alive = 1ms;
+  Task writing(context.io, sse::write_events(socket, events.add_connection("alone"), options));
+  CHECK(client.status() == 200);
+  serving->cancel();
+  CHECK(half.read_to_end().empty());
+  CHECK_NOTHROW(serving->get());
+  serving.reset();
+  CHECK(client.take_until(": keep-alive\n\n"));
+  CHECK(client.take_until(": keep-alive\n\n"));
+  events.disconnect_all();
+  CHECK_NOTHROW(writing.get());
+}
+
+#if defined(TCP_NOTSENT_LOWAT)
+TEST_CASE("a client that never reads finds no more than its queue and 256 KiB when it reads again") {
+  Server server;
+  Client client = server.stream();
+  const std::string text(1000, 'x');
+  for (int n = 0; n < 20'000; ++n) {  // 20 MB; a system's buffers grow to several
+    server.events.emit_event("x", text);
+    if (n % 100 == 0) ::poll(nullptr, 0, 1);
+  }
+  server.events.disconnect_all();
+  const std::string found = client.read_to_end();
+  const std::size_t queue = 100 * (text.size() + 100);
+  CHECK(found.ends_with("\n\n"));
+  CHECK(found.find("\"type\":\"overflow\"") != std::string::npos);
+  CHECK(found.size() < queue + 256 * 1024);
+}
+#endif
 
 TEST_CASE("every call with its default arguments, and with {}") {
   sse::EventManager events;

@@ -68,8 +68,8 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
-  template <class Executor>
-  void add(Entry& entry, const Executor& executor) {
+  /// The timer may keep `executor` for longer than the entry stays.
+  void add(Entry& entry, const asio::any_io_executor& executor) {
     const std::lock_guard lock(mutex_);
     entries_.insert(entry);
     if (stopped_ || timer_) return;
@@ -140,7 +140,10 @@ class Deadline final : Sweep::Entry {
   Deadline(Stream& stream, asio::any_io_executor executor, std::chrono::milliseconds time)
       : sweep_(sweep_of(executor)), executor_(std::move(executor)), state_(std::make_shared<State>(State{&stream})) {
     expire_at(Sweep::after(time));
-    sweep_->add(*this, executor_);
+    if constexpr (requires { lowest_layer(stream).get_executor().lane(); })
+      sweep_->add(*this, lowest_layer(stream).get_executor().lane().strand.get_inner_executor());
+    else
+      sweep_->add(*this, executor_);
   }
   ~Deadline() {
     state_->stream = nullptr;

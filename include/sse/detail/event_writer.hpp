@@ -58,13 +58,37 @@ struct PlainAllocator : std::allocator<T> {
   PlainAllocator(const PlainAllocator<U>&) noexcept {}
 };
 
+/// What a stream's socket needs.
+template <class Socket>
+void set_stream_options(Socket& socket, std::chrono::milliseconds send_timeout) {
+  error_code ignored;
+  if constexpr (requires { socket.set_option(asio::ip::tcp::no_delay(true), ignored); }) {
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    const auto set = [&](int name, unsigned value) {
+      ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, reinterpret_cast<const char*>(&value), sizeof value);
+    };
+#if defined(TCP_USER_TIMEOUT)
+    // For a peer that vanishes while nothing waits to be sent. Far longer than the writer's own time-out, because Linux
+    // counts a small window of a slow peer as none.
+    constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
+    set(TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
+#endif
+#if defined(TCP_NOTSENT_LOWAT)
+    // What waits for a slow peer waits in its stream's queue, where the oldest gives way, and not in the system's,
+    // which grows to megabytes.
+    set(TCP_NOTSENT_LOWAT, 64 * 1024);
+#endif
+  }
+}
+
 /// Writes one stream of events: a state machine, because a coroutine's frame is too much for each of 10,000 idle
 /// connections. All of it runs on the writer's executor. It waits for events, for the peer's end, and for room to
 /// write; the deadline is the keep-alive's or the write's.
 ///
-/// A Writer derives from it, is owned by std::shared_ptr, and has `stream()`, `get_executor()`, `keep_alive()`,
-/// `send_timeout()`, `join_sweep()`, and `ended(bool cancelled)`, which is called once nothing refers to the stream any
-/// more. Its destructor leaves the sweep.
+/// A Writer derives from it, leaves the sweep in its destructor, and has `stream()`, `get_executor()`, `keep_alive()`,
+/// `send_timeout()`, `join_sweep()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null,
+/// and `ended(bool cancelled)`, which is called once nothing refers to the stream any more.
 template <class Writer, class Stream>
 class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
@@ -79,7 +103,11 @@ class EventWriter : public Sweep::Entry {
     events_.emplace(std::move(events));
     step([&] {
       self().join_sweep();
-      prepare_socket();
+      if constexpr (plain) {
+        error_code ignored;
+        was_non_blocking_ = socket().non_blocking();
+        socket().non_blocking(true, ignored);
+      }
       wait_for_peer();
       write(raw_frame(std::move(head)));
     });
@@ -107,13 +135,13 @@ class EventWriter : public Sweep::Entry {
     using executor_type = std::decay_t<decltype(std::declval<Writer&>().get_executor())>;
     executor_type get_executor() const noexcept { return writer_->get_executor(); }
 
-    explicit Next(EventWriter& writer) : writer_(writer.self().shared_from_this()) { ++writer.pending_; }
+    explicit Next(EventWriter& writer) : writer_(writer.self().keep()) { ++writer.pending_; }
     Next(Next&&) noexcept = default;
     ~Next() {
       if (writer_) --base().pending_;  // the operation could not be started
     }
     void operator()(error_code error = {}, std::size_t size = 0) {
-      const std::shared_ptr<Writer> writer = std::move(writer_);
+      const auto writer = std::move(writer_);
       EventWriter& base = *writer;
       --base.pending_;
       base.step([&] { (base.*step)(error, size); });
@@ -122,7 +150,7 @@ class EventWriter : public Sweep::Entry {
    private:
     EventWriter& base() noexcept { return *writer_; }
 
-    std::shared_ptr<Writer> writer_;
+    decltype(std::declval<Writer&>().keep()) writer_;
   };
   template <auto step>
   struct LongNext : Next<step> {
@@ -139,26 +167,6 @@ class EventWriter : public Sweep::Entry {
       finish(false, error.what());
     }
     settle();
-  }
-
-  void prepare_socket() {
-    error_code ignored;
-    if constexpr (plain) {
-      was_non_blocking_ = socket().non_blocking();
-      socket().non_blocking(true, ignored);
-    }
-    if constexpr (requires { socket().set_option(asio::ip::tcp::no_delay(true), ignored); }) {
-      socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket().set_option(asio::socket_base::keep_alive(true), ignored);
-#if defined(TCP_USER_TIMEOUT)
-      // For a peer that vanishes while nothing waits to be sent. Far longer than the writer's own time-out, because
-      // Linux counts a small window of a slow peer as none.
-      constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
-      const auto timeout =
-          static_cast<unsigned>(10 * std::clamp<std::int64_t>(self().send_timeout().count(), 0, longest));
-      ::setsockopt(socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-#endif
-    }
   }
 
   void write(Event first = Event()) {
@@ -179,9 +187,7 @@ class EventWriter : public Sweep::Entry {
     events_->async_wait(Next<&EventWriter::on_event>(*this));  // at once where one has come meanwhile
   }
 
-  void on_turn(error_code, std::size_t) {
-    write();
-  }
+  void on_turn(error_code, std::size_t) { write(); }
   void on_event(error_code error, std::size_t) {
     waiting_ = false;
     if (error) return finish(true, error.message());
@@ -204,8 +210,7 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (left == 0) return true;
-    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent});
-    untaken_ = count_untaken();
+    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken()});
     set_due(self().send_timeout());
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
@@ -285,7 +290,7 @@ class EventWriter : public Sweep::Entry {
     this->expire_at(Sweep::after(time));
   }
   void on_deadline() noexcept override {
-    std::shared_ptr<Writer> writer = self().weak_from_this().lock();
+    auto writer = self().keep_if_alive();
     if (!writer) return;
     this->post(self().get_executor(), [writer = std::move(writer)] {
       EventWriter& base = *writer;
@@ -299,7 +304,7 @@ class EventWriter : public Sweep::Entry {
     if (!this->expired()) return;  // something was written meanwhile
     if (unsent_) {
       const int untaken = count_untaken();
-      if (std::exchange(untaken_, untaken) > untaken) return set_due(self().send_timeout());
+      if (std::exchange(unsent_->untaken, untaken) > untaken) return set_due(self().send_timeout());
       return finish(false, "Sending timed out after " + std::to_string(self().send_timeout().count()) + " ms");
     }
     static const Event comment = raw_frame(": keep-alive\n\n");
@@ -333,6 +338,7 @@ class EventWriter : public Sweep::Entry {
   struct Unsent {
     BatchPart part;
     std::size_t sent;  ///< bytes of `part`
+    int untaken;       ///< count_untaken() when the time-out began
   };
   struct Nothing {};
 
@@ -340,7 +346,6 @@ class EventWriter : public Sweep::Entry {
   std::unique_ptr<Unsent> unsent_;
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
   std::uint32_t unasked_ = 0;
-  int untaken_ = 0;
   std::uint16_t pending_ = 0;
   bool waiting_ = false, finished_ = false, ended_ = false, cancelled_ = false, was_non_blocking_ = false;
 };
@@ -369,6 +374,7 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
         const auto alive = weak.lock();
         if (alive && type != asio::cancellation_type::none) alive->cancel_stream();
       });
+    set_stream_options(lowest_layer(stream_), send_timeout_);
     EventWriter<WriteOperation, Stream>::start(std::move(events), std::move(head));
   }
 
@@ -377,6 +383,8 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
   std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
   std::chrono::milliseconds send_timeout() const noexcept { return send_timeout_; }
   void join_sweep() { sweep_->add(*this, executor_); }
+  auto keep() { return this->shared_from_this(); }
+  auto keep_if_alive() noexcept { return this->weak_from_this().lock(); }
   void ended(bool cancelled) {
     const error_code result = cancelled ? asio::error::operation_aborted : error_code();
     Completion<Handler> completion{std::move(*handler_), result};
