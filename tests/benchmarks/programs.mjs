@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 
+export const directory = process.env.SSE_BENCHMARKS ?? 'build/release/tests/benchmarks';
+
 const can_pin = availableParallelism() > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
-// What is measured has core 0, the load client core 1, so that the scheduler has no say; a server with more than one
-// thread may have both.
+// What is measured has core 0 and the load client the last one, so that the scheduler has no say. A server of two threads
+// has two cores; on a machine of two, one of them is the client's too.
 export const server_core = '0';
-export const client_core = '1';
 export const both_cores = '0,1';
+export const client_core = String(Math.min(2, availableParallelism() - 1));
 
 export class Program {
   constructor(cores, command, args, options = {}) {

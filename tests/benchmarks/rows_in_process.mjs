@@ -1,7 +1,11 @@
 // The rows without sockets.
-import { alternately, both_cores, median, ratios, run, server_core } from './programs.mjs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tokio_program } from './peers.mjs';
+import { alternately, both_cores, directory, median, ratios, run, server_core } from './programs.mjs';
 
-const directory = process.env.SSE_BENCHMARKS ?? 'build/release/tests/benchmarks';
 const in_process_once = (cores, ...args) => run(cores, `${directory}/in_process`, args);
 const micro = (ns) => `${(ns / 1000).toFixed(1)} µs`;
 
@@ -16,17 +20,23 @@ export const in_process = [
       const rounds = quick ? 500 : 3000;
       const sse = () => in_process_once(server_core, 'waiting', 'sse', 1000, rounds);
       const channel = () => in_process_once(server_core, 'waiting', 'channel', 1000, rounds);
-      const { a, b } = await alternately(quick ? 1 : 5, sse, channel);
-      const result = (figure, name) => ({
-        figure,
-        most: 0.333,
-        values: both(a, b, name),
-        note: `sse ${micro(median(pick(a, name)))}, channels ${micro(median(pick(b, name)))}`,
-      });
-      return [
-        result('emit_event to 1,000 waiting streams / a channel each', 'emit_ns'),
-        result('the same, until all have read it / a channel each', 'all_ns'),
-      ];
+      const tokio = (kind) => () => run(server_core, tokio_program, ['broadcast', kind, 1000, rounds]);
+      const against = async (peer, name, most) => {
+        const { a, b } = await alternately(quick ? 1 : 5, sse, peer);
+        const result = (figure, of) => ({
+          figure: `${figure} / ${name}`,
+          most,
+          values: both(a, b, of),
+          note: `sse ${micro(median(pick(a, of)))}, ${name} ${micro(median(pick(b, of)))}`,
+        });
+        return [result('emit_event to 1,000 waiting streams', 'emit_ns'), result('the same, until all have read it', 'all_ns')];
+      };
+      const rows = await against(channel, 'a channel each', 0.333);
+      if (!existsSync(tokio_program))
+        return [...rows, { figure: 'the same / tokio broadcast', most: 1, skipped: 'cargo or librust-tokio-dev is not installed' }];
+      rows.push(...(await against(tokio('current'), 'tokio broadcast', 1)));
+      rows.push(...(await against(tokio('worker'), 'tokio broadcast, a worker', 1)));
+      return rows;
     },
   },
   ...[
@@ -82,6 +92,30 @@ export const in_process = [
         values: [Math.max(...all.map(({ count }) => count))],
         note: all.map(({ state, n, count }) => `${n} ${state}: ${count}`).join(', '),
       };
+    },
+  },
+  {
+    name: 'compile',
+    figure: "compile time with sse/sse.hpp / with asio's and nlohmann/json's headers",
+    measure: async (quick) => {
+      const place = mkdtempSync(join(tmpdir(), 'sse-compile-'));
+      const dependencies = '#include <asio.hpp>\n#include <nlohmann/json.hpp>\n';
+      writeFileSync(join(place, 'with.cpp'), `${dependencies}#include <sse/sse.hpp>\n`);
+      writeFileSync(join(place, 'without.cpp'), dependencies);
+      // CPU time: other work on the machine says less than in the time on the clock.
+      const seconds = (name) => () => {
+        const command = 'TIMEFORMAT="%U %S"; time "$0" "$@"';
+        const compiler = [process.env.CXX ?? 'g++', '-std=c++20', '-O2', '-Iinclude', '-c', join(place, name), '-o', '/dev/null'];
+        const { status, stderr } = spawnSync('bash', ['-c', command, ...compiler], { encoding: 'utf8' });
+        if (status !== 0) throw new Error(stderr);
+        return stderr.trim().split(' ').reduce((sum, part) => sum + Number(part), 0);
+      };
+      try {
+        const { a, b } = await alternately(quick ? 1 : 5, seconds('with.cpp'), seconds('without.cpp'));
+        return { most: 1.15, values: ratios(a, b), note: `${median(a).toFixed(2)} s, ${median(b).toFixed(2)} s; g++ -std=c++20 -O2` };
+      } finally {
+        rmSync(place, { recursive: true });
+      }
     },
   },
 ];

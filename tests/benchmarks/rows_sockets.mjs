@@ -1,27 +1,33 @@
 // The rows that go through the kernel: `serve` against loops of bare system calls.
-import { alternately, both_cores, client_core, median, Program, ratios, server_core, sleep } from './programs.mjs';
+import { availableParallelism } from 'node:os';
+import { peers } from './peers.mjs';
+import { alternately, both_cores, client_core, directory, median, Program, ratios, server_core, sleep } from './programs.mjs';
 
-const directory = process.env.SSE_BENCHMARKS ?? 'build/release/tests/benchmarks';
 const frame_size = 172;
 const milli = (seconds) => `${(1000 * seconds).toFixed(1)} ms`;
 const micro = (seconds) => `${(1e6 * seconds).toFixed(2)} µs`;
 const millions = (rate) => `${(rate / 1e6).toFixed(2)} M/s`;
 
-const sse = (...args) => ({ program: 'server', args, cores: args.includes('--threads') ? both_cores : server_core });
-// Its response has the size of serve's head and `connection` event.
-const greeting_size = 268;
-const bare = { program: 'bare', args: ['--greeting', greeting_size], cores: server_core };
+// The sides: how to start one, and what its client waits for.
+const program = (cores, name, ...args) => ({ start: () => new Program(cores, `${directory}/${name}`, args) });
+const sse = (...args) => program(args.includes('--threads') ? both_cores : server_core, 'server', ...args);
+const bare = program(server_core, 'bare', '--greeting', 268); // the size of serve's head and `connection` event
 
-/// A server and so many clients of it; `use` gets both.
+/// A server and so many clients of it; `use` gets both. undefined: there is no such server.
 async function with_clients(side, connections, use, client_args = []) {
-  const server = new Program(side.cores, `${directory}/${side.program}`, side.args);
+  const server = side.start();
   try {
     const { port } = await server.answer();
     if (port === 0) return undefined;
     const empty = await server.ask('usage');
-    const client = new Program(client_core, `${directory}/client`, [port, connections, ...client_args]);
+    if (side.greeting) client_args = [...client_args, '--greeting', side.greeting];
+    const connect = async (count, args) => {
+      const client = new Program(client_core, `${directory}/client`, [port, count, ...args]);
+      return { client, ready: await client.answer() };
+    };
+    const { client, ready } = await connect(connections, client_args);
     try {
-      return await use({ server, client, empty, port, ready: await client.answer() });
+      return await use({ server, client, empty, ready, connect });
     } finally {
       await client.stop();
     }
@@ -119,6 +125,113 @@ async function memory_row(side, most, quick) {
   return { most, unit: ' KiB', values, note: `${Math.round(1024 * median(values))} bytes a connection` };
 }
 
+/// How long after emit_event 99 % of the deliveries are read, at 10 events a second.
+async function late(side, quick) {
+  const count = quick ? 20 : 60;
+  return with_clients(side, 1000, ({ server, client }) => load(server, client, `check ${count} ${count}`, `pace 10 ${count}`));
+}
+
+/// What a client finds that has not read for a while, beyond the events of its queue.
+async function stale(quick) {
+  const queue = 100, rate = 6000, seconds = quick ? 2 : 4;
+  return with_clients(sse('--queue', queue), 1, async ({ server, client }) => {
+    const emitting = server.ask(`pace ${rate} ${rate * (seconds + 2)}`);
+    await sleep(1000 * seconds);
+    const found = await client.ask('stale 1');
+    await emitting;
+    return { ...found, beyond: (found.old_bytes - queue * frame_size) / 1024 };
+  });
+}
+
+/// Seconds for each event of 10,000 resumes at once that are missing 100 events each. The sockets are connected before.
+async function resume(connections = 10_000) {
+  const missing = 100;
+  return with_clients(sse('--history', 2 * missing), 0, async ({ server, connect }) => {
+    await server.ask(`burst ${2 * missing}`);
+    const last = await connect(1, []);
+    await last.client.stop();
+    const [start, n] = last.ready.id.split('-');
+    const args = ['--last-event-id', `${start}-${n - missing}`, '--hold', 1];
+    const resume_of = async (count, command) => {
+      const { client } = await connect(count, args);
+      try {
+        return await client.ask(command);
+      } finally {
+        await client.stop();
+      }
+    };
+    const bytes = (await resume_of(1, `go ${1 << 30} 0.5`)).total;
+    const read = await resume_of(connections, `go ${bytes} 60`);
+    const whole = bytes > missing * frame_size && read.least === bytes && read.most === bytes;
+    return {
+      seconds: (read.end - read.start) / 1e9 / connections / missing,
+      wrong: whole ? undefined : `a resume is not whole: ${read.least} to ${read.most} of ${bytes} bytes`,
+    };
+  });
+}
+
+// Two threads against one, the client where it is for both.
+const cores_note = availableParallelism() > 2 ? '' : '; on 2 cores the client shares one with them';
+async function threads_rows(quick) {
+  const pairs = quick ? 1 : 5;
+  const two = ['--threads', 2];
+  const bursts = await alternately(pairs, () => burst(burst_server(...two), quick), () => burst(burst_server(), quick));
+  const rates = (runs) => runs.map((run) => run.rate);
+  const rate = await full_rate(1000, quick ? 0.5 : 1);
+  const paced = (...args) => () =>
+    with_clients(sse(...args), 1000, ({ server, client }) => pace(server, client, rate, Math.round(rate * (quick ? 1 : 2))));
+  const writes = await alternately(quick ? 1 : 3, paced(...two), paced());
+  const seconds = (runs) => runs.map((run) => run.seconds);
+  return [
+    {
+      figure: '2 threads / 1, burst: deliveries/s',
+      least: 1,
+      values: ratios(rates(bursts.a), rates(bursts.b)),
+      wrong: wrong_of(bursts.a, bursts.b),
+      note: `two ${millions(median(rates(bursts.a)))}, one ${millions(median(rates(bursts.b)))}${cores_note}`,
+    },
+    {
+      figure: '2 threads / 1, one write an event, 1,000 connections: deliveries/s',
+      least: 1,
+      // Both end a moment after the last event; what is less than a hundredth is that moment's.
+      values: ratios(seconds(writes.b), seconds(writes.a)).map((value) => Math.round(100 * value) / 100),
+      wrong: wrong_of(writes.a, writes.b),
+      note: `${rate.toFixed(1)} events/s; CPU time ${ratios([median(writes.a.map((run) => run.cpu))], [median(writes.b.map((run) => run.cpu))])[0].toFixed(2)} ×${cores_note}`,
+    },
+  ];
+}
+
+// The peers count frames, whatever is in them; sse does the same beside them.
+async function peer_rows(peer, quick) {
+  const missing = peer.missing();
+  if (missing) return [{ figure: `${peer.name} / sse`, skipped: missing }];
+  const side = { start: peer.start, greeting: 'head' };
+  const pairs = quick ? 1 : 3;
+  const frames = (which, command, count) =>
+    with_clients(which, 1000, async ({ server, client }) => {
+      await sleep(500);
+      return load(server, client, `frames ${count} 60`, command);
+    });
+  const rate = 50, count = quick ? 50 : 100, burst_size = 1000;
+  const paced = (which) => () => frames(which, `pace ${rate} ${count}`, count);
+  const writes = await alternately(pairs, paced(side), paced(sse()));
+  const bursting = (which) => () => frames(which, `burst ${burst_size}`, burst_size);
+  const bursts = await alternately(pairs, bursting(side), bursting(burst_server()));
+  const memory = await alternately(1, () => idle_memory(side, quick), () => idle_memory(sse(), quick));
+  const cpu = (runs) => runs.map((run) => run.cpu / count / 1000);
+  const rates = (runs) => runs.map((run) => (burst_size * 1000) / run.seconds);
+  const row = (what, a, b, text) => ({
+    figure: `${peer.name} / sse: ${what}`,
+    values: ratios(a, b),
+    note: `${text(median(a))}, sse ${text(median(b))}`,
+  });
+  return [
+    { ...row(`CPU time, one write an event`, cpu(writes.a), cpu(writes.b), micro), wrong: wrong_of(writes.a, writes.b) },
+    { ...row('deliveries/s of the burst', rates(bursts.a), rates(bursts.b), millions), wrong: wrong_of(bursts.a, bursts.b) },
+    row('memory of an idle connection', memory.a, memory.b, (value) => `${value.toFixed(2)} KiB`),
+  ];
+}
+
 export const sockets = [
   {
     name: 'cpu-1000',
@@ -152,4 +265,65 @@ export const sockets = [
       { figure: "idle connection of serve (of 10,000), io_context's executor", ...(await memory_row(sse('--executor', 'io'), 1, quick)) },
     ],
   },
+  {
+    name: 'slow-client',
+    figure: 'a client that has not read: what it finds beyond max_queue_size',
+    measure: async (quick) => {
+      const runs = [];
+      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await stale(quick));
+      return {
+        most: 256,
+        unit: ' KiB',
+        values: runs.map((run) => run.beyond),
+        wrong: runs.some((run) => run.misplaced > 0 || run.dropped === 0) ? 'a loss was not told in its place' : undefined,
+        note: `6,000 events/s; ${runs.at(-1).old_frames} old events found, ${runs.at(-1).dropped} told as lost`,
+      };
+    },
+  },
+  {
+    name: 'latency',
+    figure: 'p99 from emit_event to the read, 1,000 connections, 10/s / bare loop',
+    measure: async (quick) => {
+      const { a, b } = await alternately(quick ? 1 : 3, () => late(sse(), quick), () => late(bare, quick));
+      const of = (runs, part) => runs.map((run) => run[part]);
+      const both = (part) => `${milli(median(of(a, part)))} and ${milli(median(of(b, part)))}`;
+      return {
+        most: 1.3,
+        values: ratios(of(a, 'p99'), of(b, 'p99')),
+        wrong: wrong_of(a, b),
+        note: `p99 of sse and bare: ${both('p99')}; median: ${both('p50')}`,
+      };
+    },
+  },
+  { name: 'threads', figure: '2 threads that run the io_context / 1', measure: threads_rows },
+  {
+    name: 'setup',
+    figure: '10,000 connects until each has its first event: rate / accept loop',
+    measure: async (quick) => {
+      const seconds = (side) => () => with_clients(side, 10_000, ({ ready }) => ready.seconds);
+      const { a, b } = await alternately(quick ? 2 : 7, seconds(sse()), seconds(bare));
+      const rate = (times) => `${Math.round(10_000 / median(times))}/s`;
+      return { least: 0.8, values: ratios(b, a), note: `sse ${rate(a)}, accept loop ${rate(b)}` };
+    },
+  },
+  {
+    name: 'resume',
+    figure: "10,000 resumes at once, 100 events each: time of an event / the burst's",
+    measure: async (quick) => {
+      const { a, b } = await alternately(quick ? 1 : 5, resume, () => burst(burst_server(), quick));
+      const resumed = a.map((run) => run.seconds), bursts = b.map((run) => 1 / run.rate);
+      return {
+        most: 1,
+        values: ratios(resumed, bursts),
+        wrong: wrong_of(a, b),
+        note: `resume ${micro(median(resumed))}, burst ${micro(median(bursts))} an event, requests and heads included`,
+      };
+    },
+  },
+  ...peers.map((peer) => ({
+    name: peer.name.split(/[, ]/)[0],
+    figure: `${peer.name} beside sse`,
+    measure: (quick) => peer_rows(peer, quick),
+    last: true,
+  })),
 ];

@@ -4,7 +4,7 @@ import { median } from './programs.mjs';
 import { in_process } from './rows_in_process.mjs';
 import { sockets } from './rows_sockets.mjs';
 
-const rows = [...sockets, ...in_process];
+const rows = [...sockets.filter((row) => !row.last), ...in_process, ...sockets.filter((row) => row.last)];
 
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');
