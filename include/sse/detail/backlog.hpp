@@ -87,7 +87,7 @@ class Backlog {
   /// The next events, one at least of which must wait, and moves the reader on.
   BatchPart read_batch(Place& place) {
     BatchPart part =
-        batches_.read(place.at, count(place), [this](std::uint64_t at) -> const Event& { return slot(at).event; });
+        batches_.read(place.at, end_.at, [this](std::uint64_t at) -> const Event& { return slot(at).event; });
     move(place, part.size);
     part.more = count(place) != 0;
     return part;
@@ -116,6 +116,7 @@ class Backlog {
     const Slot oldest = events_.pop();
     lagging_ += oldest.readers;
     begin_ = {begin_.at + 1, oldest.sequence};
+    batches_.forget_before(begin_.at);
   }
   // What all have read is given back at once.
   void trim() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,33 +46,40 @@ struct BatchPart {
   std::span<const asio::const_buffer> frames() const noexcept { return batch->frames().subspan(begin, size); }
 };
 
-/// The last batch that was read of a line of events: the next reader is probably at the same place, and then writes the
-/// same. Not thread-safe.
+/// The batches of a line of events that were read last: the next reader is probably at the same places, and then writes
+/// the same. Each has what waits of one chunk of the line. Not thread-safe.
 class BatchCache {
  public:
-  /// The events from `at` on, of which `waiting` wait, at least 1; `event(n)` is the event at `n`.
+  /// The events from `at` to `end` or to the end of the chunk, at least 1; `event(n)` is the event at `n`.
   template <class EventAt>
-  BatchPart read(std::uint64_t at, std::size_t waiting, EventAt&& event) {
-    const std::size_t most = std::min(waiting, Batch::max_size);
-    const bool inside = batch_ && at >= begin_ && at < begin_ + batch_->size();
-    // A part of it is good enough, but not an ever smaller one.
-    if (!inside || begin_ + batch_->size() - at < std::min(most, Batch::max_size / 2)) {
-      const auto batch = std::make_shared<Batch>(most);
-      for (std::size_t i = 0; i < most; ++i) batch->add(event(at + i));
-      batch_ = batch;
-      begin_ = at;
+  BatchPart read(std::uint64_t at, std::uint64_t end, EventAt&& event) {
+    const std::uint64_t chunk_end = std::min(end, (at / Batch::max_size + 1) * Batch::max_size);
+    Entry& entry = entry_of(at);
+    if (!entry.batch || at < entry.begin || entry.begin + entry.batch->size() < chunk_end) {
+      const auto batch = std::make_shared<Batch>(static_cast<std::size_t>(chunk_end - at));
+      for (std::uint64_t n = at; n < chunk_end; ++n) batch->add(event(n));
+      entry = {batch, at};
     }
-    const auto skipped = static_cast<std::size_t>(at - begin_);
-    return {batch_, skipped, std::min(waiting, batch_->size() - skipped)};
+    return {entry.batch, static_cast<std::size_t>(at - entry.begin), static_cast<std::size_t>(chunk_end - at)};
   }
+  /// The events before `at` are gone: no batch is kept that has only those.
   void forget_before(std::uint64_t at) noexcept {
-    if (begin_ < at) batch_.reset();
+    if (at % Batch::max_size != 0 || at == 0) return;
+    Entry& entry = entry_of(at - 1);
+    if (entry.begin < at) entry.batch.reset();
   }
-  void clear() noexcept { batch_.reset(); }
+  void clear() noexcept {
+    for (Entry& entry : entries_) entry.batch.reset();
+  }
 
  private:
-  std::shared_ptr<const Batch> batch_;
-  std::uint64_t begin_ = 0;  ///< its first event's place
+  struct Entry {
+    std::shared_ptr<const Batch> batch;
+    std::uint64_t begin = 0;  ///< the place of its first event
+  };
+  Entry& entry_of(std::uint64_t at) noexcept { return entries_[at / Batch::max_size % entries_.size()]; }
+
+  std::array<Entry, 4> entries_;  ///< a reader writes so many in a row before others have their turn
 };
 
 }  // namespace sse::detail

@@ -125,8 +125,7 @@ class History {
   BatchPart batch(std::uint64_t n, std::uint64_t last) {
     const std::lock_guard lock(mutex_);
     if (n < first()) return {};
-    return batches_.read(n, static_cast<std::size_t>(last - n + 1),
-                         [this](std::uint64_t i) -> const Event& { return at(i); });
+    return batches_.read(n, last + 1, [this](std::uint64_t i) -> const Event& { return at(i); });
   }
 
  private:
