@@ -284,6 +284,7 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
     for (int left = max_accepts; !error;) {
       const Ref<Session> session = std::move(next);
       if (!inherits) set_stream_options(session->socket, server->options.stream.send_timeout);
+      session->socket.non_blocking(true);  // before Asio makes it so for itself, and once more for the writer
       if (server->add(*session))
         asio::co_spawn(session->get_executor(), serve_one(session), [server](std::exception_ptr) {});
       if (--left == 0) break;

@@ -106,7 +106,7 @@ class EventWriter : public Sweep::Entry {
       if constexpr (plain) {
         error_code ignored;
         was_non_blocking_ = socket().non_blocking();
-        socket().non_blocking(true, ignored);
+        if (!was_non_blocking_) socket().non_blocking(true, ignored);
       }
       wait_for_peer();
       write(raw_frame(std::move(head)));
@@ -330,7 +330,9 @@ class EventWriter : public Sweep::Entry {
     if (!finished_ || pending_ != 0 || std::exchange(ended_, true)) return;
     this->expire_at(Sweep::never);
     error_code ignored;
-    if constexpr (plain) socket().non_blocking(was_non_blocking_, ignored);
+    if constexpr (plain) {
+      if (!was_non_blocking_) socket().non_blocking(false, ignored);
+    }
     self().ended(cancelled_);
   }
 
