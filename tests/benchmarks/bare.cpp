@@ -73,12 +73,17 @@ class Loops {
 
   void pace(double rate, std::size_t count) const {
     const std::int64_t start = now_ns();
+    std::int64_t busy = 0;
     for (std::size_t n = 0; n < count; ++n) {
       bench::sleep_until(start + static_cast<std::int64_t>(1e9 * static_cast<double>(n) / rate));
-      const std::string frame = bench::frame(bench::first_n + n, now_ns());
+      const std::int64_t awake = now_ns();
+      const std::string frame = bench::frame(bench::first_n + n, awake);
       for (const int socket : sockets_) send_all(socket, frame);
+      busy += now_ns() - awake;
     }
-    reply(R"({"start":%lld,"end":%lld})", static_cast<long long>(start), static_cast<long long>(now_ns()));
+    const double needed = 1e-9 * static_cast<double>(busy) * rate / static_cast<double>(count);
+    reply(R"({"start":%lld,"end":%lld,"busy":%.4f})", static_cast<long long>(start), static_cast<long long>(now_ns()),
+          needed);
   }
 
   void burst(std::size_t count) const {

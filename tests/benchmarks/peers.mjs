@@ -13,9 +13,10 @@ const modules = process.env.SSE_BENCHMARK_PEERS ?? join(here, '../../build/peers
 /// CPU seconds and resident bytes of a process, from outside; the clock is the load client's.
 export function usage_of(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ').map(Number);
-  return { cpu: (fields[11] + fields[12]) / ticks, rss: fields[21] * 4096, now: Number(process.hrtime.bigint()), overflows: 0 };
+  return { cpu: (fields[11] + fields[12]) / ticks, rss: fields[21] * page_size, now: Number(process.hrtime.bigint()), overflows: 0 };
 }
-const ticks = Number(spawnSync('getconf', ['CLK_TCK']).stdout) || 100;
+const getconf = (name) => Number(spawnSync('getconf', [name]).stdout);
+const ticks = getconf('CLK_TCK') || 100, page_size = getconf('PAGESIZE') || 4096;
 
 /// A program that takes the commands of bare, but does not measure itself.
 class Peer extends Program {

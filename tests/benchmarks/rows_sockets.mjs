@@ -47,11 +47,12 @@ async function load(server, client, counting, command) {
   const goal = Number(counting.split(' ')[1]);
   const whole = read.least === goal && read.most === goal && after.overflows === before.overflows;
   return {
+    ...read,
     seconds: (read.end - sent.start) / 1e9,
     cpu: after.cpu - before.cpu,
     client_cpu: read.cpu,
+    busy: sent.busy,
     wrong: whole ? undefined : `not every event was delivered: ${read.least} to ${read.most} of ${goal} by ${counting.split(' ')[0]}`,
-    ...read,
   };
 }
 const wrong_of = (...runs) => runs.flat().find((run) => run.wrong)?.wrong;
@@ -59,16 +60,14 @@ const wrong_of = (...runs) => runs.flat().find((run) => run.wrong)?.wrong;
 const pace = (server, client, rate, count) =>
   load(server, client, `expect ${count * frame_size} ${count / rate + 10}`, `pace ${rate} ${count}`);
 
-/// The rate at which the bare loop uses 90 % of a core: it grows until it does. CPU time tells, and not how long it took,
-/// which on a machine that has other work says nothing.
+/// The rate at which the bare loop is busy for 90 % of the time: it grows until it is.
 async function full_rate(connections, seconds) {
   return with_clients(bare, connections, async ({ server, client }) => {
     let rate = 30_000 / connections;
     for (let i = 0; i < 8; ++i) {
-      const count = Math.max(2, Math.round(rate * seconds));
-      const use = ((await pace(server, client, rate, count)).cpu / count) * rate;
-      if (use > 0.88 && use < 0.92) break;
-      rate *= Math.min(2, 0.9 / use);
+      const { busy } = await pace(server, client, rate, Math.max(2, Math.round(rate * seconds)));
+      if (busy > 0.88 && busy < 0.92) break;
+      rate *= Math.min(2, 0.9 / busy);
     }
     return rate;
   });
