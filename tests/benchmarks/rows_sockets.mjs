@@ -326,10 +326,10 @@ export const sockets = [
       };
     },
   },
-  ...peers.map((peer) => ({
-    name: peer.name.split(/[, ]/)[0],
-    figure: `${peer.name} beside sse`,
-    measure: (quick) => peer_rows(peer, quick),
-    last: true,
-  })),
 ];
+
+export const beside_peers = peers.map((peer) => ({
+  name: peer.name.split(/[, ]/)[0],
+  figure: `${peer.name} beside sse`,
+  measure: (quick) => peer_rows(peer, quick),
+}));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/benchmarks/run.sh [--quick] [--list] [ROW...]: builds the benchmarks and prints one table; README.md says what each
-# row is. --quick takes fewer and shorter runs; --list names the rows. Not part of tests/run.sh.
+# tests/benchmarks/run.sh [--quick] [--markdown] [ROW...]: builds the benchmarks and prints one table; README.md says what
+# each row is. --quick takes fewer and shorter runs; --list names the rows. Not part of tests/run.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=tests/benchmarks/run.sh
