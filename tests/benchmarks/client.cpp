@@ -185,7 +185,7 @@ class Client {
     }
     for (auto& connection : connections_) connection.bytes = connection.frames = 0, connection.unread.clear();
     late_.clear();
-    reply(R"({"armed":true})");
+    reply("%s", R"({"armed":true})");
     count_from(now_ns(), goal, seconds, counted, read);
   }
   template <class Read>

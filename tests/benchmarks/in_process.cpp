@@ -4,7 +4,6 @@
 //   in_process blocked STREAMS ROUNDS               how long one emit keeps another thread from the manager
 //   in_process drain THREADS STREAMS ROUNDS         threads that each drain so many full streams of one manager
 #include <algorithm>
-#include <asio/experimental/concurrent_channel.hpp>
 #include <atomic>
 #include <barrier>
 #include <memory>
@@ -14,6 +13,11 @@
 #include <thread>
 
 #include "common.hpp"
+#if defined(SSE_USE_BOOST_ASIO)
+#include <boost/asio/experimental/concurrent_channel.hpp>
+#else
+#include <asio/experimental/concurrent_channel.hpp>
+#endif
 
 namespace {
 
@@ -46,7 +50,7 @@ struct SseStreams {
 /// The same by hand: one channel for each reader, one shared event.
 struct Channels {
   using Channel = asio::experimental::concurrent_channel<asio::any_io_executor,
-                                                         void(std::error_code, std::shared_ptr<const std::string>)>;
+                                                         void(sse::error_code, std::shared_ptr<const std::string>)>;
 
   Channels(asio::io_context& io, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -62,7 +66,7 @@ struct Channels {
   }
   void emit() {
     const auto event = std::make_shared<const std::string>(data.dump());
-    for (auto& channel : channels) channel->try_send(std::error_code(), event);
+    for (auto& channel : channels) channel->try_send(sse::error_code(), event);
   }
 
   std::vector<std::unique_ptr<Channel>> channels;
@@ -118,7 +122,7 @@ struct Waiter {
   void wait() {
     buffer.clear();
     stream.drain(buffer, 100);
-    stream.async_wait(asio::bind_executor(executor, [this](std::error_code error) {
+    stream.async_wait(asio::bind_executor(executor, [this](sse::error_code error) {
       if (!error) wait();
     }));
   }
@@ -142,7 +146,6 @@ void blocked(std::size_t count, std::size_t rounds) {
 
   // The other thread calls the manager all the time, now for the count, now to add a connection. What counts is the
   // longest call that an emit was in, for each emit.
-  std::atomic<std::size_t> round = 0;
   std::atomic<std::int64_t> emit_begin = 0, emit_end = 0;
   std::atomic<bool> over = false;
   std::vector<std::int64_t> longest(2 * rounds);
