@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -28,18 +29,63 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
+struct EventText;
+
+/// How many copies of an event there are. Each event has one; some of its copies may have another (EventCounts).
+struct EventCount {
+  static constexpr std::uint32_t own = ~0u;
+
+  std::atomic<std::uint32_t> copies{1};
+  std::uint32_t place = own;  ///< in an EventCounts
+
+  inline EventText& shared() noexcept;
+  void remove() noexcept {
+    if (copies.fetch_sub(1, std::memory_order_acq_rel) == 1) end();
+  }
+  inline void end() noexcept;
+};
+
 /// What the copies of an Event share. The text has head room for an id, the frame, the type, the topic and the key, and
 /// the data of a message of several lines.
-struct EventText {
+struct EventText : EventCount {
   struct Part {
     std::size_t begin = 0, size = 0;
   };
-  std::atomic<std::size_t> references{1};
   std::uint64_t sequence = 0;
   Part frame;
   std::string text;
   Part id, json, type, topic, key;
 };
+
+/// Counts for copies that stay among themselves, those of one shard's readers: threads that read different shards would
+/// take the event's own count from each other with each copy. Each stands for one copy of its event.
+struct alignas(64) EventCounts {
+  static constexpr std::size_t size = 32;
+
+  std::array<EventCount, size> counts;  ///< first: a count finds the rest from its place
+  std::array<EventText*, size> texts{};
+  std::atomic<std::size_t> used{1};  ///< of `counts`, and one for the shard
+
+  static EventCounts& of(EventCount& count) noexcept {
+    return *reinterpret_cast<EventCounts*>(reinterpret_cast<std::uintptr_t>(&count) - count.place * sizeof count);
+  }
+  void remove() noexcept {
+    if (used.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+};
+
+inline EventText& EventCount::shared() noexcept {
+  return place == own ? static_cast<EventText&>(*this) : *EventCounts::of(*this).texts[place];
+}
+inline void EventCount::end() noexcept {
+  EventText& text = shared();
+  if (place == own) {
+    delete &text;
+  } else {
+    EventCounts::of(*this).remove();
+    text.remove();
+  }
+}
 
 inline bool has_discarded(const nlohmann::json& value) {
   return value.is_discarded() || (value.is_structured() && std::any_of(value.begin(), value.end(),
@@ -81,16 +127,16 @@ inline void append_timestamp(std::string& out, std::chrono::system_clock::time_p
 class Event {
  public:
   Event() noexcept = default;
-  Event(const Event& other) noexcept : shared_(other.shared_) {
-    if (shared_) shared_->references.fetch_add(1, std::memory_order_relaxed);
+  Event(const Event& other) noexcept : count_(other.count_) {
+    if (count_) count_->copies.fetch_add(1, std::memory_order_relaxed);
   }
-  Event(Event&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
+  Event(Event&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
   Event& operator=(Event other) noexcept {
-    std::swap(shared_, other.shared_);
+    std::swap(count_, other.count_);
     return *this;
   }
   ~Event() {
-    if (shared_ && shared_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared_;
+    if (count_) count_->remove();
   }
 
   /// The event's JSON text, one line: `{"type":…,"data":…,"timestamp":…}`, a view into `frame()`; of a message
@@ -112,18 +158,19 @@ class Event {
   std::string_view key() const noexcept { return part(&detail::EventText::key); }
 
   /// True: nothing in it.
-  bool empty() const noexcept { return shared_ == nullptr; }
+  bool empty() const noexcept { return count_ == nullptr; }
 
  private:
   friend class detail::EventAccess;
 
   std::string_view part(detail::EventText::Part detail::EventText::*which) const noexcept {
-    if (!shared_) return {};
-    const auto& [begin, size] = shared_->*which;
-    return std::string_view(shared_->text).substr(begin, size);
+    if (!count_) return {};
+    const detail::EventText& shared = count_->shared();
+    const auto& [begin, size] = shared.*which;
+    return std::string_view(shared.text).substr(begin, size);
   }
 
-  detail::EventText* shared_ = nullptr;
+  detail::EventCount* count_ = nullptr;
 };
 
 namespace detail {
@@ -159,14 +206,14 @@ class EventAccess {
     shared->key = append(text, form.key);
     if (!tail.empty()) shared->json = append(text, tail);
     Event event;
-    event.shared_ = shared.release();
+    event.count_ = shared.release();
     return event;
   }
 
   /// Writes the id `<start>-<n>` into the head room. The copies that others have keep none.
   static void set_id(Event& event, std::uint64_t start, std::uint64_t n) {
-    if (event.shared_->references.load(std::memory_order_acquire) != 1) event = clone(event);
-    EventText& shared = *event.shared_;
+    if (event.count_->shared().copies.load(std::memory_order_acquire) != 1) event = clone(event);
+    EventText& shared = event.count_->shared();
     const std::string id = std::to_string(start) + '-' + std::to_string(n);
     const std::size_t size = id.size() + 5, begin = shared.frame.begin - size;
     shared.text.replace(begin, size, "id: " + id + '\n');
@@ -176,7 +223,20 @@ class EventAccess {
   }
 
   /// The id's second number; 0: the event has none.
-  static std::uint64_t sequence(const Event& event) noexcept { return event.shared_->sequence; }
+  static std::uint64_t sequence(const Event& event) noexcept { return event.count_->shared().sequence; }
+
+  /// A copy that is counted at `place` of `others`, which is free.
+  static Event copy(const Event& event, EventCounts& others, std::size_t place) noexcept {
+    EventText& shared = event.count_->shared();
+    shared.copies.fetch_add(1, std::memory_order_relaxed);
+    others.used.fetch_add(1, std::memory_order_relaxed);
+    others.texts[place] = &shared;
+    Event made;
+    made.count_ = &others.counts[place];
+    made.count_->copies.store(1, std::memory_order_relaxed);
+    made.count_->place = static_cast<std::uint32_t>(place);
+    return made;
+  }
 
   /// Bytes that go on the wire between events: a response head, a comment.
   static Event raw(std::string bytes) {
@@ -184,7 +244,7 @@ class EventAccess {
     shared->frame.size = bytes.size();
     shared->text = std::move(bytes);
     Event event;
-    event.shared_ = shared.release();
+    event.count_ = shared.release();
     return event;
   }
 
@@ -195,9 +255,9 @@ class EventAccess {
   }
 
   static Event clone(const Event& event) {
-    const EventText& from = *event.shared_;
+    const EventText& from = event.count_->shared();
     Event copy = raw(from.text);
-    EventText& to = *copy.shared_;
+    EventText& to = copy.count_->shared();
     to.frame = from.frame, to.id = from.id, to.json = from.json;
     to.type = from.type, to.topic = from.topic, to.key = from.key;
     return copy;

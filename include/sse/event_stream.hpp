@@ -49,7 +49,10 @@ class EventStream {
   /// Errors, as sse::system_error: `asio::error::operation_aborted` when it is cancelled or the stream is destroyed
   /// meanwhile, `asio::error::already_started` when a wait is pending. Cancellation: terminal, partial and total; a
   /// cancelled step takes no event.
-  asio::awaitable<std::optional<Event>> next() { return step(connection_); }
+  template <class Executor = asio::any_io_executor>
+  asio::awaitable<std::optional<Event>, Executor> next() {
+    return step<Executor>(connection_);
+  }
 
   /// Waits until an event waits or the stream has ended, and consumes nothing.
   ///
@@ -141,15 +144,17 @@ class EventStream {
   }
 
   // It holds the connection and not the stream, which may be destroyed while the step waits.
-  static asio::awaitable<std::optional<Event>> step(std::shared_ptr<detail::Connection> connection) {
-    const auto cancelled_before = (co_await asio::this_coro::cancellation_state).cancelled();
+  template <class Executor>
+  static asio::awaitable<std::optional<Event>, Executor> step(std::shared_ptr<detail::Connection> connection) {
+    const asio::cancellation_state before = co_await asio::this_coro::cancellation_state;
     for (;;) {
       if (Event event = take_one(*connection); !event.empty()) co_return event;
       if (is_done(*connection)) co_return std::nullopt;
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(
-          detail::InitiateWait<detail::Connection>(connection), asio::use_awaitable);
+      co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
+          detail::InitiateWait<detail::Connection>(connection), asio::use_awaitable_t<Executor>());
       // A cancellation between the wait's success and this: whoever cancelled would throw the event away.
-      if ((co_await asio::this_coro::cancellation_state).cancelled() != cancelled_before)
+      const asio::cancellation_state now = co_await asio::this_coro::cancellation_state;
+      if (now.cancelled() != before.cancelled())
         throw system_error(asio::error::operation_aborted, "sse::EventStream::next");
     }
   }

@@ -85,17 +85,19 @@ struct ConnectionInfo {
 };
 
 /// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
-inline void to_json(nlohmann::json& json, const ConnectionRow& row) {
+template <class Json>
+void to_json(Json& json, const ConnectionRow& row) {
   std::string connection_id, request_id;
   wire::append_utf8(connection_id, row.connection_id);
   wire::append_utf8(request_id, row.request_id);
   json = {
       {"connection_id", connection_id}, {"request_id", request_id}, {"queued", row.queued}, {"dropped", row.dropped}};
 }
-inline void to_json(nlohmann::json& json, const ConnectionInfo& info) {
+template <class Json>
+void to_json(Json& json, const ConnectionInfo& info) {
   json = {{"active_connections", info.active_connections},
           {"max_queue_size", info.max_queue_size},
-          {"connection_ids", nlohmann::json::array()},
+          {"connection_ids", Json::array()},
           {"connections", info.connections}};
   for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
 }

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include "sse/detail/batch.hpp"
 #include "sse/detail/history.hpp"
@@ -13,6 +15,52 @@
 #include "sse/ring_buffer.hpp"
 
 namespace sse::detail {
+
+/// Makes copies of events that have counts of their own (EventCounts). Not thread-safe.
+class EventCopies {
+ public:
+  /// `events`: how many copies live at once, more or less.
+  explicit EventCopies(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
+  EventCopies(const EventCopies&) = delete;
+  EventCopies& operator=(const EventCopies&) = delete;
+  ~EventCopies() { shrink(0); }
+
+  /// Without memory a copy like any other.
+  Event make(const Event& event) noexcept {
+    if (used_ == EventCounts::size && !next_block()) return event;
+    return EventAccess::copy(event, *blocks_.back(), used_++);
+  }
+  /// Keeps `blocks` of what is kept to be used again.
+  void shrink(std::size_t blocks) noexcept {
+    while (blocks_.size() > blocks) {
+      blocks_.front()->remove();
+      blocks_.erase(blocks_.begin());
+    }
+    if (blocks == 0) used_ = EventCounts::size;
+  }
+
+ private:
+  bool next_block() noexcept {
+    try {
+      if (!blocks_.empty() && blocks_.front()->used.load(std::memory_order_acquire) == 1) {
+        std::rotate(blocks_.begin(), blocks_.begin() + 1, blocks_.end());
+      } else {
+        auto block = std::make_unique<EventCounts>();
+        blocks_.push_back(block.get());
+        block.release();
+      }
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    shrink(max_blocks_);
+    used_ = 0;
+    return true;
+  }
+
+  const std::size_t max_blocks_;
+  std::vector<EventCounts*> blocks_;      ///< the last is in use, the first is free next
+  std::size_t used_ = EventCounts::size;  ///< of the last
+};
 
 /// The live events of connections that get every event and drop the oldest, which is most of them: kept once for all,
 /// and each connection is a place in it. So an event costs the emitter the same for 10 connections as for 10,000, and a
@@ -26,10 +74,12 @@ class Backlog {
   };
 
   /// `sequence`: of the last event with an id before it.
-  Backlog(std::size_t capacity, std::uint64_t sequence) : events_(capacity), begin_{0, sequence}, end_(begin_) {}
+  Backlog(std::size_t capacity, std::uint64_t sequence)
+      : copies_(capacity), events_(capacity), begin_{0, sequence}, end_(begin_) {}
   Backlog(const Backlog&) = delete;
   Backlog& operator=(const Backlog&) = delete;
 
+  std::size_t capacity() const noexcept { return events_.capacity(); }
   std::size_t readers() const noexcept { return readers_; }
   WaitList waits;  ///< of the readers
 
@@ -51,7 +101,7 @@ class Backlog {
     if (full) drop_oldest();
     ++end_.at;
     if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) end_.sequence = sequence;
-    events_.push({event, end_.sequence, std::exchange(caught_up_, 0)});
+    events_.push({copies_.make(event), end_.sequence, std::exchange(caught_up_, 0)});
     trim();
     return lost;
   }
@@ -121,9 +171,12 @@ class Backlog {
   // What all have read is given back at once.
   void trim() noexcept {
     while (lagging_ == 0 && !events_.empty() && events_[0].readers == 0) drop_oldest();
-    if (events_.empty()) batches_.clear();
+    if (!events_.empty()) return;
+    batches_.clear();
+    copies_.shrink(1);
   }
 
+  EventCopies copies_;  // before what it is asked for
   RingBuffer<Slot> events_;
   BatchCache batches_;
   Place begin_, end_;  ///< of `events_`

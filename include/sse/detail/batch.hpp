@@ -17,24 +17,29 @@ namespace sse::detail {
 /// Events in line whose frames go out in one gathered write.
 class Batch {
  public:
-  static constexpr std::size_t max_size = 64;  ///< what Asio passes to the system at most
+  /// Many, because each write costs the system as much as 30 frames; and few bytes, because what is being written to a
+  /// slow peer does not grow old as what waits in its queue does.
+  static constexpr std::size_t max_size = 256, max_bytes = 32 * 1024;
 
   explicit Batch(std::size_t size) {
     events_.reserve(size);
     frames_.reserve(size);
   }
 
-  /// At most `size` of them.
+  /// At most as many as were announced.
   void add(Event event) noexcept {
     frames_.push_back(asio::buffer(event.frame()));
     events_.push_back(std::move(event));
+    bytes_ += frames_.back().size();
   }
   std::size_t size() const noexcept { return events_.size(); }
+  bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
   std::span<const asio::const_buffer> frames() const noexcept { return frames_; }
 
  private:
   std::vector<Event> events_;
   std::vector<asio::const_buffer> frames_;
+  std::size_t bytes_ = 0;
 };
 
 /// One reader's part of a batch.
@@ -46,27 +51,29 @@ struct BatchPart {
   std::span<const asio::const_buffer> frames() const noexcept { return batch->frames().subspan(begin, size); }
 };
 
-/// The batches of a line of events that were read last: the next reader is probably at the same places, and then writes
-/// the same. Each has what waits of one chunk of the line. Not thread-safe.
+/// The batches of a line of events that were read last: the next reader is probably at the same place, and then writes
+/// the same. Not thread-safe.
 class BatchCache {
  public:
-  /// The events from `at` to `end` or to the end of the chunk, at least 1; `event(n)` is the event at `n`.
+  /// The events from `at` to `end`, at least 1, or a part of them; `event(n)` is the event at `n`.
   template <class EventAt>
   BatchPart read(std::uint64_t at, std::uint64_t end, EventAt&& event) {
-    const std::uint64_t chunk_end = std::min(end, (at / Batch::max_size + 1) * Batch::max_size);
-    Entry& entry = entry_of(at);
-    if (!entry.batch || at < entry.begin || entry.begin + entry.batch->size() < chunk_end) {
-      const auto batch = std::make_shared<Batch>(static_cast<std::size_t>(chunk_end - at));
-      for (std::uint64_t n = at; n < chunk_end; ++n) batch->add(event(n));
-      entry = {batch, at};
+    Entry* place = &entries_[next_];
+    for (Entry& entry : entries_) {
+      if (!entry.batch || at < entry.begin || at >= entry.end()) continue;
+      if (entry.batch->full() || entry.end() >= end) return entry.part(at, end);
+      place = &entry;  // more has come
     }
-    return {entry.batch, static_cast<std::size_t>(at - entry.begin), static_cast<std::size_t>(chunk_end - at)};
+    if (place == &entries_[next_]) next_ = (next_ + 1) % entries_.size();
+    const auto batch = std::make_shared<Batch>(std::min<std::uint64_t>(end - at, Batch::max_size));
+    for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
+    *place = {batch, at};
+    return place->part(at, end);
   }
   /// The events before `at` are gone: no batch is kept that has only those.
   void forget_before(std::uint64_t at) noexcept {
-    if (at % Batch::max_size != 0 || at == 0) return;
-    Entry& entry = entry_of(at - 1);
-    if (entry.begin < at) entry.batch.reset();
+    for (Entry& entry : entries_)
+      if (entry.batch && entry.end() <= at) entry.batch.reset();
   }
   void clear() noexcept {
     for (Entry& entry : entries_) entry.batch.reset();
@@ -76,10 +83,15 @@ class BatchCache {
   struct Entry {
     std::shared_ptr<const Batch> batch;
     std::uint64_t begin = 0;  ///< the place of its first event
-  };
-  Entry& entry_of(std::uint64_t at) noexcept { return entries_[at / Batch::max_size % entries_.size()]; }
 
-  std::array<Entry, 4> entries_;  ///< a reader writes so many in a row before others have their turn
+    std::uint64_t end() const noexcept { return begin + batch->size(); }
+    BatchPart part(std::uint64_t from, std::uint64_t to) const noexcept {
+      return {batch, static_cast<std::size_t>(from - begin), static_cast<std::size_t>(std::min(to, end()) - from)};
+    }
+  };
+
+  std::array<Entry, 4> entries_;  ///< a reader writes some in a row before others have their turn
+  std::size_t next_ = 0;
 };
 
 }  // namespace sse::detail

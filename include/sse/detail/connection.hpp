@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -19,6 +18,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/backlog.hpp"
 #include "sse/detail/history.hpp"
+#include "sse/detail/mutex.hpp"
 #include "sse/detail/queue.hpp"
 #include "sse/detail/wait.hpp"
 #include "sse/event.hpp"
@@ -63,16 +63,16 @@ struct ConnectionIdEqual {
 
 /// One part of a manager's map, with the lock of its connections.
 struct Shard {
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<Connection*> connections;
   std::vector<Connection*> queued;    ///< of them, those with a queue of their own
   std::vector<Connection*> wide;      ///< of those, the ones that want every topic
   std::vector<Connection*> filtered;  ///< of those, the ones with a filter
   std::unordered_set<Connection*, ConnectionIdHash, ConnectionIdEqual> by_id;
   std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics;
-  std::map<std::size_t, Backlog> backlogs;    ///< by max_queue_size; each has readers
-  std::uint64_t sequence = 0;                 ///< of the last event with an id that came here
-  std::atomic<std::size_t>* total = nullptr;  ///< connections of all shards
+  std::vector<std::unique_ptr<Backlog>> backlogs;  ///< one for each max_queue_size; each has readers
+  std::uint64_t sequence = 0;                      ///< of the last event with an id that came here
+  std::atomic<std::size_t>* total = nullptr;       ///< connections of all shards
   History* history = nullptr;
 
   /// Called without the lock: once for each connection, after it has left the map.
@@ -175,7 +175,7 @@ class Connection {
     const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
     const auto batch = std::make_shared<Batch>(most);
     if (!head.empty()) batch->add(std::move(head));
-    while (batch->size() < most && something_waits()) {
+    while (batch->size() < most && !batch->full() && something_waits()) {
       Event event;
       try {
         event = take();
@@ -378,14 +378,14 @@ class Connection {
 
   void share() {
     auto& backlogs = shard->backlogs;
-    const auto found = backlogs.try_emplace(max_queue_size_, max_queue_size_, shard->sequence).first;
-    try {
-      waits.join(&found->second.waits);
-    } catch (...) {
-      if (found->second.readers() == 0) backlogs.erase(found);
-      throw;
-    }
-    backlog_ = &found->second;
+    const auto found = std::find_if(backlogs.begin(), backlogs.end(),
+                                    [&](const auto& backlog) { return backlog->capacity() == max_queue_size_; });
+    auto made = found == backlogs.end() ? std::make_unique<Backlog>(max_queue_size_, shard->sequence) : nullptr;
+    Backlog& backlog = made ? *made : **found;
+    if (made) backlogs.reserve(backlogs.size() + 1);
+    waits.join(&backlog.waits);
+    if (made) backlogs.push_back(std::move(made));
+    backlog_ = &backlog;
     place_ = backlog_->enter();
   }
   void share_again() noexcept {
@@ -402,7 +402,8 @@ class Connection {
     dropped_ = dropped();
     waits.join(nullptr);
     backlog_->leave(place_);
-    if (std::exchange(backlog_, nullptr)->readers() == 0) shard->backlogs.erase(max_queue_size_);
+    if (std::exchange(backlog_, nullptr)->readers() != 0) return;
+    std::erase_if(shard->backlogs, [](const auto& backlog) { return backlog->readers() == 0; });
   }
   /// Moves from the backlog to a queue of its own, with what waits; an exception changes nothing.
   void take_own_queue() {

@@ -13,12 +13,19 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+// Where the system has it, <random> costs a user's build more than the rest of this file.
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#define SSE_GETENTROPY
+#else
+#include <random>
+#endif
 
 #include "sse/detail/connection.hpp"
 #include "sse/event.hpp"
@@ -26,16 +33,22 @@
 
 namespace sse::detail {
 
+/// Version 4 (RFC 9562, 5.4).
 inline std::string random_uuid() {
-  thread_local std::random_device random;
+  std::array<std::uint64_t, 2> random{};
+#if defined(SSE_GETENTROPY)
+  if (::getentropy(&random, sizeof random) != 0) throw Error("sse: the system gives no random bytes");
+#else
+  thread_local std::random_device device;
+  for (auto& half : random) half = std::uint64_t{device()} << 32 | device();
+#endif
   std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
-  unsigned bits = 0, left = 0;
+  int used = 0;
   for (char& c : uuid) {
     if (c != 'x' && c != 'y') continue;
-    if (left == 0) bits = random(), left = 8;
-    const unsigned digit = c == 'y' ? 8 | (bits & 3) : bits & 15;
-    c = "0123456789abcdef"[digit];
-    bits >>= 4, --left;
+    const auto digit = static_cast<unsigned>(random[used / 16] >> (4 * (used % 16)) & 15);
+    c = "0123456789abcdef"[c == 'y' ? 8 | (digit & 3) : digit];
+    ++used;
   }
   return uuid;
 }
@@ -151,7 +164,7 @@ class Core : public std::enable_shared_from_this<Core> {
       }
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
-        for (auto& [size, backlog] : shard.backlogs) reached += pushes.append(shard, backlog, event, wakeups);
+        for (auto& backlog : shard.backlogs) reached += pushes.append(shard, *backlog, event, wakeups);
         if (is_kept(settings)) shard.sequence = EventAccess::sequence(event);
         const auto push = [&](Connection& connection) {
           if (connection.serial() != 0) {

@@ -28,6 +28,16 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #endif
+#if __has_include(<sys/socket.h>)
+#include <sys/socket.h>
+#endif
+// Asio hands at most 64 buffers to the system.
+#if defined(MSG_NOSIGNAL) && defined(MSG_DONTWAIT)
+#define SSE_SENDMSG
+#include <sys/uio.h>
+
+#include <cerrno>
+#endif
 
 #if defined(__GNUC__) && \
     !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
@@ -92,7 +102,7 @@ void set_stream_options(Socket& socket, std::chrono::milliseconds send_timeout) 
 template <class Writer, class Stream>
 class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
-  static constexpr int max_batches = 4;  ///< then others have their turn
+  static constexpr int max_batches = 2;  ///< then others have their turn
   static constexpr std::size_t max_unasked = 64 * 1024;
 
  public:
@@ -225,9 +235,24 @@ class EventWriter : public Sweep::Entry {
 
   std::size_t write_some(const BatchPart& part, std::size_t sent, error_code& error) {
     if (part.size == 1) return socket().write_some(part.frames()[0] + sent, error);
-    if (sent == 0) return socket().write_some(part.frames(), error);
     Buffers buffers;
-    return socket().write_some(gather(part, sent, buffers), error);
+    const auto rest = gather(part, sent, buffers);
+#if defined(SSE_SENDMSG)
+    std::array<iovec, Batch::max_size> frames;
+    for (std::size_t i = 0; i < rest.size(); ++i) frames[i] = {const_cast<void*>(rest[i].data()), rest[i].size()};
+    msghdr message{};
+    message.msg_iov = frames.data();
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(rest.size());
+    ssize_t taken = 0;
+    do {
+      taken = ::sendmsg(socket().native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (taken < 0 && errno == EINTR);
+    if (taken >= 0) return static_cast<std::size_t>(taken);
+    error.assign(errno, asio::error::get_system_category());
+    return 0;
+#else
+    return socket().write_some(rest, error);
+#endif
   }
 
   using Buffers = std::array<asio::const_buffer, Batch::max_size>;

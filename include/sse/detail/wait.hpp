@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/mutex.hpp"
 
 /// How a reader waits: one wait at a time on a WaitPlace, for every completion token, cancellable, completed by another
 /// thread, and destroyed with its execution context. See Asio's requirements on asynchronous operations.
@@ -225,7 +226,7 @@ class WaitList {
 /// `take` and `join`, and by everything else here itself.
 class WaitPlace {
  public:
-  explicit WaitPlace(std::mutex& mutex) noexcept : mutex_(mutex) {}
+  explicit WaitPlace(Mutex& mutex) noexcept : mutex_(mutex) {}
   WaitPlace(const WaitPlace&) = delete;
   WaitPlace& operator=(const WaitPlace&) = delete;
   ~WaitPlace() { leave_registry(); }
@@ -328,7 +329,7 @@ class WaitPlace {
     context_ = context;
   }
 
-  std::mutex& mutex_;
+  Mutex& mutex_;
   Waiter* waiter_ = nullptr;
   std::uint64_t key_ = 0;
   WaitList* list_ = nullptr;
