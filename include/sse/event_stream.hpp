@@ -130,8 +130,12 @@ class EventStream {
     }
     return taken;
   }
-  static Event take_one(detail::Connection& connection) {
-    return take_from(connection, [](detail::Connection& self) { return self.take(); });
+  static Event take_one(detail::Connection& connection, bool* done = nullptr) {
+    return take_from(connection, [=](detail::Connection& self) {
+      Event event = self.take();
+      if (done) *done = self.done();
+      return event;
+    });
   }
   static bool is_done(const detail::Connection& connection) {
     const std::lock_guard lock(connection.shard->mutex);
@@ -147,14 +151,16 @@ class EventStream {
   template <class Executor>
   static asio::awaitable<std::optional<Event>, Executor> step(std::shared_ptr<detail::Connection> connection) {
     const asio::cancellation_state before = co_await asio::this_coro::cancellation_state;
+    const auto cancelled_before = before.cancelled();  // its copies share the state
     for (;;) {
-      if (Event event = take_one(*connection); !event.empty()) co_return event;
-      if (is_done(*connection)) co_return std::nullopt;
+      bool done = false;
+      if (Event event = take_one(*connection, &done); !event.empty()) co_return event;
+      if (done) co_return std::nullopt;
       co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
           detail::InitiateWait<detail::Connection>(connection), asio::use_awaitable_t<Executor>());
       // A cancellation between the wait's success and this: whoever cancelled would throw the event away.
       const asio::cancellation_state now = co_await asio::this_coro::cancellation_state;
-      if (now.cancelled() != before.cancelled())
+      if (now.cancelled() != cancelled_before)
         throw system_error(asio::error::operation_aborted, "sse::EventStream::next");
     }
   }

@@ -35,6 +35,7 @@ class EventCopies {
     while (blocks_.size() > blocks) {
       blocks_.front()->remove();
       blocks_.erase(blocks_.begin());
+      if (blocks_.size() == blocks) blocks_.shrink_to_fit();
     }
     if (blocks == 0) used_ = EventCounts::size;
   }

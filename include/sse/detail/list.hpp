@@ -20,6 +20,8 @@ class List {
   };
 
   bool empty() const noexcept { return first_ == nullptr; }
+  /// Null: it is empty.
+  T* first() const noexcept { return static_cast<T*>(first_); }
 
   void insert(Hook& hook) noexcept {
     hook.next_ = first_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/list.hpp"
 #include "sse/detail/mutex.hpp"
 
 /// How a reader waits: one wait at a time on a WaitPlace, for every completion token, cancellable, completed by another
@@ -27,7 +28,7 @@ class WaitPlace;
 /// circle.
 class WaitRegistry {
  public:
-  inline void join(WaitPlace& place);
+  inline void join(WaitPlace& place) noexcept;
   inline void leave(WaitPlace& place) noexcept;
 
   /// Between these two completions are on their way to the context, which is kept from going away meanwhile.
@@ -41,11 +42,9 @@ class WaitRegistry {
   inline void shut_down() noexcept;
 
  private:
-  inline void unlink(WaitPlace& place) noexcept;
-
   std::mutex mutex_;
   std::condition_variable completed_;
-  WaitPlace* first_ = nullptr;
+  List<WaitPlace> places_;
   std::atomic<std::size_t> completions_{0};
   std::atomic<bool> stopping_{false};
 };
@@ -224,7 +223,7 @@ class WaitList {
 
 /// Where one reader waits: alone, or with those of a list. Its owner's mutex guards it: it is locked by the caller of
 /// `take` and `join`, and by everything else here itself.
-class WaitPlace {
+class WaitPlace : public List<WaitPlace>::Hook {
  public:
   explicit WaitPlace(Mutex& mutex) noexcept : mutex_(mutex) {}
   WaitPlace(const WaitPlace&) = delete;
@@ -298,8 +297,6 @@ class WaitPlace {
   std::uint64_t last_key = 0;  ///< names a wait; used by the reader alone
 
  private:
-  friend class WaitRegistry;
-
   bool is_pending() const noexcept { return waiter_ && (!list_ || round_ == list_->round()); }
 
   Waiter* unlink() noexcept {
@@ -336,25 +333,15 @@ class WaitPlace {
   std::uint64_t round_ = 0;  ///< of `list_` when `waiter_` was published: it has been taken since if that has gone on
   std::shared_ptr<WaitRegistry> registry_;
   asio::execution_context* context_ = nullptr;
-  WaitPlace *next_ = nullptr, *previous_ = nullptr;  ///< in the registry, and under its mutex
 };
 
-inline void WaitRegistry::join(WaitPlace& place) {
+inline void WaitRegistry::join(WaitPlace& place) noexcept {
   const std::lock_guard lock(mutex_);
-  place.previous_ = nullptr;
-  place.next_ = first_;
-  if (first_) first_->previous_ = &place;
-  first_ = &place;
+  places_.insert(place);
 }
 inline void WaitRegistry::leave(WaitPlace& place) noexcept {
   const std::lock_guard lock(mutex_);
-  unlink(place);
-}
-inline void WaitRegistry::unlink(WaitPlace& place) noexcept {
-  if (first_ != &place && !place.previous_) return;
-  (place.previous_ ? place.previous_->next_ : first_) = place.next_;
-  if (place.next_) place.next_->previous_ = place.previous_;
-  place.next_ = place.previous_ = nullptr;
+  places_.erase(place);
 }
 
 inline void WaitRegistry::shut_down() noexcept {
@@ -362,9 +349,9 @@ inline void WaitRegistry::shut_down() noexcept {
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    while (first_) {
-      first_->drop_registry(wakeups);
-      unlink(*first_);
+    while (WaitPlace* const place = places_.first()) {
+      place->drop_registry(wakeups);
+      places_.erase(*place);
     }
     completed_.wait(lock, [&] { return completions_ == 0; });
   }
