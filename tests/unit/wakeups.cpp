@@ -170,6 +170,24 @@ TEST_CASE("an event for one stream comes in its place among those for all") {
   CHECK(told(alone) == numbers(9, 9));
 }
 
+TEST_CASE("a coroutine of any executor reads a stream") {
+  using Executor = asio::io_context::executor_type;
+  EventManager manager;
+  asio::io_context io;
+  EventStream stream = add_quiet(manager);
+  Words words;
+  const auto read = [&]() -> asio::awaitable<void, Executor> {
+    while (auto event = co_await stream.next<Executor>()) words.push_back(word(*event));
+  };
+  asio::co_spawn(io.get_executor(), read(), asio::detached);
+  io.poll();
+  emit_numbers(manager, 1, 2);
+  manager.disconnect_all();
+  io.restart();
+  io.run();
+  CHECK(words == numbers(1, 2));
+}
+
 TEST_CASE("threads that wait, read and cancel lose nothing while others emit") {
   constexpr int streams = 64, events = sanitized ? 500 : 3000;
   EventManager manager(events + 1);
