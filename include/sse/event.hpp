@@ -1,9 +1,7 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -87,14 +85,21 @@ inline void EventCount::end() noexcept {
   }
 }
 
-inline bool has_discarded(const nlohmann::json& value) {
-  return value.is_discarded() || (value.is_structured() && std::any_of(value.begin(), value.end(),
-                                                                       [](const auto& v) { return has_discarded(v); }));
+// Templates, so that nlohmann's serializer is compiled only where it is used.
+
+template <class Json>
+bool has_discarded(const Json& value) {
+  if (value.is_discarded()) return true;
+  if (value.is_structured())
+    for (const Json& element : value)
+      if (has_discarded(element)) return true;
+  return false;
 }
 
 /// One line of JSON. Throws Error for a discarded value, which nlohmann would write as no JSON.
-inline std::string dump(const nlohmann::json& value) {
-  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+template <class Json>
+std::string dump(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.find("<discarded>") != text.npos && has_discarded(value))
     throw Error("sse: an event's data has a discarded json in it (a parse that failed)");
   return text;
@@ -104,20 +109,35 @@ class EventAccess;
 
 /// Appends `text` as a JSON string.
 inline void append_quoted(std::string& out, std::string_view text) {
-  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), plain))
+  bool plain = true;
+  for (const char c : text) plain = plain && c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  if (plain) {
     out.append(1, '"').append(text).append(1, '"');
-  else
-    out.append(dump(nlohmann::json(std::string(text))));
+    return;
+  }
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string decoded;
+  wire::append_utf8(decoded, text);
+  out.push_back('"');
+  for (const char c : decoded) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ') {
+      out.append("\\u00").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
+    } else {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
 }
 
 /// Appends Unix seconds with six decimals.
 inline void append_timestamp(std::string& out, std::chrono::system_clock::time_point when) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(when.time_since_epoch()).count();
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof digits, us).ptr;
-  out.append(digits, end);
-  if (end - digits > 6) out.insert(out.size() - 6, 1, '.');
+  auto rest = static_cast<std::uint32_t>(us % 1'000'000);
+  char fraction[7] = {'.'};
+  for (int i = 6; i > 0; --i, rest /= 10) fraction[i] = static_cast<char>('0' + rest % 10);
+  out.append(std::to_string(us / 1'000'000)).append(fraction, sizeof fraction);
 }
 
 }  // namespace detail
@@ -191,7 +211,9 @@ class EventAccess {
   /// text that is not in it comes back by `tail`.
   template <class WriteData>
   static Event make(std::string_view type, const EventForm& form, std::size_t size_hint, WriteData&& write_data) {
-    auto shared = std::make_unique<EventText>();
+    Event event;
+    auto* const shared = new EventText;
+    event.count_ = shared;
     std::string& text = shared->text;
     text.reserve(size_hint + 2 * type.size() + form.topic.size() + form.key.size() + id_room + 80);
     if (form.has_id) text.append(id_room, '\0');
@@ -205,8 +227,6 @@ class EventAccess {
     shared->topic = append(text, form.topic);
     shared->key = append(text, form.key);
     if (!tail.empty()) shared->json = append(text, tail);
-    Event event;
-    event.count_ = shared.release();
     return event;
   }
 
@@ -240,11 +260,11 @@ class EventAccess {
 
   /// Bytes that go on the wire between events: a response head, a comment.
   static Event raw(std::string bytes) {
-    auto shared = std::make_unique<EventText>();
+    Event event;
+    auto* const shared = new EventText;
+    event.count_ = shared;
     shared->frame.size = bytes.size();
     shared->text = std::move(bytes);
-    Event event;
-    event.count_ = shared.release();
     return event;
   }
 

@@ -72,8 +72,9 @@ class EventManager {
   /// Sends an event to every connection that wants it and returns how many it reached. Text that is not UTF-8 becomes
   /// U+FFFD. With a history (Options::history_size) the event gets the next id and is kept, unless it is transient. For
   /// a topic that nobody wants, and without a history to keep it, nothing is encoded.
-  std::size_t emit_event(std::string_view type, const nlohmann::json& data, const EmitOptions& options = {}) {
-    return emit(type, options, detail::as_data(type, [&] { return detail::dump(data); }));
+  template <std::derived_from<nlohmann::json> Json = nlohmann::json>
+  std::size_t emit_event(std::string_view type, const Json& data, const EmitOptions& options = {}) {
+    return emit(type, options, detail::as_data(type, [&] { return detail::dump<nlohmann::json>(data); }));
   }
   /// The same for any type that nlohmann::json converts from; a `to_json` that throws is then reported as the class
   /// says.
@@ -95,8 +96,9 @@ class EventManager {
 
   /// Sends an event to one connection, whatever its topics and its filter; it has no id and is not kept. False: there
   /// is no connection of that id.
-  bool send_event(std::string_view connection_id, std::string_view type, const nlohmann::json& data) {
-    return send(connection_id, type, detail::as_data(type, [&] { return detail::dump(data); }));
+  template <std::derived_from<nlohmann::json> Json = nlohmann::json>
+  bool send_event(std::string_view connection_id, std::string_view type, const Json& data) {
+    return send(connection_id, type, detail::as_data(type, [&] { return detail::dump<nlohmann::json>(data); }));
   }
   template <detail::ConvertsToJson Data>
   bool send_event(std::string_view connection_id, std::string_view type, const Data& data) {

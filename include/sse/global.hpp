@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -35,7 +36,8 @@ inline std::shared_ptr<EventManager> get_sse_manager() {
 
 /// `get_sse_manager()->emit_event(type, data)` that never throws: what fails is told to the manager's observer.
 /// Thread-safe.
-inline void emit_sse_event(std::string_view type, const nlohmann::json& data) noexcept {
+template <std::derived_from<nlohmann::json> Json = nlohmann::json>
+void emit_sse_event(std::string_view type, const Json& data) noexcept {
   try {
     get_sse_manager()->emit_event(type, data);
   } catch (...) {  // the observer has been told
