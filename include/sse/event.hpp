@@ -63,6 +63,7 @@ struct alignas(64) EventCounts {
   std::array<EventCount, size> counts;  ///< first: a count finds the rest from its place
   std::array<EventText*, size> texts{};
   std::atomic<std::size_t> used{1};  ///< of `counts`, and one for the shard
+  EventCounts* next = nullptr;       ///< of the shard's
 
   static EventCounts& of(EventCount& count) noexcept {
     return *reinterpret_cast<EventCounts*>(reinterpret_cast<std::uintptr_t>(&count) - count.place * sizeof count);

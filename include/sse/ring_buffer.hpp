@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -20,6 +19,7 @@ class RingBuffer {
   }
   RingBuffer(const RingBuffer&) = delete;
   RingBuffer& operator=(const RingBuffer&) = delete;
+  ~RingBuffer() { delete[] slots_; }
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -59,24 +59,24 @@ class RingBuffer {
  private:
   T& slot(std::size_t i) noexcept {
     const std::size_t at = first_ + i;
-    return (slots_ ? slots_.get() : &one_)[at < allocated_ ? at : at - allocated_];
+    return (slots_ ? slots_ : &one_)[at < allocated_ ? at : at - allocated_];
   }
 
   std::size_t next(std::size_t i) const noexcept { return i + 1 == allocated_ ? 0 : i + 1; }
 
   bool grow() noexcept {
     const std::size_t larger = std::min(capacity_, std::max<std::size_t>(8, allocated_ * 2));
-    std::unique_ptr<T[]> slots(new (std::nothrow) T[larger]);
+    T* const slots = new (std::nothrow) T[larger];
     if (!slots) return false;
     for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move(slot(i));
-    slots_ = std::move(slots);
+    delete[] std::exchange(slots_, slots);
     allocated_ = larger;
     first_ = 0;
     return true;
   }
 
   void release() noexcept {
-    slots_.reset();
+    delete[] std::exchange(slots_, nullptr);
     allocated_ = 1;
     first_ = 0;
   }
@@ -86,7 +86,7 @@ class RingBuffer {
   std::size_t first_ = 0;
   std::size_t size_ = 0;
   T one_{};
-  std::unique_ptr<T[]> slots_;
+  T* slots_ = nullptr;  ///< an array; null: one_ is the only slot
 };
 
 }  // namespace sse

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "sse/detail/batch.hpp"
 #include "sse/detail/history.hpp"
+#include "sse/detail/list.hpp"
 #include "sse/detail/wait.hpp"
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
@@ -28,45 +28,42 @@ class EventCopies {
   /// Without memory a copy like any other.
   Event make(const Event& event) noexcept {
     if (used_ == EventCounts::size && !next_block()) return event;
-    return EventAccess::copy(event, *blocks_.back(), used_++);
+    return EventAccess::copy(event, *last_, used_++);
   }
   /// Keeps `blocks` of what is kept to be used again.
   void shrink(std::size_t blocks) noexcept {
-    while (blocks_.size() > blocks) {
-      blocks_.front()->remove();
-      blocks_.erase(blocks_.begin());
-      if (blocks_.size() == blocks) blocks_.shrink_to_fit();
-    }
+    while (size_ > blocks) take_first()->remove();
     if (blocks == 0) used_ = EventCounts::size;
   }
 
  private:
   bool next_block() noexcept {
-    try {
-      if (!blocks_.empty() && blocks_.front()->used.load(std::memory_order_acquire) == 1) {
-        std::rotate(blocks_.begin(), blocks_.begin() + 1, blocks_.end());
-      } else {
-        auto block = std::make_unique<EventCounts>();
-        blocks_.push_back(block.get());
-        block.release();
-      }
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
+    const bool is_free = first_ && first_->used.load(std::memory_order_acquire) == 1;
+    EventCounts* const block = is_free ? take_first() : new (std::nothrow) EventCounts;
+    if (!block) return false;
+    block->next = nullptr;
+    (first_ ? last_->next : first_) = block;
+    last_ = block;
+    ++size_;
     shrink(max_blocks_);
     used_ = 0;
     return true;
   }
+  EventCounts* take_first() noexcept {
+    --size_;
+    return std::exchange(first_, first_->next);
+  }
 
   const std::size_t max_blocks_;
-  std::vector<EventCounts*> blocks_;      ///< the last is in use, the first is free next
+  EventCounts *first_ = nullptr, *last_ = nullptr;  ///< the last is in use, the first is free next
+  std::size_t size_ = 0;
   std::size_t used_ = EventCounts::size;  ///< of the last
 };
 
 /// The live events of connections that get every event and drop the oldest, which is most of them: kept once for all,
 /// and each connection is a place in it. So an event costs the emitter the same for 10 connections as for 10,000, and a
 /// queue costs memory once. All have the same max_queue_size. Guarded by its shard's mutex.
-class Backlog {
+class Backlog : public List<Backlog>::Hook {
  public:
   /// Where a reader is: before the event number `at`, counted from the backlog's first.
   struct Place {

@@ -4,18 +4,19 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/ref.hpp"
 #include "sse/event.hpp"
 
 namespace sse::detail {
 
 /// Events in line whose frames go out in one gathered write.
-class Batch {
+class Batch : public Counted {
  public:
   /// Many, because each write costs the system as much as 30 frames; and few bytes, because what is being written to a
   /// slow peer does not grow old as what waits in its queue does.
@@ -23,28 +24,30 @@ class Batch {
 
   explicit Batch(std::size_t size) {
     events_.reserve(size);
-    frames_.reserve(size);
+    frames_ = new asio::const_buffer[size];
   }
+  ~Batch() { delete[] frames_; }
 
   /// At most as many as were announced.
   void add(Event event) noexcept {
-    frames_.push_back(asio::buffer(event.frame()));
+    const std::string_view frame = event.frame();
+    frames_[size()] = asio::const_buffer(frame.data(), frame.size());
     events_.push_back(std::move(event));
-    bytes_ += frames_.back().size();
+    bytes_ += frame.size();
   }
   std::size_t size() const noexcept { return events_.size(); }
   bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
-  std::span<const asio::const_buffer> frames() const noexcept { return frames_; }
+  std::span<const asio::const_buffer> frames() const noexcept { return {frames_, size()}; }
 
  private:
   std::vector<Event> events_;
-  std::vector<asio::const_buffer> frames_;
+  asio::const_buffer* frames_ = nullptr;  ///< an array
   std::size_t bytes_ = 0;
 };
 
 /// One reader's part of a batch.
 struct BatchPart {
-  std::shared_ptr<const Batch> batch;
+  Ref<Batch> batch;
   std::size_t begin = 0, size = 0;
   bool more = false;  ///< something waits behind it
 
@@ -65,7 +68,8 @@ class BatchCache {
       place = &entry;  // more has come
     }
     if (place == &entries_[next_]) next_ = (next_ + 1) % entries_.size();
-    const auto batch = std::make_shared<Batch>(std::min<std::uint64_t>(end - at, Batch::max_size));
+    const auto batch =
+        Ref<Batch>(new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
     for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
     *place = {batch, at};
     return place->part(at, end);
@@ -73,15 +77,15 @@ class BatchCache {
   /// The events before `at` are gone: no batch is kept that has only those.
   void forget_before(std::uint64_t at) noexcept {
     for (Entry& entry : entries_)
-      if (entry.batch && entry.end() <= at) entry.batch.reset();
+      if (entry.batch && entry.end() <= at) entry.batch = {};
   }
   void clear() noexcept {
-    for (Entry& entry : entries_) entry.batch.reset();
+    for (Entry& entry : entries_) entry.batch = {};
   }
 
  private:
   struct Entry {
-    std::shared_ptr<const Batch> batch;
+    Ref<Batch> batch;
     std::uint64_t begin = 0;  ///< the place of its first event
 
     std::uint64_t end() const noexcept { return begin + batch->size(); }

@@ -10,16 +10,17 @@
 #include <new>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/backlog.hpp"
 #include "sse/detail/history.hpp"
+#include "sse/detail/index.hpp"
+#include "sse/detail/list.hpp"
 #include "sse/detail/mutex.hpp"
 #include "sse/detail/queue.hpp"
+#include "sse/detail/ref.hpp"
 #include "sse/detail/wait.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
@@ -29,36 +30,18 @@ namespace sse::detail {
 class Connection;
 
 /// The connections of one shard that want a topic. Each knows its places, so that it leaves at no cost.
-struct Topic {
+struct Topic : List<Topic>::Hook {
   struct Member {
     Connection* connection;
     std::size_t slot;  ///< of the connection's subscriptions
   };
-  std::string name;
+  explicit Topic(std::string_view its_name) : name_(its_name) {}
+  std::string_view name() const noexcept { return name_; }
+
   std::vector<Member> members;
-};
-
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
-};
-
-/// Of connections by their id.
-struct ConnectionIdHash {
-  using is_transparent = void;
-  inline std::size_t operator()(const Connection* connection) const noexcept;
-  std::size_t operator()(std::string_view id) const noexcept { return std::hash<std::string_view>()(id); }
-};
-struct ConnectionIdEqual {
-  using is_transparent = void;
-  template <class One, class Other>
-  bool operator()(const One& one, const Other& other) const noexcept {
-    return id_of(one) == id_of(other);
-  }
 
  private:
-  static inline std::string_view id_of(const Connection* connection) noexcept;
-  static std::string_view id_of(std::string_view id) noexcept { return id; }
+  const std::string name_;
 };
 
 /// One part of a manager's map, with the lock of its connections.
@@ -68,11 +51,11 @@ struct Shard {
   std::vector<Connection*> queued;    ///< of them, those with a queue of their own
   std::vector<Connection*> wide;      ///< of those, the ones that want every topic
   std::vector<Connection*> filtered;  ///< of those, the ones with a filter
-  std::unordered_set<Connection*, ConnectionIdHash, ConnectionIdEqual> by_id;
-  std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics;
-  std::vector<std::unique_ptr<Backlog>> backlogs;  ///< one for each max_queue_size; each has readers
-  std::uint64_t sequence = 0;                      ///< of the last event with an id that came here
-  std::atomic<std::size_t>* total = nullptr;       ///< connections of all shards
+  Index<Connection> by_id;
+  Index<Topic> topics;                        ///< each has members
+  List<Backlog> backlogs;                     ///< one for each max_queue_size; each has readers
+  std::uint64_t sequence = 0;                 ///< of the last event with an id that came here
+  std::atomic<std::size_t>* total = nullptr;  ///< connections of all shards
   History* history = nullptr;
 
   /// Called without the lock: once for each connection, after it has left the map.
@@ -89,7 +72,7 @@ struct Shard {
 ///
 /// While it is in the map, its live events wait in its shard's backlog; or in a queue of its own, where it does not
 /// want every event, has another policy, or has been sent one that is for it alone.
-class Connection {
+class Connection : public List<Connection>::Hook {
   struct Own;
 
  public:
@@ -114,6 +97,7 @@ class Connection {
 
   const std::shared_ptr<Shard> shard;
   const std::string connection_id;
+  std::string_view name() const noexcept { return connection_id; }
   WaitPlace waits;
   Event first;  ///< the `connection` event
   std::unique_ptr<Replay> replay;
@@ -173,7 +157,7 @@ class Connection {
       if (!something_waits()) return {};
     }
     const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
-    const auto batch = std::make_shared<Batch>(most);
+    const Ref<Batch> batch(new Batch(most));
     if (!head.empty()) batch->add(std::move(head));
     while (batch->size() < most && !batch->full() && something_waits()) {
       Event event;
@@ -227,14 +211,14 @@ class Connection {
   Connection*& next_refused() noexcept { return own_->next_refused; }
 
   bool wants(std::string_view topic) const noexcept {
-    return topic.empty() || !own_ || own_->wide_index != nowhere || find(topic) != own_->subscriptions.end();
+    return topic.empty() || !own_ || own_->wide_index != nowhere || find(topic) != nowhere;
   }
 
   /// Enters the shard's lists, where an exception leaves nothing behind. `topics`: each once. `last`: the number of the
   /// history's last event; what comes of those, with others or by its replay, is not for the queue.
   void enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
     try {
-      shard->by_id.insert(this);
+      shard->by_id.insert(*this);
       enter(shard->connections, index_);
       if (may_share_ && last == shard->sequence) return share();
       if (!own_) own_ = make_own();  // an event is on its way to the backlog that is in the history already
@@ -267,15 +251,15 @@ class Connection {
     return true;
   }
 
-  void subscribe(const std::string& name) {
-    if (own_ && own_->wide_index == nowhere && find(name) == own_->subscriptions.end()) add_topic(name);
+  void subscribe(std::string_view name) {
+    if (own_ && own_->wide_index == nowhere && find(name) == nowhere) add_topic(name);
   }
   /// False: it did not want that topic by name.
   bool unsubscribe(std::string_view name) noexcept {
     if (!own_) return false;
-    const auto found = find(name);
-    if (found == own_->subscriptions.end()) return false;
-    leave(static_cast<std::size_t>(found - own_->subscriptions.begin()));
+    const std::size_t slot = find(name);
+    if (slot == nowhere) return false;
+    leave(slot);
     return true;
   }
 
@@ -377,16 +361,20 @@ class Connection {
   }
 
   void share() {
-    auto& backlogs = shard->backlogs;
-    const auto found = std::find_if(backlogs.begin(), backlogs.end(),
-                                    [&](const auto& backlog) { return backlog->capacity() == max_queue_size_; });
-    auto made = found == backlogs.end() ? std::make_unique<Backlog>(max_queue_size_, shard->sequence) : nullptr;
-    Backlog& backlog = made ? *made : **found;
-    if (made) backlogs.reserve(backlogs.size() + 1);
-    waits.join(&backlog.waits);
-    if (made) backlogs.push_back(std::move(made));
-    backlog_ = &backlog;
-    place_ = backlog_->enter();
+    const auto fits = [&](const Backlog& one) { return one.capacity() == max_queue_size_; };
+    Backlog* backlog = shard->backlogs.find(fits);
+    if (!backlog) {
+      backlog = new Backlog(max_queue_size_, shard->sequence);
+      shard->backlogs.insert(*backlog);
+    }
+    try {
+      waits.join(&backlog->waits);
+    } catch (...) {
+      let_go(*backlog);
+      throw;
+    }
+    backlog_ = backlog;
+    place_ = backlog->enter();
   }
   void share_again() noexcept {
     try {
@@ -402,8 +390,12 @@ class Connection {
     dropped_ = dropped();
     waits.join(nullptr);
     backlog_->leave(place_);
-    if (std::exchange(backlog_, nullptr)->readers() != 0) return;
-    std::erase_if(shard->backlogs, [](const auto& backlog) { return backlog->readers() == 0; });
+    let_go(*std::exchange(backlog_, nullptr));
+  }
+  void let_go(Backlog& backlog) noexcept {
+    if (backlog.readers() != 0) return;
+    shard->backlogs.erase(backlog);
+    delete &backlog;
   }
   /// Moves from the backlog to a queue of its own, with what waits; an exception changes nothing.
   void take_own_queue() {
@@ -424,23 +416,36 @@ class Connection {
     leave_backlog();
   }
 
-  std::vector<Subscription>::const_iterator find(std::string_view topic) const noexcept {
-    return std::find_if(own_->subscriptions.begin(), own_->subscriptions.end(),
-                        [&](const Subscription& mine) { return mine.topic->name == topic; });
+  /// The place among its subscriptions; nowhere: it does not want that topic by name.
+  std::size_t find(std::string_view topic) const noexcept {
+    const auto& subscriptions = own_->subscriptions;
+    for (std::size_t slot = 0; slot < subscriptions.size(); ++slot)
+      if (subscriptions[slot].topic->name() == topic) return slot;
+    return nowhere;
   }
 
-  void add_topic(const std::string& name) {
+  void add_topic(std::string_view name) {
     auto& subscriptions = own_->subscriptions;
     const std::size_t slot = subscriptions.size();
-    if (slot == subscriptions.capacity()) subscriptions.reserve(std::max<std::size_t>(1, 2 * slot));
-    Topic& topic = shard->topics.try_emplace(name, Topic{name, {}}).first->second;
+    subscriptions.push_back({});
+    Topic* topic = shard->topics.find(name);
     try {
-      topic.members.push_back({this, slot});
+      if (!topic) {
+        topic = new Topic(name);
+        shard->topics.insert(*topic);
+      }
+      topic->members.push_back({this, slot});
     } catch (...) {
-      if (topic.members.empty()) shard->topics.erase(name);
+      subscriptions.pop_back();
+      if (topic) let_go(*topic);
       throw;
     }
-    subscriptions.push_back({&topic, topic.members.size() - 1});
+    subscriptions[slot] = {topic, topic->members.size() - 1};
+  }
+  void let_go(Topic& topic) noexcept {
+    if (!topic.members.empty()) return;
+    shard->topics.erase(topic);
+    delete &topic;
   }
 
   void enter(std::vector<Connection*>& list, std::size_t& index) {
@@ -468,11 +473,10 @@ class Connection {
     subscriptions[slot] = subscriptions.back();
     subscriptions.pop_back();
     if (slot < subscriptions.size()) subscriptions[slot].topic->members[subscriptions[slot].index].slot = slot;
-    if (topic->members.empty()) shard->topics.erase(shard->topics.find(topic->name));
+    let_go(*topic);
   }
   void leave_lists() noexcept {
-    if (const auto mine = shard->by_id.find(this); mine != shard->by_id.end() && *mine == this)
-      shard->by_id.erase(mine);
+    shard->by_id.erase(*this);
     leave(shard->connections, index_, [](Connection& moved) -> std::size_t& { return moved.index_; });
     if (backlog_) leave_backlog();
     if (!own_) return;
@@ -494,12 +498,5 @@ class Connection {
   bool may_share_ = false;
   const std::unique_ptr<const std::string> request_id_;  ///< most have none
 };
-
-inline std::size_t ConnectionIdHash::operator()(const Connection* connection) const noexcept {
-  return (*this)(std::string_view(connection->connection_id));
-}
-inline std::string_view ConnectionIdEqual::id_of(const Connection* connection) noexcept {
-  return connection->connection_id;
-}
 
 }  // namespace sse::detail

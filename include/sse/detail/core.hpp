@@ -134,9 +134,7 @@ class Core : public std::enable_shared_from_this<Core> {
     if (settings.topic.empty() || is_kept(settings)) return false;
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
-      if (!shard.backlogs.empty() || !shard.wide.empty() ||
-          shard.topics.find(std::string_view(settings.topic)) != shard.topics.end())
-        return false;
+      if (!shard.backlogs.empty() || !shard.wide.empty() || shard.topics.find(settings.topic)) return false;
     }
     return true;
   }
@@ -164,7 +162,7 @@ class Core : public std::enable_shared_from_this<Core> {
       }
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
-        for (auto& backlog : shard.backlogs) reached += pushes.append(shard, *backlog, event, wakeups);
+        shard.backlogs.for_each([&](Backlog& backlog) { reached += pushes.append(shard, backlog, event, wakeups); });
         if (is_kept(settings)) shard.sequence = EventAccess::sequence(event);
         const auto push = [&](Connection& connection) {
           if (connection.serial() != 0) {
@@ -177,8 +175,8 @@ class Core : public std::enable_shared_from_this<Core> {
           for (Connection* connection : shard.queued) push(*connection);
         } else {
           for (Connection* connection : shard.wide) push(*connection);
-          if (const auto topic = shard.topics.find(std::string_view(settings.topic)); topic != shard.topics.end())
-            for (const Topic::Member& member : topic->second.members) push(*member.connection);
+          if (const Topic* const topic = shard.topics.find(settings.topic))
+            for (const Topic::Member& member : topic->members) push(*member.connection);
         }
         pushes.end_refused(wakeups);
       }
@@ -194,9 +192,9 @@ class Core : public std::enable_shared_from_this<Core> {
       Wakeups wakeups;
       MapShard& shard = shard_of(connection_id);
       const std::lock_guard lock(shard.mutex);
-      const auto found = shard.by_id.find(connection_id);
-      if (found == shard.by_id.end()) return false;
-      pushes.push_alone(**found, event, wakeups);
+      Connection* const found = shard.by_id.find(connection_id);
+      if (!found) return false;
+      pushes.push_alone(*found, event, wakeups);
       pushes.end_refused(wakeups);
     }
     pushes.tell();
@@ -208,11 +206,11 @@ class Core : public std::enable_shared_from_this<Core> {
     MapShard& shard = shard_of(connection_id);
     const std::lock_guard order(order_mutex_);
     const std::lock_guard lock(shard.mutex);
-    const auto found = shard.by_id.find(connection_id);
-    if (found == shard.by_id.end()) return false;
-    if (!wanted) return (*found)->unsubscribe(topic);
-    (*found)->subscribe(std::string(topic));
-    if ((*found)->serial() != 0) ++filters_added_;
+    Connection* const found = shard.by_id.find(connection_id);
+    if (!found) return false;
+    if (!wanted) return found->unsubscribe(topic);
+    found->subscribe(topic);
+    if (found->serial() != 0) ++filters_added_;
     return true;
   }
 
@@ -223,9 +221,9 @@ class Core : public std::enable_shared_from_this<Core> {
       Wakeups wakeups;
       MapShard& shard = shard_of(connection_id);
       const std::lock_guard lock(shard.mutex);
-      const auto found = shard.by_id.find(connection_id);
-      if (found == shard.by_id.end()) return false;
-      end(**found, last, wakeups, removed);
+      Connection* const found = shard.by_id.find(connection_id);
+      if (!found) return false;
+      end(*found, last, wakeups, removed);
     }
     tell_removed(removed, reason);
     return true;
@@ -395,15 +393,15 @@ class Core : public std::enable_shared_from_this<Core> {
     std::unique_lock order(order_mutex_, std::defer_lock);
     if (settings.filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
-    const auto older = shard.by_id.find(connection.connection_id);
-    const bool replaces = older != shard.by_id.end();
+    Connection* const older = shard.by_id.find(connection.connection_id);
+    const bool replaces = older != nullptr;
     if (!replaces) reserve_place();  // before it looks at the history: what is kept later does not find nobody here
     const std::uint64_t last = history_.last();
     if (last > asked) {
       if (!replaces) total_.fetch_sub(1);
       return std::nullopt;
     }
-    if (replaces) end(**older, goodbye(replaced), wakeups, removed, true);
+    if (replaces) end(*older, goodbye(replaced), wakeups, removed, true);
     try {
       if (keeps_history() && settings.announce) {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
@@ -426,7 +424,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
   void check_place(MapShard& shard, std::string_view connection_id) const {
     const std::lock_guard lock(shard.mutex);
-    if (!shard.by_id.contains(connection_id)) check_place(total_.load());
+    if (!shard.by_id.find(connection_id)) check_place(total_.load());
   }
   void reserve_place() {
     std::size_t now = total_.load();

@@ -29,12 +29,21 @@ class List {
     if (first_) first_->place_ = &hook.next_;
     first_ = &hook;
   }
-  /// It may be in no list.
-  static void erase(Hook& hook) noexcept {
-    if (!hook.place_) return;
+  /// False: it was in no list.
+  static bool erase(Hook& hook) noexcept {
+    if (!hook.place_) return false;
     *hook.place_ = hook.next_;
     if (hook.next_) hook.next_->place_ = hook.place_;
     hook.place_ = nullptr;
+    return true;
+  }
+
+  /// The first that `is_it(const T&)`, or null.
+  template <class IsIt>
+  T* find(IsIt&& is_it) const noexcept {
+    for (Hook* hook = first_; hook; hook = hook->next_)
+      if (is_it(static_cast<const T&>(*hook))) return static_cast<T*>(hook);
+    return nullptr;
   }
 
   /// `visit` must not change the list.
