@@ -55,13 +55,13 @@ class EventManager {
   /// Adds a connection; its stream reads what is emitted from now on, and before that what the history holds for it
   /// (ConnectionOptions::last_event_id): between the two nothing is lost or doubled, whoever emits meanwhile. Throws
   /// sse::Error past Options::max_connections.
-  EventStream add_connection() { return add_connection(ConnectionOptions()); }
+  EventStream add_connection() { return EventStream(core_->add(ConnectionOptions())); }
   EventStream add_connection(ConnectionOptions options) { return EventStream(core_->add(std::move(options))); }
   EventStream add_connection(std::string connection_id, std::string request_id) {
     ConnectionOptions options;
     options.connection_id = std::move(connection_id);
     options.request_id = std::move(request_id);
-    return add_connection(std::move(options));
+    return EventStream(core_->add(std::move(options)));
   }
   // A template, so that add_connection({}) has only the options to mean.
   template <class Id>

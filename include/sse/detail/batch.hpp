@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -37,7 +36,7 @@ class Batch : public Counted {
   }
   std::size_t size() const noexcept { return events_.size(); }
   bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
-  std::span<const asio::const_buffer> frames() const noexcept { return {frames_, size()}; }
+  const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() of them
 
  private:
   std::vector<Event> events_;
@@ -51,7 +50,7 @@ struct BatchPart {
   std::size_t begin = 0, size = 0;
   bool more = false;  ///< something waits behind it
 
-  std::span<const asio::const_buffer> frames() const noexcept { return batch->frames().subspan(begin, size); }
+  const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` of them
 };
 
 /// The batches of a line of events that were read last: the next reader is probably at the same place, and then writes
@@ -68,8 +67,7 @@ class BatchCache {
       place = &entry;  // more has come
     }
     if (place == &entries_[next_]) next_ = (next_ + 1) % entries_.size();
-    const auto batch =
-        Ref<Batch>(new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
+    const Ref<Batch> batch(new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
     for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
     *place = {batch, at};
     return place->part(at, end);

@@ -19,6 +19,7 @@
 #include "sse/detail/index.hpp"
 #include "sse/detail/list.hpp"
 #include "sse/detail/mutex.hpp"
+#include "sse/detail/owned.hpp"
 #include "sse/detail/queue.hpp"
 #include "sse/detail/ref.hpp"
 #include "sse/detail/wait.hpp"
@@ -42,6 +43,24 @@ struct Topic : List<Topic>::Hook {
 
  private:
   const std::string name_;
+};
+
+/// A ConnectionOptions::filter, kept while it is asked.
+class Filter : public Counted {
+ public:
+  explicit Filter(std::function<bool(const Event&)> function) : function_(std::move(function)) {}
+
+  static bool ask(const std::function<bool(const Event&)>& function, const Event& event) noexcept {
+    try {
+      return function(event);
+    } catch (...) {
+      return false;
+    }
+  }
+  bool accepts(const Event& event) const noexcept { return ask(function_, event); }
+
+ private:
+  const std::function<bool(const Event&)> function_;
 };
 
 /// One part of a manager's map, with the lock of its connections.
@@ -83,29 +102,27 @@ class Connection : public List<Connection>::Hook {
         announce(options.announce),
         named(defaults.named_events),
         max_queue_size_(options.max_queue_size.value_or(defaults.max_queue_size)),
-        request_id_(options.request_id.empty() ? nullptr : std::make_unique<const std::string>(options.request_id)) {
+        request_id_(options.request_id.empty() ? nullptr : new std::string(options.request_id)) {
     const std::size_t max_bytes = options.max_queue_bytes.value_or(defaults.max_queue_bytes);
     may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
                  options.overflow_policy == OverflowPolicy::drop_oldest;
-    if (!may_share_) own_ = std::make_unique<Own>(max_queue_size_, max_bytes, options.overflow_policy);
-    if (options.filter) own_->filter = std::make_shared<const Filter>(options.filter);
+    if (!may_share_) own_ = Owned<Own>(new Own(max_queue_size_, max_bytes, options.overflow_policy));
+    if (options.filter) own_->filter = Ref<Filter>(new Filter(options.filter));
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  using Filter = std::function<bool(const Event&)>;
-
   const std::shared_ptr<Shard> shard;
   const std::string connection_id;
-  std::string_view name() const noexcept { return connection_id; }
   WaitPlace waits;
   Event first;  ///< the `connection` event
-  std::unique_ptr<Replay> replay;
+  Owned<Replay> replay;
   Event back;              ///< the `disconnect` event
   bool open = true;        ///< in the map: events still arrive
   bool found_gap = false;  ///< on_gap is due
   const bool announce, named;
 
+  std::string_view name() const noexcept { return connection_id; }
   const std::string& request_id() const noexcept {
     static const std::string none;
     return request_id_ ? *request_id_ : none;
@@ -202,7 +219,7 @@ class Connection : public List<Connection>::Hook {
     return backlog_ == &backlog && place_.at == at;
   }
 
-  std::shared_ptr<const Filter> filter() const noexcept { return own_ ? own_->filter : nullptr; }
+  Ref<Filter> filter() const noexcept { return own_ ? own_->filter : Ref<Filter>(); }
   /// Names one with a filter; 0: it has none, or does not see events yet.
   std::uint64_t serial() const noexcept { return own_ ? own_->serial : 0; }
   void set_serial(std::uint64_t serial) noexcept { own_->serial = serial; }
@@ -214,7 +231,7 @@ class Connection : public List<Connection>::Hook {
     return topic.empty() || !own_ || own_->wide_index != nowhere || find(topic) != nowhere;
   }
 
-  /// Enters the shard's lists, where an exception leaves nothing behind. `topics`: each once. `last`: the number of the
+  /// Enters the shard's lists, where an exception leaves nothing behind. `last`: the number of the
   /// history's last event; what comes of those, with others or by its replay, is not for the queue.
   void enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
     try {
@@ -226,7 +243,10 @@ class Connection : public List<Connection>::Hook {
       if (own_->filter) enter(shard->filtered, own_->filtered_index);
       enter(shard->queued, own_->index);
       if (topics.empty()) enter(shard->wide, own_->wide_index);
-      for (const std::string& topic : topics) add_topic(topic);
+      for (const std::string& name : topics) {
+        const Topic* const topic = shard->topics.find(name);
+        if (!topic || topic->members.back().connection != this) add_topic(name);  // each once
+      }
     } catch (...) {
       leave_lists();
       throw;
@@ -271,8 +291,8 @@ class Connection : public List<Connection>::Hook {
       const std::lock_guard lock(shard->mutex);
       if (backlog_) leave_backlog();
       removed = leave_map();
-      own_.reset();
-      replay.reset();
+      own_ = {};
+      replay = {};
       first = next_ = back = Event();
       told_ = {};
       wakeups.add(waits.take());
@@ -297,15 +317,13 @@ class Connection : public List<Connection>::Hook {
     Loss lost;                ///< before the queue's oldest event
     std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
     const OverflowPolicy policy;
-    std::shared_ptr<const Filter> filter;
+    Ref<Filter> filter;
     std::uint64_t serial = 0;            ///< never the same twice among those with a filter
     Connection* next_refused = nullptr;  ///< of those that an event did not fit into
     std::vector<Subscription> subscriptions;
     std::size_t index = nowhere, wide_index = nowhere, filtered_index = nowhere;
   };
-  std::unique_ptr<Own> make_own() const {
-    return std::make_unique<Own>(max_queue_size_, 0, OverflowPolicy::drop_oldest);
-  }
+  Owned<Own> make_own() const { return Owned<Own>(new Own(max_queue_size_, 0, OverflowPolicy::drop_oldest)); }
 
   /// What comes next is what others at the same place read too.
   bool stands_in_line() const noexcept {
@@ -317,7 +335,7 @@ class Connection : public List<Connection>::Hook {
     if (!stands_in_line()) return {};
     if (!replay) return backlog_->read_batch(place_);
     BatchPart part = replay->take_batch(*shard->history);
-    if (part.size != 0 && replay->done()) replay.reset();
+    if (part.size != 0 && replay->done()) replay = {};
     part.more = something_waits();
     return part;
   }
@@ -329,7 +347,7 @@ class Connection : public List<Connection>::Hook {
       next_ = replay->take(*shard->history, told_);
       dropped_ += told_.count - before;
       found_gap = found_gap || (told_.any() && !had_gap);
-      if (replay->done()) replay.reset();
+      if (replay->done()) replay = {};
       if (!next_.empty()) return;
     }
     if (backlog_) {
@@ -384,7 +402,7 @@ class Connection : public List<Connection>::Hook {
     }
     leave(shard->queued, &Own::index);
     leave(shard->wide, &Own::wide_index);
-    own_.reset();
+    own_ = {};
   }
   void leave_backlog() noexcept {
     dropped_ = dropped();
@@ -453,7 +471,7 @@ class Connection : public List<Connection>::Hook {
     index = list.size() - 1;
   }
   void leave(std::vector<Connection*>& list, std::size_t Own::*index) noexcept {
-    leave(list, own_.get()->*index, [=](Connection& moved) -> std::size_t& { return moved.own_.get()->*index; });
+    leave(list, (*own_).*index, [=](Connection& moved) -> std::size_t& { return (*moved.own_).*index; });
   }
   template <class IndexOf>
   void leave(std::vector<Connection*>& list, std::size_t& index, IndexOf&& index_of) noexcept {
@@ -489,14 +507,14 @@ class Connection : public List<Connection>::Hook {
   Event next_;               ///< has left what follows, to be read after the notice of `told_`
   Loss told_;                ///< lost before `next_`, or before the replay
   std::size_t dropped_ = 0;  ///< events lost in all, but for those that the backlog knows of
-  std::unique_ptr<Own> own_;
+  Owned<Own> own_;
   Backlog* backlog_ = nullptr;
   Backlog::Place place_;  ///< in the backlog
   std::size_t index_ = nowhere;
   const std::size_t max_queue_size_;
   bool urgent_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
-  const std::unique_ptr<const std::string> request_id_;  ///< most have none
+  const Owned<const std::string> request_id_;  ///< most have none
 };
 
 }  // namespace sse::detail

@@ -28,6 +28,8 @@
 #endif
 
 #include "sse/detail/connection.hpp"
+#include "sse/detail/owned.hpp"
+#include "sse/detail/ref.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
 
@@ -43,7 +45,7 @@ inline std::string random_uuid() {
   for (auto& half : random) half = std::uint64_t{device()} << 32 | device();
 #endif
   std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
-  int used = 0;
+  std::size_t used = 0;
   for (char& c : uuid) {
     if (c != 'x' && c != 'y') continue;
     const auto digit = static_cast<unsigned>(random[used / 16] >> (4 * (used % 16)) & 15);
@@ -82,9 +84,6 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Connection> add(ConnectionOptions settings) {
     if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
     if (settings.connection_id.empty()) settings.connection_id = random_uuid();
-    std::vector<std::string>& topics = settings.topics;  // in order, to look them up
-    std::sort(topics.begin(), topics.end());
-    topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
     MapShard& shard = shard_of(settings.connection_id);
     const auto connection =
         std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings, options);
@@ -96,7 +95,7 @@ class Core : public std::enable_shared_from_this<Core> {
     }
     const ReplayPlan plan = plan_for(settings);
     connection->begin_with(plan.lost);
-    const bool asks = plan.after && (settings.filter || !topics.empty());
+    const bool asks = plan.after && (settings.filter || !settings.topics.empty());
     if (asks) check_place(shard, connection->connection_id);  // who is refused does not ask about a whole history
     std::vector<bool> wanted;
     std::vector<ConnectionRow> removed;
@@ -119,7 +118,7 @@ class Core : public std::enable_shared_from_this<Core> {
     if (!plan.after) return connection;
     try {
       if (asks) ask_for_replay(settings, plan.next, *last, wanted);
-      auto replay = std::make_unique<Replay>(plan.next, *last, std::move(wanted));
+      Owned<Replay> replay(new Replay(plan.next, *last, std::move(wanted)));
       const std::lock_guard lock(shard.mutex);
       if (!replay->done()) connection->replay = std::move(replay);
     } catch (const std::bad_alloc&) {
@@ -167,7 +166,7 @@ class Core : public std::enable_shared_from_this<Core> {
         const auto push = [&](Connection& connection) {
           if (connection.serial() != 0) {
             const auto verdict = verdicts.find(connection.serial());
-            if (verdict == verdicts.end() || !verdict->second) return;
+            if (verdict == verdicts.end() || !verdict->second.accepts) return;
           }
           reached += pushes.push(connection, event, wakeups);
         };
@@ -255,10 +254,10 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   void set_observer(Observer observer) {
-    auto shared = std::make_shared<const Observer>(std::move(observer));
+    Ref<SharedObserver> shared(new SharedObserver(std::move(observer)));
     const std::lock_guard lock(observer_mutex_);
     watches_overflow_ = shared->overflow != nullptr;
-    observer_.swap(shared);
+    std::swap(observer_, shared);
   }
 
   /// The event that `make(const EventForm&)` gives. What that throws goes on to the caller, after the observer and
@@ -292,8 +291,16 @@ class Core : public std::enable_shared_from_this<Core> {
     Core* core = nullptr;
   };
 
-  /// What filters have said of one event, by their connection's serial.
-  using Verdicts = std::unordered_map<std::uint64_t, bool>;
+  struct SharedObserver : Counted, Observer {
+    explicit SharedObserver(Observer&& observer) : Observer(std::move(observer)) {}
+  };
+
+  /// What a filter has said of one event.
+  struct Verdict {
+    Ref<Filter> filter;  ///< until it has
+    bool given = false, accepts = false;
+  };
+  using Verdicts = std::unordered_map<std::uint64_t, Verdict>;  ///< by their connection's serial
 
   /// What pushing an event to some connections leads to.
   class Pushes {
@@ -379,9 +386,9 @@ class Core : public std::enable_shared_from_this<Core> {
       const std::uint64_t found = std::min(EventAccess::sequence(event), last + 1);
       wanted.resize(static_cast<std::size_t>(found - next), true);  // what has gone meanwhile may have been wanted
       if (found > last) return;
-      const bool of_topic = settings.topics.empty() || event.topic().empty() ||
-                            std::binary_search(settings.topics.begin(), settings.topics.end(), event.topic());
-      wanted.push_back(of_topic && (!settings.filter || accepts(settings.filter, event)));
+      bool of_topic = settings.topics.empty() || event.topic().empty();
+      for (const std::string& topic : settings.topics) of_topic = of_topic || topic == event.topic();
+      wanted.push_back(of_topic && (!settings.filter || Filter::ask(settings.filter, event)));
     }
   }
 
@@ -433,25 +440,21 @@ class Core : public std::enable_shared_from_this<Core> {
     } while (!total_.compare_exchange_weak(now, now + 1));
   }
 
-  static bool accepts(const std::function<bool(const Event&)>& filter, const Event& event) noexcept {
-    try {
-      return filter(event);
-    } catch (...) {
-      return false;
-    }
-  }
-
   /// Asks those that want the topic and have not been asked yet.
   void ask_filters(const Event& event, std::string_view topic, Verdicts& verdicts) {
-    using Filter = std::shared_ptr<const std::function<bool(const Event&)>>;
-    std::vector<std::pair<std::uint64_t, Filter>> ask;
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
-      for (const Connection* connection : shard.filtered)
-        if (connection->wants(topic) && !verdicts.contains(connection->serial()))
-          ask.emplace_back(connection->serial(), connection->filter());
+      for (const Connection* connection : shard.filtered) {
+        if (!connection->wants(topic)) continue;
+        if (Verdict& verdict = verdicts[connection->serial()]; !verdict.given) verdict.filter = connection->filter();
+      }
     }
-    for (const auto& [serial, filter] : ask) verdicts.emplace(serial, accepts(*filter, event));
+    for (auto& [serial, verdict] : verdicts) {
+      if (verdict.given) continue;
+      verdict.given = true;
+      verdict.accepts = verdict.filter->accepts(event);
+      verdict.filter = {};
+    }
   }
 
   Event format_error(EventForm form) const {
@@ -491,14 +494,14 @@ class Core : public std::enable_shared_from_this<Core> {
     }
   }
 
-  std::shared_ptr<const Observer> observer() const {
+  Ref<SharedObserver> observer() const {
     const std::lock_guard lock(observer_mutex_);
     return observer_;
   }
   template <class Function>
-  std::shared_ptr<const Observer> observer_if(Function Observer::*function) const {
+  Ref<SharedObserver> observer_if(Function Observer::*function) const {
     auto current = observer();
-    return current && (*current).*function ? current : nullptr;
+    return current && (*current).*function ? current : Ref<SharedObserver>();
   }
   template <class Function, class... Arguments>
   static void tell(const Function& function, const Arguments&... arguments) noexcept {
@@ -540,7 +543,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::atomic<std::size_t> total_{0};
   std::atomic<std::uint64_t> filters_added_{0};  ///< changes under order_mutex_, when filters begin to see a topic
   mutable std::mutex observer_mutex_;
-  std::shared_ptr<const Observer> observer_;
+  Ref<SharedObserver> observer_;
   std::atomic<bool> watches_overflow_{false};
 };
 

@@ -206,7 +206,7 @@ class EventWriter : public Sweep::Entry {
 
   // True: all of `part` has been taken, from its byte `sent` on; else the peer is lost, or on_sent comes.
   bool send(BatchPart part, std::size_t sent) {
-    std::size_t left = asio::buffer_size(part.frames()) - sent;
+    std::size_t left = asio::buffer_size(frames_of(part)) - sent;
     if constexpr (plain) {
       for (error_code error; left > 0;) {
         const std::size_t taken = write_some(part, sent, error);
@@ -255,10 +255,13 @@ class EventWriter : public Sweep::Entry {
 #endif
   }
 
+  static std::span<const asio::const_buffer> frames_of(const BatchPart& part) noexcept {
+    return {part.frames(), part.size};
+  }
   using Buffers = std::array<asio::const_buffer, Batch::max_size>;
   static std::span<const asio::const_buffer> gather(const BatchPart& part, std::size_t skip, Buffers& buffers) {
     std::size_t count = 0;
-    for (const asio::const_buffer& frame : part.frames()) {
+    for (const asio::const_buffer& frame : frames_of(part)) {
       const std::size_t cut = std::min(skip, frame.size());
       skip -= cut;
       if (cut < frame.size()) buffers[count++] = frame + cut;

@@ -8,10 +8,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/list.hpp"
@@ -165,10 +163,17 @@ class Wakeups {
 /// Waiters that are all to be completed together. Guarded by its owner's mutex.
 class WaitList {
  public:
+  WaitList() = default;
+  WaitList(const WaitList&) = delete;
+  WaitList& operator=(const WaitList&) = delete;
+  ~WaitList() {
+    while (first_) delete std::exchange(first_, first_->next);
+  }
+
   void add(Waiter& waiter) {
     Group* group = find(waiter.registry.get());
     if (!group) group = find_empty();
-    if (!group) group = &groups_.emplace_back();
+    if (!group) group = first_ = new Group{first_};
     group->registry = waiter.registry.get();
     if (Waiter*& first = group->first) {
       waiter.next = first;
@@ -189,12 +194,12 @@ class WaitList {
   /// At the same cost however many there are; their places find it out by `round`.
   void take_all(Wakeups& wakeups) noexcept {
     ++round_;
-    for (Group& group : groups_) {
-      if (group.size == 0) continue;
-      if (group.registry) group.registry->begin_completions(group.size);
-      wakeups.add(group.first, group.first->previous);
-      group.first = nullptr;
-      group.size = 0;
+    for (Group* group = first_; group; group = group->next) {
+      if (group->size == 0) continue;
+      if (group->registry) group->registry->begin_completions(group->size);
+      wakeups.add(group->first, group->first->previous);
+      group->first = nullptr;
+      group->size = 0;
     }
   }
   std::uint64_t round() const noexcept { return round_; }
@@ -202,22 +207,23 @@ class WaitList {
  private:
   /// The waiters of one execution context, in a ring.
   struct Group {
+    Group* next;
     WaitRegistry* registry = nullptr;
     Waiter* first = nullptr;
     std::size_t size = 0;
   };
   Group* find(const WaitRegistry* registry) noexcept {
-    for (Group& group : groups_)
-      if (group.registry == registry && group.size != 0) return &group;
+    for (Group* group = first_; group; group = group->next)
+      if (group->registry == registry && group->size != 0) return group;
     return nullptr;
   }
   Group* find_empty() noexcept {
-    for (Group& group : groups_)
-      if (group.size == 0) return &group;
+    for (Group* group = first_; group; group = group->next)
+      if (group->size == 0) return group;
     return nullptr;
   }
 
-  std::vector<Group> groups_;
+  Group* first_ = nullptr;
   std::uint64_t round_ = 0;
 };
 
@@ -264,14 +270,16 @@ class WaitPlace : public List<WaitPlace>::Hook {
   template <class IsReady>
   void wait(Waiter* waiter, std::uint64_t key, asio::execution_context* context, IsReady&& is_ready) {
     for (;;) {
-      std::optional<error_code> result;
+      bool completes = true;
+      error_code result;
       {
         const std::lock_guard lock(mutex_);
-        if (is_ready()) {
-          result.emplace();
+        if (is_ready()) {  // with success
         } else if (is_pending()) {
           result = asio::error::already_started;
-        } else if (context == context_) {
+        } else if (context != context_) {
+          completes = false;
+        } else {
           waiter->registry = registry_;
           if (list_) {
             list_->add(*waiter);
@@ -282,7 +290,7 @@ class WaitPlace : public List<WaitPlace>::Hook {
           return;
         }
       }
-      if (result) return waiter->complete(*result);
+      if (completes) return waiter->complete(result);
       enter_registry(context);
     }
   }
@@ -481,7 +489,7 @@ class WaitOperation final : public Waiter {
     asio::post(executor, std::move(batch));
   }
   static void run(Waiter* waiter) {
-    const Tracked executor(std::move(self(waiter)->executor_));
+    [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
     release(waiter, {})();
   }
   static bool same_executor(const Waiter* one, const Waiter* other) { return executor_of(one) == executor_of(other); }
