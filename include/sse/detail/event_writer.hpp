@@ -9,7 +9,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -39,16 +38,16 @@
 #include <cerrno>
 #endif
 
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
+#if defined(__GNUC__) && !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a
+                                              // coroutine's frame for a mismatch
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
 namespace sse::detail {
 
-/// Asio's own sockets take bytes at once and without a buffer of the writer's; anything in between needs its own
-/// operations.
+/// Asio's own sockets take bytes at once and without a buffer of the writer's;
+/// anything in between needs its own operations.
 template <class Stream>
 concept PlainSocket = requires(LowestLayer<Stream>& socket, const asio::const_buffer& buffer, error_code error) {
   requires !requires(Stream & stream) {
@@ -59,8 +58,8 @@ concept PlainSocket = requires(LowestLayer<Stream>& socket, const asio::const_bu
   socket.async_wait(asio::socket_base::wait_read, [](error_code) {});
 };
 
-/// What std::allocator is, but Asio does not know it: Asio would keep a small operation that waits for hours in the
-/// large block of an earlier one.
+/// What std::allocator is, but Asio does not know it: Asio would keep a small
+/// operation that waits for hours in the large block of an earlier one.
 template <class T>
 struct PlainAllocator : std::allocator<T> {
   PlainAllocator() = default;
@@ -79,26 +78,30 @@ void set_stream_options(Socket& socket, std::chrono::milliseconds send_timeout) 
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, reinterpret_cast<const char*>(&value), sizeof value);
     };
 #if defined(TCP_USER_TIMEOUT)
-    // For a peer that vanishes while nothing waits to be sent. Far longer than the writer's own time-out, because Linux
-    // counts a small window of a slow peer as none.
+    // For a peer that vanishes while nothing waits to be sent. Far longer than
+    // the writer's own time-out, because Linux counts a small window of a slow
+    // peer as none.
     constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
     set(TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
 #endif
 #if defined(TCP_NOTSENT_LOWAT)
-    // What waits for a slow peer waits in its stream's queue, where the oldest gives way, and not in the system's,
-    // which grows to megabytes.
+    // What waits for a slow peer waits in its stream's queue, where the oldest
+    // gives way, and not in the system's, which grows to megabytes.
     set(TCP_NOTSENT_LOWAT, 64 * 1024);
 #endif
   }
 }
 
-/// Writes one stream of events: a state machine, because a coroutine's frame is too much for each of 10,000 idle
-/// connections. All of it runs on the writer's executor. It waits for events, for the peer's end, and for room to
-/// write; the deadline is the keep-alive's or the write's.
+/// Writes one stream of events: a state machine, because a coroutine's frame is
+/// too much for each of 10,000 idle connections. All of it runs on the writer's
+/// executor. It waits for events, for the peer's end, and for room to write;
+/// the deadline is the keep-alive's or the write's.
 ///
-/// A Writer derives from it, leaves the sweep in its destructor, and has `stream()`, `get_executor()`, `keep_alive()`,
-/// `send_timeout()`, `join_sweep()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null,
-/// and `ended(bool cancelled)`, which is called once nothing refers to the stream any more.
+/// A Writer derives from it, leaves the sweep in its destructor, and has
+/// `stream()`, `get_executor()`, `keep_alive()`, `send_timeout()`,
+/// `join_sweep()`, `keep()` and `keep_if_alive()`, which return a pointer that
+/// owns it or is null, and `ended(bool cancelled)`, which is called once
+/// nothing refers to the stream any more.
 template <class Writer, class Stream>
 class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
@@ -138,7 +141,8 @@ class EventWriter : public Sweep::Entry {
   Writer& self() noexcept { return static_cast<Writer&>(*this); }
   auto& socket() noexcept { return lowest_layer(self().stream()); }
 
-  // What each operation completes with: the next step, on the writer's executor.
+  // What each operation completes with: the next step, on the writer's
+  // executor.
   template <auto step>
   class Next {
    public:
@@ -204,9 +208,11 @@ class EventWriter : public Sweep::Entry {
     write();
   }
 
-  // True: all of `part` has been taken, from its byte `sent` on; else the peer is lost, or on_sent comes.
+  // True: all of `part` has been taken, from its byte `sent` on; else the peer
+  // is lost, or on_sent comes.
   bool send(BatchPart part, std::size_t sent) {
-    std::size_t left = asio::buffer_size(frames_of(part)) - sent;
+    std::size_t left = 0;
+    for_each_frame(part, sent, [&](const asio::const_buffer& frame) { left += frame.size(); });
     if constexpr (plain) {
       for (error_code error; left > 0;) {
         const std::size_t taken = write_some(part, sent, error);
@@ -225,24 +231,22 @@ class EventWriter : public Sweep::Entry {
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
     } else {
-      Buffers buffers;
-      const auto rest = gather(unsent_->part, sent, buffers);
-      self().stream().async_write_some(std::vector<asio::const_buffer>(rest.begin(), rest.end()),
-                                       Next<&EventWriter::on_sent>(*this));
+      self().stream().async_write_some(frames_of(unsent_->part, sent), Next<&EventWriter::on_sent>(*this));
     }
     return false;
   }
 
   std::size_t write_some(const BatchPart& part, std::size_t sent, error_code& error) {
     if (part.size == 1) return socket().write_some(part.frames()[0] + sent, error);
-    Buffers buffers;
-    const auto rest = gather(part, sent, buffers);
 #if defined(SSE_SENDMSG)
     std::array<iovec, Batch::max_size> frames;
-    for (std::size_t i = 0; i < rest.size(); ++i) frames[i] = {const_cast<void*>(rest[i].data()), rest[i].size()};
+    std::size_t count = 0;
+    for_each_frame(part, sent, [&](const asio::const_buffer& frame) {
+      frames[count++] = {const_cast<void*>(frame.data()), frame.size()};
+    });
     msghdr message{};
     message.msg_iov = frames.data();
-    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(rest.size());
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
     ssize_t taken = 0;
     do {
       taken = ::sendmsg(socket().native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -251,26 +255,29 @@ class EventWriter : public Sweep::Entry {
     error.assign(errno, asio::error::get_system_category());
     return 0;
 #else
-    return socket().write_some(rest, error);
+    return socket().write_some(frames_of(part, sent), error);
 #endif
   }
 
-  static std::span<const asio::const_buffer> frames_of(const BatchPart& part) noexcept {
-    return {part.frames(), part.size};
-  }
-  using Buffers = std::array<asio::const_buffer, Batch::max_size>;
-  static std::span<const asio::const_buffer> gather(const BatchPart& part, std::size_t skip, Buffers& buffers) {
-    std::size_t count = 0;
-    for (const asio::const_buffer& frame : frames_of(part)) {
+  /// Visits what of the frames is behind their first `skip` bytes.
+  template <class Visit>
+  static void for_each_frame(const BatchPart& part, std::size_t skip, Visit&& visit) {
+    for (std::size_t i = 0; i < part.size; ++i) {
+      const asio::const_buffer& frame = part.frames()[i];
       const std::size_t cut = std::min(skip, frame.size());
       skip -= cut;
-      if (cut < frame.size()) buffers[count++] = frame + cut;
+      if (cut < frame.size()) visit(frame + cut);
     }
-    return {buffers.data(), count};
+  }
+  static std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::size_t skip) {
+    std::vector<asio::const_buffer> frames;
+    for_each_frame(part, skip, [&](const asio::const_buffer& frame) { frames.push_back(frame); });
+    return frames;
   }
 
-  // Bytes that the peer's system has not taken yet. A full socket is writable again only when a good part of it is
-  // free: a slow peer may need longer for that than the time-out and is not dead. 0 where the system does not tell.
+  // Bytes that the peer's system has not taken yet. A full socket is writable
+  // again only when a good part of it is free: a slow peer may need longer for
+  // that than the time-out and is not dead. 0 where the system does not tell.
   int count_untaken() {
     int bytes = 0;
 #if defined(SIOCOUTQ)
@@ -346,7 +353,8 @@ class EventWriter : public Sweep::Entry {
     cancel();
   }
 
-  // Again and again until all has come back: between two steps of a composed operation there is nothing to cancel.
+  // Again and again until all has come back: between two steps of a composed
+  // operation there is nothing to cancel.
   void cancel() {
     if (ended_) return;
     this->expire_at(Sweep::Clock::now());
