@@ -174,7 +174,7 @@ class Backlog : public List<Backlog>::Hook {
     copies_.shrink(1);
   }
 
-  EventCopies copies_;  // before what it is asked for
+  EventCopies copies_;
   RingBuffer<Slot> events_;
   BatchCache batches_;
   Place begin_, end_;  ///< of `events_`

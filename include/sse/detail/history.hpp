@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -30,16 +30,11 @@ inline std::string to_string(const EventId& id) {
 /// Nullopt: not an id as a manager writes it.
 inline std::optional<EventId> parse_event_id(std::string_view text) noexcept {
   const auto take_number = [&](std::uint64_t& number) {
-    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    std::size_t size = 0;
-    for (; size < text.size() && text[size] >= '0' && text[size] <= '9'; ++size) {
-      const auto digit = static_cast<std::uint64_t>(text[size] - '0');
-      if (number > (most - digit) / 10) return false;
-      number = number * 10 + digit;
-    }
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const auto size = static_cast<std::size_t>(end - text.data());
     const bool padded = size > 1 && text.front() == '0';
     text.remove_prefix(size);
-    return size != 0 && !padded;
+    return error == std::errc() && !padded;
   };
   EventId id{};
   if (!take_number(id.start) || !text.starts_with('-')) return std::nullopt;

@@ -167,13 +167,16 @@ class WaitList {
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
   ~WaitList() {
-    while (first_) delete std::exchange(first_, first_->next);
+    while (Group* const group = groups_.first()) {
+      groups_.erase(*group);
+      delete group;
+    }
   }
 
   void add(Waiter& waiter) {
     Group* group = find(waiter.registry.get());
-    if (!group) group = find_empty();
-    if (!group) group = first_ = new Group{first_};
+    if (!group) group = groups_.find([](const Group& one) { return one.size == 0; });
+    if (!group) groups_.insert(*(group = new Group));
     group->registry = waiter.registry.get();
     if (Waiter*& first = group->first) {
       waiter.next = first;
@@ -194,36 +197,28 @@ class WaitList {
   /// At the same cost however many there are; their places find it out by `round`.
   void take_all(Wakeups& wakeups) noexcept {
     ++round_;
-    for (Group* group = first_; group; group = group->next) {
-      if (group->size == 0) continue;
-      if (group->registry) group->registry->begin_completions(group->size);
-      wakeups.add(group->first, group->first->previous);
-      group->first = nullptr;
-      group->size = 0;
-    }
+    groups_.for_each([&](Group& group) {
+      if (group.size == 0) return;
+      if (group.registry) group.registry->begin_completions(group.size);
+      wakeups.add(group.first, group.first->previous);
+      group.first = nullptr;
+      group.size = 0;
+    });
   }
   std::uint64_t round() const noexcept { return round_; }
 
  private:
   /// The waiters of one execution context, in a ring.
-  struct Group {
-    Group* next;
+  struct Group : List<Group>::Hook {
     WaitRegistry* registry = nullptr;
     Waiter* first = nullptr;
     std::size_t size = 0;
   };
-  Group* find(const WaitRegistry* registry) noexcept {
-    for (Group* group = first_; group; group = group->next)
-      if (group->registry == registry && group->size != 0) return group;
-    return nullptr;
-  }
-  Group* find_empty() noexcept {
-    for (Group* group = first_; group; group = group->next)
-      if (group->size == 0) return group;
-    return nullptr;
+  Group* find(const WaitRegistry* registry) const noexcept {
+    return groups_.find([=](const Group& one) { return one.registry == registry && one.size != 0; });
   }
 
-  Group* first_ = nullptr;
+  List<Group> groups_;
   std::uint64_t round_ = 0;
 };
 
