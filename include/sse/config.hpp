@@ -12,8 +12,8 @@
 #error "sse reports errors by exceptions: -fno-exceptions is not supported"
 #endif
 
-// Before Asio, which asks the standard library what it has before it has included any of it: else one program would take
-// memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
+// Before Asio, which asks the standard library what it has before it has included any of it: else one program would
+// take memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
 #include <system_error>
 
 // SSE_USE_BOOST_ASIO chooses Boost.Asio (of Boost 1.78 or later); else standalone Asio 1.22.1

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -196,11 +198,20 @@ class Event {
 
 namespace detail {
 
+using ClockFunction = std::function<std::chrono::system_clock::time_point()>;
+
+/// Null or empty: the system's.
+inline std::chrono::system_clock::time_point time_of(const ClockFunction* clock) {
+  return clock && *clock ? (*clock)() : std::chrono::system_clock::now();
+}
+
 /// How an event is written.
 struct EventForm {
   bool named = false;   ///< the frame has the type as its `event:` field
   bool has_id = false;  ///< the frame gets an id later
-  std::string_view topic, key;
+  std::string_view topic = {}, key = {};
+  const ClockFunction* clock = nullptr;
+  std::optional<std::chrono::milliseconds> retry = {};  ///< a `retry:` goes before it
 };
 
 /// Makes events, and gives them ids.
@@ -219,6 +230,7 @@ class EventAccess {
     text.reserve(size_hint + 2 * type.size() + form.topic.size() + form.key.size() + id_room + 80);
     if (form.has_id) text.append(id_room, '\0');
     shared->frame.begin = text.size();
+    if (form.retry) wire::append_field(text, "retry", std::to_string(form.retry->count())), text.push_back('\n');
     if (form.named && !type.empty()) wire::append_field(text, "event", type);
     std::string tail;
     shared->json = write_data(text, tail);
@@ -307,7 +319,7 @@ inline Event encode_data(std::string_view type, const EventForm& form, std::stri
   return encode_event(type, form, data.size() + type.size(), [&](std::string& out) {
     append_quoted(out.append("{\"type\":"), type);
     out.append(",\"data\":").append(data).append(",\"timestamp\":");
-    append_timestamp(out, std::chrono::system_clock::now());
+    append_timestamp(out, time_of(form.clock));
     out.push_back('}');
   });
 }
@@ -319,7 +331,7 @@ inline Event encode_notice(std::string_view type, const EventForm& form, std::st
     append_quoted(out.append("{\"type\":"), type);
     append_quoted(out.append(",\"message\":"), message);
     out.append(members).append(",\"timestamp\":");
-    append_timestamp(out, std::chrono::system_clock::now());
+    append_timestamp(out, time_of(form.clock));
     out.push_back('}');
   });
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -8,14 +9,19 @@
 #include <string_view>
 #include <utility>
 
+#include "sse/config.hpp"
 #include "sse/detail/core.hpp"
+#include "sse/detail/drain.hpp"
 #include "sse/event.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/options.hpp"
+#include "sse/stats.hpp"
 
 namespace sse {
 
 namespace detail {
+
+struct CoreAccess;
 
 /// What is not JSON already but can be made into it, by a `to_json` that may throw.
 template <class T>
@@ -50,7 +56,7 @@ class EventManager {
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
   /// Ends the streams as `disconnect_all` does.
-  ~EventManager() { core_->disconnect_all("The event manager was destroyed"); }
+  ~EventManager() { core_->disconnect_all(EndReason::disconnected, "The event manager was destroyed"); }
 
   /// Adds a connection; its stream reads what is emitted from now on, and before that what the history holds for it
   /// (ConnectionOptions::last_event_id): between the two nothing is lost or doubled, whoever emits meanwhile. Throws
@@ -123,12 +129,31 @@ class EventManager {
   /// Ends one stream: it delivers what waits, then `disconnect` with `reason`, then its end. False: there is no such
   /// connection.
   bool disconnect(std::string_view connection_id, std::string_view reason = {}) {
-    return core_->disconnect(connection_id, reason.empty() ? "Disconnected by the server" : reason);
+    return core_->disconnect(connection_id, EndReason::disconnected, default_to(reason, "Disconnected by the server"));
   }
   /// Ends every stream there is; the manager goes on. With no other thread adding one, it has none when this returns.
   void disconnect_all(std::string_view reason = {}) {
-    core_->disconnect_all(reason.empty() ? "Disconnected by the server" : reason);
+    core_->disconnect_all(EndReason::disconnected, default_to(reason, "Disconnected by the server"));
   }
+
+  /// Ends every stream for a restart, and lets no new one in from now on (add_connection throws Refused, draining).
+  /// Over the time `spread` (few take less: at least 100 a second) each is told `disconnect` and a `retry:` of its own,
+  /// so that the clients don't come back in one moment; what waits is delivered first. Those with
+  /// ConnectionOptions::let_finish go on until they end by themselves. Returns when all have ended, or at the
+  /// `deadline`, which cuts what is left; then how many that were.
+  ///
+  /// Cancellation: terminal, partial and total, errors: sse::system_error with `operation_aborted`; nobody is let in
+  /// after that either.
+  template <class Executor = asio::any_io_executor>
+  asio::awaitable<std::size_t, Executor> drain(std::chrono::milliseconds deadline,
+                                               std::chrono::milliseconds spread = {},
+                                               std::string reason = "The server is shutting down") {
+    return detail::drain<Executor>(core_, deadline, spread, std::move(reason));
+  }
+
+  /// What has been counted since the manager was made. It costs an emit nothing that could be measured, and itself
+  /// looks at each connection; a number may be ahead of another while events come.
+  Stats stats() const { return core_->stats(); }
 
   std::size_t get_connection_count() const { return core_->size(); }
   ConnectionInfo get_connection_info() const { return core_->info(); }
@@ -138,6 +163,11 @@ class EventManager {
   void set_observer(Observer observer) { core_->set_observer(std::move(observer)); }
 
  private:
+  friend struct detail::CoreAccess;
+
+  static std::string_view default_to(std::string_view reason, std::string_view fallback) noexcept {
+    return reason.empty() ? fallback : reason;
+  }
   template <std::integral Size>
   static Options with_queue_size(Size size) {
     Options options;
@@ -152,7 +182,7 @@ class EventManager {
   }
   template <class Make>
   std::size_t emit(std::string_view type, const EmitOptions& options, Make&& make) {
-    if (core_->nobody_wants(options)) return 0;
+    if (!core_->begin_emit(options)) return 0;
     return core_->publish(core_->encode(type, options, make,
                                         [&](Event error) {
                                           EmitOptions transient = options;
@@ -172,5 +202,12 @@ class EventManager {
 
   std::shared_ptr<detail::Core> core_;
 };
+
+namespace detail {
+/// For `serve`.
+struct CoreAccess {
+  static Core& of(EventManager& manager) noexcept { return *manager.core_; }
+};
+}  // namespace detail
 
 }  // namespace sse

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "sse/detail/connection.hpp"
 #include "sse/detail/wait.hpp"
 #include "sse/event.hpp"
+#include "sse/stats.hpp"
 
 #if defined(__GNUC__) && \
     !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
@@ -26,7 +28,8 @@ namespace sse {
 namespace detail {
 template <class Writer, class Stream>
 class EventWriter;
-}
+class Session;
+}  // namespace detail
 
 /// One connection's events, as an awaitable generator. Move-only; its destruction removes the connection from its
 /// manager. A stream may outlive its manager: it ends. A moved-from stream can only be destroyed or assigned to.
@@ -41,7 +44,7 @@ class EventStream {
     return *this;
   }
   ~EventStream() {
-    if (connection_) connection_->close("stream destroyed", asio::error::operation_aborted);
+    if (connection_) connection_->close(EndReason::closed, "stream destroyed", asio::error::operation_aborted);
   }
 
   /// The generator's step: the next event, as soon as there is one; nullopt: the stream has ended.
@@ -112,34 +115,44 @@ class EventStream {
   }
 
   /// Ends the stream at once: what waits is discarded, without `disconnect`. `reason` is for the manager's observer.
-  void close(std::string_view reason = "stream closed") { connection_->close(reason, {}); }
+  void close(std::string_view reason = "stream closed") { close(EndReason::closed, reason); }
 
  private:
   friend class EventManager;
+  friend class detail::Session;
   template <class Writer, class Stream>
   friend class detail::EventWriter;
   explicit EventStream(std::shared_ptr<detail::Connection> connection) noexcept : connection_(std::move(connection)) {}
 
+  void close(EndReason why, std::string_view reason) { connection_->close(why, reason, {}); }
+  bool expires() const noexcept { return connection_->expires(); }
+  std::chrono::system_clock::duration time_left() const { return connection_->time_left(); }
+  bool lets_finish() const noexcept { return connection_->let_finish; }
+  bool is_cut() const noexcept { return connection_->shard->cut.load(); }
+
   template <class Take>
   static std::invoke_result_t<Take&, detail::Connection&> take_from(detail::Connection& connection, Take&& take) {
+    if (connection.expires() && connection.time_left().count() <= 0) connection.shard->on_expired(connection);
     std::unique_lock lock(connection.shard->mutex);
     auto taken = take(connection);
-    if (std::exchange(connection.found_gap, false)) {
-      lock.unlock();
-      connection.shard->on_gap(connection);
-    }
+    const bool found_gap = std::exchange(connection.found_gap, false);
+    if (!found_gap && !connection.told) return taken;
+    const auto told = std::move(connection.told);
+    lock.unlock();
+    if (found_gap) connection.shard->on_gap(connection);
+    if (told) connection.shard->on_loss(connection, *told);
     return taken;
   }
   static Event take_one(detail::Connection& connection, bool* done = nullptr) {
     return take_from(connection, [=](detail::Connection& self) {
       Event event = self.take();
-      if (done) *done = self.done();
+      if (done && event.empty()) *done = self.finish_if_done();
       return event;
     });
   }
-  static bool is_done(const detail::Connection& connection) {
+  static bool is_done(detail::Connection& connection) {
     const std::lock_guard lock(connection.shard->mutex);
-    return connection.done();
+    return connection.finish_if_done();
   }
 
   detail::BatchPart take_batch(Event head) {

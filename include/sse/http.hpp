@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -16,15 +17,18 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
+#include "sse/detail/drain.hpp"
 #include "sse/detail/event_writer.hpp"
 #include "sse/detail/lane.hpp"
 #include "sse/detail/list.hpp"
 #include "sse/detail/ref.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/metrics.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
 #include "sse/response.hpp"
+#include "sse/stats.hpp"
 
 #if defined(__GNUC__) && \
     !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
@@ -43,6 +47,17 @@ struct ServeOptions {
   StreamOptions stream;
   RequestLimits limits;
   std::chrono::milliseconds grace{5'000};  ///< what streams have, once `serve` is cancelled, to deliver what waits
+  /// The time, within `grace`, over which they are ended then, so that the clients don't come back in one moment: each
+  /// is told a `retry:` of its own, too. Few take less: at least 100 a second.
+  std::chrono::milliseconds spread{0};
+
+  /// Where the metrics are (metrics_text of the manager's stats), for all who can connect: `admit` is not asked. Empty:
+  /// nowhere.
+  std::string metrics_path;
+  /// The origins whose pages may read the events; others get 403 before `admit`, and the observer is told. Each is as
+  /// in the Origin header: `https://example.org`. One that is in the list gets StreamOptions::allow_origin for itself.
+  /// A request without that header is none of a page's of another origin. Empty: any may.
+  std::vector<std::string> allowed_origins;
 
   /// True: `?topic=a&topic=b` chooses ConnectionOptions::topics (none: every topic; more than 100: 400). False: the
   /// query has no say.
@@ -75,7 +90,7 @@ class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp,
   Session(std::shared_ptr<Server> owner, const Lane& lane) : server(std::move(owner)), socket(LaneExecutor(lane)) {}
   ~Session();
 
-  /// From any thread: ends a stream in good order, and what is not a stream yet at once.
+  /// From any thread: ends a stream in good order, unless it may finish, and what is not a stream yet at once.
   void stop();
   /// From any thread.
   void abort();
@@ -135,14 +150,10 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
     return stopping;
   }
 
-  void stop() {
-    for (const auto& session : all()) session->stop();
-  }
   void cut() {
     for (const auto& session : all()) session->abort();
   }
 
- private:
   // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
   std::vector<Ref<Session>> all() {
     std::vector<Ref<Session>> all;
@@ -153,6 +164,8 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
     });
     return all;
   }
+
+ private:
   void on_deadline() noexcept override {
     if (auto self = weak_from_this().lock()) post(executor, [self = std::move(self)] { self->cut(); });
   }
@@ -165,10 +178,14 @@ inline Session::~Session() {
 inline void Session::stop() {
   asio::post(get_executor(), [self = keep()] {
     error_code ignored;
-    if (const EventStream* const events = self->stream_of_events())
-      self->server->events.disconnect(events->connection_id(), "The server is shutting down");
-    else
+    const ServeOptions& options = self->server->options;
+    const EventStream* const events = self->stream_of_events();
+    if (!events)
       self->socket.close(ignored);
+    else if (!events->lets_finish())
+      CoreAccess::of(self->server->events)
+          .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
+                      retry_of_drained(options.stream.retry, options.spread));
   });
 }
 inline void Session::abort() {
@@ -198,12 +215,32 @@ inline asio::awaitable<void> linger(Session::Socket& socket) {
     left -= co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
 }
 
-/// The connection that a request gets. Throws HttpError: what the peer gets instead.
-inline ConnectionOptions admitted(const ServeOptions& options, const Request& request) {
-  if (request.path != options.path) throw HttpError(404, "There is nothing here");
+/// What a page of another origin may read. Throws HttpError for one that may nothing.
+inline StreamOptions stream_options(Server& server, const Request& request, const ConnectionOptions& connection) {
+  StreamOptions stream = server.options.stream;
+  const std::vector<std::string>& allowed = server.options.allowed_origins;
+  if (allowed.empty()) return stream;
+  stream.headers.emplace_back("Vary", "Origin");
+  const std::string* const origin = request.header("Origin");
+  if (!origin) return stream;
+  if (std::find(allowed.begin(), allowed.end(), *origin) == allowed.end()) {
+    CoreAccess::of(server.events).refuse(connection, RefusalReason::origin);
+    throw HttpError(403, "Pages of this origin may not read the events");
+  }
+  stream.allow_origin = *origin;
+  return stream;
+}
+
+/// Throws HttpError for what has no path here, or another method.
+inline void check_target(const ServeOptions& options, const Request& request) {
+  const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
+  if (request.path != options.path && !is_metrics) throw HttpError(404, "There is nothing here");
   if (request.method != "GET" && request.method != "HEAD")
     throw HttpError(405, "Only GET and HEAD are answered here", {{"Allow", "GET, HEAD"}});
-  ConnectionOptions connection = connection_options(request);
+}
+
+/// The connection that a request gets. Throws HttpError: what the peer gets instead.
+inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
   if (options.topics_from_query) connection.topics = request.query_values("topic");
   if (connection.topics.size() > 100) throw HttpError(400, "There are more than 100 topics");
   if (!options.admit) return connection;
@@ -226,42 +263,59 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
   throw HttpError(500, "The server could not decide about this request");
 }
 
-/// Throws HttpError, as `admitted`.
-inline void start_stream(Session& session, const Request& request, ConnectionOptions&& connection) {
-  Server& server = *session.server;
+/// Throws HttpError, and Refused.
+inline void start_stream(Session& session, const Request& request, const StreamOptions& options,
+                         ConnectionOptions&& connection) {
   if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
-  std::optional<EventStream> stream;
-  try {
-    stream.emplace(server.events.add_connection(std::move(connection)));
-  } catch (const Error&) {
-    throw HttpError(503, "No more connections are accepted at the moment", {{"Retry-After", "5"}});
+  Server& server = *session.server;
+  if (server.is_stopping()) {
+    CoreAccess::of(server.events).refuse(connection, RefusalReason::draining);
+    throw Refused(RefusalReason::draining, "The server is shutting down");
   }
-  if (server.is_stopping()) throw HttpError(503, "The server is shutting down");
-  session.start(std::move(*stream), stream_start(server.options.stream));
+  session.start(server.events.add_connection(std::move(connection)), stream_start(options));
+}
+
+/// Starts the stream, or returns the response. Throws HttpError.
+inline std::optional<std::string> answer(Session& session, const Request& request) {
+  const ServeOptions& options = session.server->options;
+  check_target(options, request);
+  Response response;
+  response.head_only = request.method == "HEAD";
+  if (request.path != options.path) {
+    const std::string* const accept = request.header("Accept");
+    const MetricsFormat format = metrics_format(accept ? *accept : std::string());
+    response.body = metrics_text(session.server->events.stats(), format);
+    response.content_type = content_type(format);
+    return response_text(200, response);
+  }
+  ConnectionOptions connection = connection_options(request);
+  const StreamOptions stream = stream_options(*session.server, request, connection);
+  connection = admitted(options, request, std::move(connection));
+  if (response.head_only) return stream_head(stream);
+  try {
+    start_stream(session, request, stream, std::move(connection));
+    return std::nullopt;
+  } catch (const Refused& refusal) {
+    return refusal_text(request, refusal.reason(), stream);
+  }
 }
 
 inline asio::awaitable<void> serve_one(Ref<Session> session) {
   Session::Socket& socket = session->socket;
-  const ServeOptions& options = session->server->options;
-  unsigned status = 0;
-  Response response;
+  std::string text;
+  Response error_response;
   try {
-    const Request request = co_await read_request(socket, options.limits);
-    response.head_only = request.method == "HEAD";
-    ConnectionOptions connection = admitted(options, request);
-    if (!response.head_only) {
-      start_stream(*session, request, std::move(connection));
-      co_return;
-    }
-    const std::string head = stream_head(options.stream);
-    co_await asio::async_write(socket, asio::buffer(head), asio::use_awaitable);
-    co_return co_await linger(socket);
+    const Request request = co_await read_request(socket, session->server->options.limits);
+    error_response.head_only = request.method == "HEAD";
+    std::optional<std::string> response = answer(*session, request);
+    if (!response) co_return;
+    text = std::move(*response);
   } catch (const HttpError& error) {
-    status = error.status();
-    response.body = std::string(error.what()) + '\n';
-    response.headers = error.headers();
+    error_response.body = std::string(error.what()) + '\n';
+    error_response.headers = error.headers();
+    text = response_text(error.status(), error_response);
   }
-  co_await write_response(socket, status, std::move(response));
+  co_await write_text(socket, std::move(text));
   co_await linger(socket);
 }
 
@@ -315,8 +369,9 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
 /// HttpError to a head that is none, and what `options.admit` says. It survives a lack of descriptors and peers that
 /// give up.
 ///
-/// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect`, and waits until
-/// they are delivered, at most `options.grace`; a second cancellation cuts them at once. Errors: sse::system_error when
+/// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect` over the time
+/// `options.spread`, and waits until they are delivered, at most `options.grace`; a second cancellation cuts them at
+/// once. Errors: sse::system_error when
 /// the acceptor can't be used. Thread safety: its sessions run on a few strands over the acceptor's executor, whichever
 /// that is. `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation
 /// state.
@@ -340,10 +395,23 @@ asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor,
   EventStream gone = server->latch.add_connection();
   while (gone.try_next()) {
   }
-  server->stop();
-  if (server->options.grace.count() <= 0) server->cut();
-  server->expire_at(detail::Sweep::after(server->options.grace));
+  std::vector<detail::Ref<detail::Session>> sessions = server->all();
+  const std::chrono::milliseconds grace = server->options.grace;
+  if (grace.count() <= 0) server->cut();
+  server->expire_at(detail::Sweep::after(grace));
   server->sweep->add(*server, acceptor.get_executor());
+  bool cancelled_again = false;
+  try {
+    const auto stop = [](const detail::Ref<detail::Session>& session) { session->stop(); };
+    co_await detail::end_each<asio::any_io_executor>(std::move(sessions), std::min(server->options.spread, grace),
+                                                     stop);
+  } catch (const system_error&) {
+    cancelled_again = true;
+  }
+  if (cancelled_again) {
+    co_await asio::this_coro::reset_cancellation_state();
+    server->cut();
+  }
   while (!server->empty()) {
     error_code cancelled;
     co_await gone.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));

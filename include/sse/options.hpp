@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "sse/event.hpp"
+#include "sse/stats.hpp"
 #include "sse/wire.hpp"
 
 namespace sse {
@@ -21,9 +24,32 @@ struct Options {
   std::size_t max_queue_size = 100;  ///< events that a connection may have waiting, at least 1
   std::size_t max_queue_bytes = 0;   ///< bytes of their frames, but for the newest event, which may have more; 0: any
   std::size_t history_size = 0;      ///< events kept for replay; 0: none, and events have no id
-  std::size_t max_connections = 0;   ///< 0: no limit; past it add_connection throws sse::Error
-  std::size_t max_event_size = 1 << 20;  ///< bytes of one event's JSON; past it emit_event throws sse::Error
+  std::size_t max_connections = 0;   ///< 0: no limit; past it add_connection throws sse::Refused
+  std::size_t max_connections_per_key = 0;  ///< of one ConnectionOptions::limit_key; 0: no limit; past it likewise
+  std::size_t max_event_size = 1 << 20;     ///< bytes of one event's JSON; past it emit_event throws sse::Error
   bool named_events = false;  ///< also write the type as the frame's `event:` field, for addEventListener(type)
+  /// The time, for timestamps and ConnectionOptions::expires_at; it must not throw. Empty: the system's.
+  std::function<std::chrono::system_clock::time_point()> clock;
+};
+
+namespace detail {
+/// How the library's own notices are written.
+inline EventForm notice_form(const Options& options) {
+  EventForm form;
+  form.named = options.named_events;
+  form.clock = &options.clock;
+  return form;
+}
+}  // namespace detail
+
+/// What add_connection throws when a limit is reached: nobody who is there is ended for who comes.
+class Refused : public Error {
+ public:
+  Refused(RefusalReason reason, const std::string& what) : Error(what), reason_(reason) {}
+  RefusalReason reason() const noexcept { return reason_; }
+
+ private:
+  RefusalReason reason_;
 };
 
 /// What happens to a connection when its queue is full and an event comes.
@@ -39,6 +65,7 @@ struct ConnectionOptions {
 
   std::string connection_id;  ///< empty: a random UUID v4. One that is taken ends the older stream
   std::string request_id;     ///< the caller's own; kept, not looked at
+  std::string limit_key;  ///< whose it is: a user, a tenant, an address; Options::max_connections_per_key. Empty: none
 
   /// The id of the last event that the client has seen, any text: what the history holds after it is replayed. What it
   /// no longer holds is told by an `overflow` with the exact number of ids (with a filter or topics: an upper bound);
@@ -58,6 +85,14 @@ struct ConnectionOptions {
   std::optional<std::size_t> max_queue_size, max_queue_bytes;  ///< unset: the manager's
   OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;
   bool announce = true;  ///< send the `connection` and `disconnect` events
+
+  /// When its right to the events runs out (a token's end): then it gets what waits, `disconnect`, and its end. `serve`
+  /// and `write_events` see to it within a quarter of a second; a stream that you read yourself ends with the first
+  /// read after it.
+  std::optional<std::chrono::system_clock::time_point> expires_at;
+  /// True: `drain` and a cancelled `serve` let it go on until it ends by itself or their time is up (a language model's
+  /// running answer).
+  bool let_finish = false;
 };
 
 /// One event's settings.
@@ -71,9 +106,17 @@ struct EmitOptions {
 
 /// What is known of one connection.
 struct ConnectionRow {
-  std::string connection_id, request_id;
+  std::string connection_id, request_id, limit_key;
   std::size_t queued = 0;   ///< events that wait, without those of the history
   std::size_t dropped = 0;  ///< events lost so far
+  std::optional<EndReason> ended;
+};
+
+/// Events that one connection has lost.
+struct LostEvents {
+  LossReason reason{};
+  std::uint64_t count = 0;        ///< with LossReason::unknown 0
+  std::string first_id, last_id;  ///< of those that had an id; empty: none had
 };
 
 /// A manager's connections; while others come and go not all of one moment.
@@ -87,11 +130,13 @@ struct ConnectionInfo {
 /// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
 template <class Json>
 void to_json(Json& json, const ConnectionRow& row) {
-  std::string connection_id, request_id;
+  std::string connection_id, request_id, limit_key;
   wire::append_utf8(connection_id, row.connection_id);
   wire::append_utf8(request_id, row.request_id);
+  wire::append_utf8(limit_key, row.limit_key);
   json = {
       {"connection_id", connection_id}, {"request_id", request_id}, {"queued", row.queued}, {"dropped", row.dropped}};
+  if (!limit_key.empty()) json["limit_key"] = limit_key;
 }
 template <class Json>
 void to_json(Json& json, const ConnectionInfo& info) {
@@ -109,8 +154,11 @@ struct Observer {
   Observer() = default;
 
   std::function<void(const ConnectionRow&)> connection_added;
-  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;
+  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;  ///< ConnectionRow::ended too
+  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;
   std::function<void(const ConnectionRow&)> overflow;  ///< once a gap, at its first event
+  /// Once a gap, with the exact number: when its reader is told, or its stream is closed before that.
+  std::function<void(const ConnectionRow&, const LostEvents&)> loss;
   std::function<void(std::string_view type, std::string_view what)> format_failure;
 };
 

@@ -82,7 +82,8 @@ struct Request {
   Headers headers;  ///< as they were sent
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
-  std::string rest;  ///< what came after the head: the body's first bytes
+  std::string rest;            ///< what came after the head: the body's first bytes
+  std::string remote_address;  ///< the peer's IP address: of a proxy, where there is one. Empty: unknown
 
   /// The first header of that name (any case), or null.
   const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
@@ -144,6 +145,17 @@ inline void take_request_line(std::string_view line, Request& request) {
   if (query != target.npos) request.query = target.substr(query + 1);
 }
 
+/// Empty: it has none.
+template <class Stream>
+std::string remote_address_of(Stream& stream) {
+  if constexpr (requires(error_code error) { lowest_layer(stream).remote_endpoint(error).address().to_string(); }) {
+    error_code error;
+    const auto endpoint = lowest_layer(stream).remote_endpoint(error);
+    if (!error) return endpoint.address().to_string();
+  }
+  return {};
+}
+
 /// What a complete head means. Throws BadHead.
 inline Request finish_request(Request&& request, HeadParser& head) {
   const std::string* const host = head.only("Host");
@@ -183,7 +195,9 @@ asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {})
     if (error) throw system_error(error, "sse::read_request");
     try {
       const auto take_line = [&](std::string_view line) { detail::take_request_line(line, request); };
-      if (head.feed({bytes.data(), size}, take_line)) co_return detail::finish_request(std::move(request), head);
+      if (!head.feed({bytes.data(), size}, take_line)) continue;
+      request.remote_address = detail::remote_address_of(stream);
+      co_return detail::finish_request(std::move(request), head);
     } catch (const detail::BadHead& bad) {
       throw HttpError(bad.status, bad.what());
     }

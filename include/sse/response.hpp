@@ -12,6 +12,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/detail/event_writer.hpp"
+#include "sse/detail/random.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/options.hpp"
@@ -26,6 +27,13 @@
 
 namespace sse {
 
+/// How a client is told that a limit keeps it out.
+enum class RefusalForm {
+  by_client,  ///< `stream` for a browser's EventSource (is_event_source), `status` for others
+  status,     ///< 503, or 429 for Options::max_connections_per_key, with Retry-After
+  stream,     ///< 200, a `retry:`, a `disconnect`, and the end
+};
+
 /// How a stream is written. Times are exact to a quarter of a second.
 struct StreamOptions {
   StreamOptions() = default;
@@ -34,6 +42,10 @@ struct StreamOptions {
   std::chrono::milliseconds send_timeout{30'000};  ///< without a byte taken ends the stream; 0: never
   std::optional<std::chrono::milliseconds> retry;  ///< the browser's reconnection time
   std::string allow_origin;                        ///< Access-Control-Allow-Origin; empty: no such header
+  Headers headers;                                 ///< more of the response's: Set-Cookie, Vary, Mcp-Session-Id
+  RefusalForm refusal = RefusalForm::by_client;
+  /// When a client that is refused should try again: each is told a time of its own, half to one and a half of this.
+  std::chrono::milliseconds refusal_retry{30'000};
 };
 
 /// A response that is no stream.
@@ -50,14 +62,20 @@ struct Response {
 
 namespace detail {
 
+inline void append_header(std::string& head, std::string_view name, std::string_view value) {
+  wire::append_line(head, name);
+  wire::append_line(head.append(": "), value);
+  head.append("\r\n");
+}
+
 inline std::string stream_head(const StreamOptions& options) {
   std::string head =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
       "no\r\nConnection: close\r\n";
   if (!options.allow_origin.empty()) {
-    wire::append_line(head.append("Access-Control-Allow-Origin: "), options.allow_origin);
-    head.append("\r\n");
+    append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
   }
+  for (const auto& [name, value] : options.headers) append_header(head, name, value);
   return head.append("\r\n");
 }
 
@@ -113,6 +131,65 @@ inline std::string_view reason_phrase(unsigned status) noexcept {
   }
 }
 
+inline std::string response_text(unsigned status, const Response& response) {
+  const bool has_body = status != 204 && status != 205 && status != 304 && !response.body.empty();
+  std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
+  text.append(reason_phrase(status)).append("\r\n");
+  if (has_body) append_header(text, "Content-Type", response.content_type);
+  if (status != 204 && status != 304)
+    append_header(text, "Content-Length", std::to_string(has_body ? response.body.size() : 0));
+  append_header(text, "Connection", "close");
+  for (const auto& [name, value] : response.headers) append_header(text, name, value);
+  text.append("\r\n");
+  if (has_body && !response.head_only) text.append(response.body);
+  return text;
+}
+
+template <class Stream>
+asio::awaitable<void> write_text(Stream& stream, std::string text) {
+  Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
+  error_code error;
+  co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
+  if (deadline.passed()) error = asio::error::timed_out;
+  if (error) throw system_error(error, "sse::write_response");
+}
+
+}  // namespace detail
+
+/// Whether a browser's EventSource asks, which gives up for good where the status is not 200 (WHATWG HTML, 9.2.3): it
+/// accepts `text/event-stream` alone, and is a browser by its `Sec-Fetch-Mode` or, over plain HTTP, where there is no
+/// such header, by its `User-Agent`.
+inline bool is_event_source(const Request& request) noexcept {
+  const auto value = [&](std::string_view name) {
+    const std::string* const header = request.header(name);
+    return header ? std::string_view(*header) : std::string_view();
+  };
+  return value("Accept") == "text/event-stream" &&
+         (!value("Sec-Fetch-Mode").empty() || value("User-Agent").starts_with("Mozilla/"));
+}
+
+namespace detail {
+
+/// The response to one that a limit keeps out.
+inline std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
+  const bool of_key = reason == RefusalReason::max_connections_per_key;
+  const std::string why = reason == RefusalReason::draining ? "The server is shutting down"
+                          : of_key                          ? "You have too many connections"
+                                                            : "No more connections are accepted at the moment";
+  const std::chrono::milliseconds retry = jittered(options.refusal_retry);
+  if (options.refusal == RefusalForm::stream ||
+      (options.refusal == RefusalForm::by_client && is_event_source(request))) {
+    EventForm form;
+    form.retry = retry;
+    return stream_head(options).append(encode_notice("disconnect", form, why).frame());
+  }
+  Response response(why + '\n');
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
+  response.headers = {{"Retry-After", std::to_string(seconds)}};
+  if (!options.allow_origin.empty()) response.headers.emplace_back("Access-Control-Allow-Origin", options.allow_origin);
+  return response_text(of_key ? 429 : 503, response);
+}
+
 }  // namespace detail
 
 /// Where the client wants its stream to go on; all other options are unset. In this order: the `Last-Event-ID` header,
@@ -149,12 +226,22 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
                                                                                  asio::use_awaitable);
 }
 
-/// The same for a connection that is added by this very call, with connection_options(request): what the client has
-/// missed comes first. `request` need not outlive the call; it throws what EventManager::add_connection throws.
+/// The same for a connection that is added by this very call, with connection_options(request) unless `connection` is
+/// given: what the client has missed comes first. `request` need not outlive the call. A client that a limit keeps out
+/// is told so (StreamOptions::refusal); errors are otherwise those of EventManager::add_connection too.
+template <class Stream>
+asio::awaitable<void> write_events(Stream& stream, EventManager& events, const Request& request, StreamOptions options,
+                                   ConnectionOptions connection) {
+  try {
+    return write_events(stream, events.add_connection(std::move(connection)), std::move(options));
+  } catch (const Refused& refusal) {
+    return detail::write_text(stream, detail::refusal_text(request, refusal.reason(), options));
+  }
+}
 template <class Stream>
 asio::awaitable<void> write_events(Stream& stream, EventManager& events, const Request& request,
                                    StreamOptions options = {}) {
-  return write_events(stream, events.add_connection(connection_options(request)), std::move(options));
+  return write_events(stream, events, request, std::move(options), connection_options(request));
 }
 
 /// Answers with everything that is not a stream, and closes nothing. A status that has no body (204, 205, 304: RFC
@@ -162,25 +249,7 @@ asio::awaitable<void> write_events(Stream& stream, EventManager& events, const R
 /// safety: as read_request's.
 template <class Stream>
 asio::awaitable<void> write_response(Stream& stream, unsigned status, Response response = {}) {
-  if (status == 204 || status == 205 || status == 304) response.body.clear();
-  std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
-  text.append(detail::reason_phrase(status)).append("\r\n");
-  const auto header = [&](std::string_view name, std::string_view value) {
-    wire::append_line(text, name);
-    wire::append_line(text.append(": "), value);
-    text.append("\r\n");
-  };
-  if (!response.body.empty()) header("Content-Type", response.content_type);
-  if (status != 204 && status != 304) header("Content-Length", std::to_string(response.body.size()));
-  header("Connection", "close");
-  for (const auto& [name, value] : response.headers) header(name, value);
-  text.append("\r\n");
-  if (!response.head_only) text.append(response.body);
-  detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
-  error_code error;
-  co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
-  if (deadline.passed()) error = asio::error::timed_out;
-  if (error) throw system_error(error, "sse::write_response");
+  return detail::write_text(stream, detail::response_text(status, response));
 }
 
 }  // namespace sse

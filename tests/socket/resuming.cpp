@@ -193,7 +193,6 @@ TEST_CASE("write_events with a request goes on where its client was, and needs t
       const sse::Request request = co_await sse::read_request(socket);
       written = sse::write_events(socket, events, request);
       CHECK(events.get_connection_count() == 1);
-      CHECK_THROWS_AS(sse::write_events(socket, events, request), sse::Error);
     }
     co_await std::move(written);
     co_await sse::write_events(socket, events, {}, {});

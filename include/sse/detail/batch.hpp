@@ -36,6 +36,7 @@ class Batch : public Counted {
   }
   std::size_t size() const noexcept { return events_.size(); }
   bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
+  std::size_t bytes() const noexcept { return bytes_; }
   const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() of them
 
  private:
@@ -51,6 +52,13 @@ struct BatchPart {
   bool more = false;  ///< something waits behind it
 
   const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` of them
+  std::size_t bytes() const noexcept {
+    if (size == 0) return 0;
+    if (size == batch->size()) return batch->bytes();
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < size; ++i) bytes += frames()[i].size();
+    return bytes;
+  }
 };
 
 /// The batches of a line of events that were read last: the next reader is probably at the same place, and then writes

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -63,24 +66,64 @@ class Filter : public Counted {
   const std::function<bool(const Event&)> function_;
 };
 
+/// How many connections there are of each ConnectionOptions::limit_key. Thread-safe.
+class KeyCounts {
+ public:
+  /// False: there are `most` already.
+  bool enter(const std::string& key, std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    std::size_t& count = counts_[key];
+    if (count >= most) return false;
+    ++count;
+    return true;
+  }
+  void leave(const std::string& key) noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(key);
+    if (--found->second == 0) counts_.erase(found);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::size_t> counts_;
+};
+
 /// One part of a manager's map, with the lock of its connections.
 struct Shard {
+  /// What has happened here.
+  struct Counts {
+    std::uint64_t opened = 0, delivered = 0, written_bytes = 0;
+    Tally<LossReason> lost;
+    Tally<EndReason> ended;
+  };
   Mutex mutex;
+  Counts counts;
   std::vector<Connection*> connections;
   std::vector<Connection*> queued;    ///< of them, those with a queue of their own
   std::vector<Connection*> wide;      ///< of those, the ones that want every topic
   std::vector<Connection*> filtered;  ///< of those, the ones with a filter
   Index<Connection> by_id;
-  Index<Topic> topics;                        ///< each has members
-  List<Backlog> backlogs;                     ///< one for each max_queue_size; each has readers
-  std::uint64_t sequence = 0;                 ///< of the last event with an id that came here
-  std::atomic<std::size_t>* total = nullptr;  ///< connections of all shards
+  Index<Topic> topics;                             ///< each has members
+  List<Backlog> backlogs;                          ///< one for each max_queue_size; each has readers
+  std::uint64_t sequence = 0;                      ///< of the last event with an id that came here
+  std::atomic<bool> cut{false};                    ///< nothing is delivered any more
+  std::atomic<std::size_t>* total = nullptr;       ///< connections of all shards
+  std::atomic<std::size_t>* unfinished = nullptr;  ///< streams whose readers have not seen their end
+  const std::atomic<bool>* watches_loss = nullptr;
+  KeyCounts* keys = nullptr;
   History* history = nullptr;
+  const Options* options = nullptr;
 
-  /// Called without the lock: once for each connection, after it has left the map.
+  // Called without the lock:
+
+  /// Once for each connection, after it has left the map.
   virtual void on_removed(const Connection& connection, std::string_view reason) noexcept = 0;
-  /// Called without the lock: the reader has found a gap in what it replays.
+  /// The reader has found a gap in what it replays.
   virtual void on_gap(const Connection& connection) noexcept = 0;
+  /// The reader is told of these, or never will be.
+  virtual void on_loss(const Connection& connection, const std::vector<LostEvents>& lost) noexcept = 0;
+  /// ConnectionOptions::expires_at has come.
+  virtual void on_expired(const Connection& connection) noexcept = 0;
 
  protected:
   Shard() = default;
@@ -95,20 +138,23 @@ class Connection : public List<Connection>::Hook {
   struct Own;
 
  public:
-  Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options, const Options& defaults)
+  Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options)
       : shard(std::move(home)),
         connection_id(options.connection_id),
         waits(shard->mutex),
         announce(options.announce),
-        named(defaults.named_events),
-        max_queue_size_(options.max_queue_size.value_or(defaults.max_queue_size)),
-        request_id_(options.request_id.empty() ? nullptr : new std::string(options.request_id)) {
-    const std::size_t max_bytes = options.max_queue_bytes.value_or(defaults.max_queue_bytes);
+        let_finish(options.let_finish),
+        max_queue_size_(options.max_queue_size.value_or(shard->options->max_queue_size)),
+        rare_(options.request_id.empty() && options.limit_key.empty() && !options.expires_at ? nullptr
+                                                                                             : new Rare(options)) {
+    const std::size_t max_bytes = options.max_queue_bytes.value_or(shard->options->max_queue_bytes);
     may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
                  options.overflow_policy == OverflowPolicy::drop_oldest;
     if (!may_share_) own_ = Owned<Own>(new Own(max_queue_size_, max_bytes, options.overflow_policy));
     if (options.filter) own_->filter = Ref<Filter>(new Filter(options.filter));
+    shard->unfinished->fetch_add(1);
   }
+  ~Connection() { finish(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -120,13 +166,17 @@ class Connection : public List<Connection>::Hook {
   Event back;              ///< the `disconnect` event
   bool open = true;        ///< in the map: events still arrive
   bool found_gap = false;  ///< on_gap is due
-  const bool announce, named;
+  const bool announce, let_finish;
+  Owned<std::vector<LostEvents>> told;  ///< on_loss is due
 
   std::string_view name() const noexcept { return connection_id; }
-  const std::string& request_id() const noexcept {
-    static const std::string none;
-    return request_id_ ? *request_id_ : none;
-  }
+  const std::string& request_id() const noexcept { return rare_ ? rare_->request_id : no_text(); }
+  const std::string& limit_key() const noexcept { return rare_ ? rare_->limit_key : no_text(); }
+  std::optional<EndReason> ended() const noexcept { return ended_; }
+
+  bool expires() const noexcept { return rare_ && rare_->expires_at; }
+  /// Until ConnectionOptions::expires_at; it must have one.
+  std::chrono::system_clock::duration time_left() const { return *rare_->expires_at - time_of(&shard->options->clock); }
 
   /// What it has lost before its replay.
   void begin_with(const Loss& lost) noexcept {
@@ -136,26 +186,39 @@ class Connection : public List<Connection>::Hook {
   }
 
   std::size_t queued() const noexcept { return backlog_ ? backlog_->count(place_) : own_ ? own_->queue.size() : 0; }
-  std::size_t dropped() const noexcept { return dropped_ + (backlog_ ? backlog_->count_lost(place_) : 0); }
+  std::size_t dropped() const noexcept { return dropped_ + uncounted(); }
+  /// What it has lost of the backlog and has not come across.
+  std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }
 
   bool something_waits() const noexcept {
+    if (shard->cut) return false;
     return !first.empty() || !next_.empty() || replay || queued() != 0 || !back.empty() ||
            (told_.any() && (urgent_ || !open)) || (!open && own_ && own_->lost.any());
   }
   bool done() const noexcept { return !open && !something_waits(); }
+  /// Whether the reader, who asks, has seen the end.
+  bool finish_if_done() noexcept {
+    const bool is_done = done();
+    if (is_done) finish();
+    return is_done;
+  }
   bool ready() const noexcept { return !open || something_waits(); }
 
   /// The next event, or an empty one. The event before which a loss is told leaves the queue with the notice, so that a
   /// reader that is slower than the emitter gets events and not notices alone.
   Event take() {
+    if (shard->cut) return {};
     if (!first.empty()) return std::exchange(first, Event());
     if (next_.empty()) load_next();
     if (told_.any() && (!next_.empty() || urgent_ || !open)) {
       Event notice = encode_overflow();
+      report(told_);
       told_ = {};
       urgent_ = false;
       return notice;
     }
+    if (next_.empty()) return open ? Event() : std::exchange(back, Event());
+    ++shard->counts.delivered;
     return std::exchange(next_, Event());
   }
 
@@ -165,29 +228,14 @@ class Connection : public List<Connection>::Hook {
   template <class TakeEvent>
   void take_shared(std::size_t count, TakeEvent&& take_event) noexcept {
     backlog_->read(place_, count, take_event);
+    shard->counts.delivered += count;
   }
 
   /// What waits, for one write; `head` goes before it. Nothing: nothing waits.
   BatchPart take_batch(Event head) {
-    if (head.empty()) {
-      if (BatchPart part = take_shared_batch(); part.size != 0) return part;
-      if (!something_waits()) return {};
-    }
-    const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
-    const Ref<Batch> batch(new Batch(most));
-    if (!head.empty()) batch->add(std::move(head));
-    while (batch->size() < most && !batch->full() && something_waits()) {
-      Event event;
-      try {
-        event = take();
-      } catch (const std::bad_alloc&) {
-        if (batch->size() == 0) throw;
-      }
-      if (event.empty()) break;  // or the history has let go of the rest
-      batch->add(std::move(event));
-      if (stands_in_line()) break;
-    }
-    return {batch, 0, batch->size(), something_waits()};
+    BatchPart part = next_batch(std::move(head));
+    shard->counts.written_bytes += part.bytes();
+    return part;
   }
 
   enum class Push { skipped, queued, queued_after_gap, refused };
@@ -199,7 +247,7 @@ class Connection : public List<Connection>::Hook {
     if (own_->policy == OverflowPolicy::disconnect && !own_->queue.fits(event)) return Push::refused;
     const std::size_t before = own_->lost.count;
     own_->queue.push(event, own_->lost);
-    dropped_ += own_->lost.count - before;
+    count_lost(own_->lost.count - before, LossReason::queue_full);
     wakeups.add(waits.take());
     return before == 0 && own_->lost.count != 0 ? Push::queued_after_gap : Push::queued;
   }
@@ -209,7 +257,7 @@ class Connection : public List<Connection>::Hook {
       if (backlog_) take_own_queue();
     } catch (const std::bad_alloc&) {
       told_.add(EventAccess::sequence(event));
-      ++dropped_;
+      count_lost(1, LossReason::queue_full);
       return Push::queued_after_gap;
     }
     return push(event, wakeups);
@@ -237,37 +285,36 @@ class Connection : public List<Connection>::Hook {
     try {
       shard->by_id.insert(*this);
       enter(shard->connections, index_);
-      if (may_share_ && last == shard->sequence) return share();
-      if (!own_) own_ = make_own();  // an event is on its way to the backlog that is in the history already
-      own_->after = last;
-      if (own_->filter) enter(shard->filtered, own_->filtered_index);
-      enter(shard->queued, own_->index);
-      if (topics.empty()) enter(shard->wide, own_->wide_index);
-      for (const std::string& name : topics) {
-        const Topic* const topic = shard->topics.find(name);
-        if (!topic || topic->members.back().connection != this) add_topic(name);  // each once
-      }
+      if (may_share_ && last == shard->sequence)
+        share();
+      else
+        enter_queues(topics, last);
     } catch (...) {
       leave_lists();
       throw;
     }
+    ++shard->counts.opened;
+    shard->counts.lost[LossReason::history_gone] += told_.count;
+    if (told_.reset) ++shard->counts.lost[LossReason::unknown];
   }
 
-  /// Takes the connection off the map; what waits stays. False: it was off already. `keep_place`: for the one that
-  /// replaces it.
-  bool leave_map(bool keep_place = false) noexcept {
+  /// Takes the connection off the map; what waits stays. False: it was off already.
+  bool leave_map(EndReason why) noexcept {
     if (!open) return false;
     open = false;
+    ended_ = why;
+    ++shard->counts.ended[why];
     try {
       if (backlog_ && backlog_->count(place_) != 0) take_own_queue();
     } catch (const std::bad_alloc&) {
-      dropped_ = dropped() + backlog_->count(place_);
-      backlog_->skip_lost(place_, told_);
+      skip_lost(told_);
+      count_lost(backlog_->count(place_), LossReason::queue_full);
       backlog_->read(place_, backlog_->count(place_),
                      [&](const Event& event) { told_.add(EventAccess::sequence(event)); });
     }
     leave_lists();
-    if (!keep_place) shard->total->fetch_sub(1);
+    shard->total->fetch_sub(1);
+    if (!limit_key().empty() && shard->options->max_connections_per_key != 0) shard->keys->leave(limit_key());
     return true;
   }
 
@@ -284,20 +331,24 @@ class Connection : public List<Connection>::Hook {
   }
 
   /// Called without the lock. Discards what waits and ends the stream.
-  void close(std::string_view reason, error_code wait_result) noexcept {
+  void close(EndReason why, std::string_view reason, error_code wait_result) noexcept {
     bool removed = false;
     Wakeups wakeups;
+    Owned<std::vector<LostEvents>> lost;
     {
       const std::lock_guard lock(shard->mutex);
-      if (backlog_) leave_backlog();
-      removed = leave_map();
+      discard_queue();
+      removed = leave_map(why);
       own_ = {};
       replay = {};
       first = next_ = back = Event();
       told_ = {};
+      finish();
+      lost = std::move(told);
       wakeups.add(waits.take());
     }
     wakeups.complete(wait_result);
+    if (lost) shard->on_loss(*this, *lost);
     if (removed) shard->on_removed(*this, reason);
   }
 
@@ -323,7 +374,45 @@ class Connection : public List<Connection>::Hook {
     std::vector<Subscription> subscriptions;
     std::size_t index = nowhere, wide_index = nowhere, filtered_index = nowhere;
   };
+  void finish() noexcept {
+    if (!std::exchange(finished_, true)) shard->unfinished->fetch_sub(1);
+  }
+
+  /// What most connections have none of.
+  struct Rare {
+    explicit Rare(const ConnectionOptions& options)
+        : request_id(options.request_id), limit_key(options.limit_key), expires_at(options.expires_at) {}
+
+    const std::string request_id, limit_key;
+    const std::optional<std::chrono::system_clock::time_point> expires_at;
+  };
+  static const std::string& no_text() noexcept {
+    static const std::string none;
+    return none;
+  }
   Owned<Own> make_own() const { return Owned<Own>(new Own(max_queue_size_, 0, OverflowPolicy::drop_oldest)); }
+
+  BatchPart next_batch(Event head) {
+    if (head.empty()) {
+      if (BatchPart part = take_shared_batch(); part.size != 0) return part;
+      if (!something_waits()) return {};
+    }
+    const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
+    const Ref<Batch> batch(new Batch(most));
+    if (!head.empty()) batch->add(std::move(head));
+    while (batch->size() < most && !batch->full() && something_waits()) {
+      Event event;
+      try {
+        event = take();
+      } catch (const std::bad_alloc&) {
+        if (batch->size() == 0) throw;
+      }
+      if (event.empty()) break;  // or the history has let go of the rest
+      batch->add(std::move(event));
+      if (stands_in_line()) break;
+    }
+    return {batch, 0, batch->size(), something_waits()};
+  }
 
   /// What comes next is what others at the same place read too.
   bool stands_in_line() const noexcept {
@@ -333,10 +422,15 @@ class Connection : public List<Connection>::Hook {
   }
   BatchPart take_shared_batch() {
     if (!stands_in_line()) return {};
-    if (!replay) return backlog_->read_batch(place_);
-    BatchPart part = replay->take_batch(*shard->history);
-    if (part.size != 0 && replay->done()) replay = {};
-    part.more = something_waits();
+    BatchPart part;
+    if (replay) {
+      part = replay->take_batch(*shard->history);
+      if (part.size != 0 && replay->done()) replay = {};
+      part.more = something_waits();
+    } else {
+      part = backlog_->read_batch(place_);
+    }
+    shard->counts.delivered += part.size;
     return part;
   }
 
@@ -345,24 +439,69 @@ class Connection : public List<Connection>::Hook {
       const bool had_gap = told_.any();
       const std::size_t before = told_.count;
       next_ = replay->take(*shard->history, told_);
-      dropped_ += told_.count - before;
+      count_lost(told_.count - before, LossReason::history_gone);
       found_gap = found_gap || (told_.any() && !had_gap);
       if (replay->done()) replay = {};
       if (!next_.empty()) return;
     }
     if (backlog_) {
       if (backlog_->count(place_) == 0) return;
-      dropped_ = dropped();
-      backlog_->skip_lost(place_, told_);
+      skip_lost(told_);
       backlog_->read(place_, 1, [&](const Event& event) { next_ = event; });
     } else if (own_ && !own_->queue.empty()) {
       told_.add(std::exchange(own_->lost, {}));
       next_ = own_->queue.pop();
       if (open && may_share_ && own_->queue.empty() && own_->after <= shard->sequence) share_again();
-    } else if (!open) {
-      if (own_) told_.add(std::exchange(own_->lost, {}));
-      next_ = std::exchange(back, Event());
+    } else if (!open && own_) {
+      told_.add(std::exchange(own_->lost, {}));
     }
+  }
+
+  void count_lost(std::size_t count, LossReason why) noexcept {
+    dropped_ += count;
+    shard->counts.lost[why] += count;
+  }
+  /// Goes on behind what it has lost of the backlog.
+  void skip_lost(Loss& lost) noexcept {
+    count_lost(backlog_->count_lost(place_), LossReason::queue_full);
+    backlog_->skip_lost(place_, lost);
+  }
+
+  /// For the observer.
+  void report(const Loss& lost, LossReason why, std::size_t count) noexcept {
+    if (!shard->watches_loss->load()) return;
+    try {
+      if (!told) told = Owned<std::vector<LostEvents>>(new std::vector<LostEvents>);
+      LostEvents events{why, count, {}, {}};
+      const std::uint64_t start = shard->history->start;
+      if (lost.first != 0 && !lost.reset)
+        events.first_id = to_string({start, lost.first}), events.last_id = to_string({start, lost.last});
+      told->push_back(std::move(events));
+    } catch (const std::bad_alloc&) {  // the observer misses one; the reader comes first
+    }
+  }
+  void report(const Loss& lost) noexcept {
+    if (lost.reset) report(lost, LossReason::unknown, 0);
+    if (lost.of_history != 0) report(lost, LossReason::history_gone, lost.of_history);
+    if (lost.count != lost.of_history) report(lost, LossReason::queue_full, lost.count - lost.of_history);
+  }
+
+  /// What nobody will read any more: its reader will not be told of it.
+  void discard_queue() noexcept {
+    Loss unread;
+    const auto discard = [&](const Event& event) { unread.add(EventAccess::sequence(event)); };
+    if (!next_.empty()) discard(next_);
+    if (backlog_) {
+      skip_lost(told_);
+      backlog_->read(place_, backlog_->count(place_), discard);
+      leave_backlog();
+    } else if (own_) {
+      told_.add(own_->lost);
+      while (!own_->queue.empty()) discard(own_->queue.pop());
+    }
+    report(told_);
+    shard->counts.lost[LossReason::unread] += unread.count;
+    if (unread.any()) report(unread, LossReason::unread, unread.count);
   }
 
   Event encode_overflow() const {
@@ -375,7 +514,19 @@ class Connection : public List<Connection>::Hook {
     const std::string_view why = told_.reset ? "It is not known what this client has missed"
                                  : urgent_   ? "The history does not go back to the last event of this client"
                                              : "Events were dropped because this connection reads too slowly";
-    return encode_notice("overflow", {named, false, {}, {}}, why, members);
+    return encode_notice("overflow", notice_form(*shard->options), why, members);
+  }
+
+  void enter_queues(const std::vector<std::string>& topics, std::uint64_t last) {
+    if (!own_) own_ = make_own();  // an event is on its way to the backlog that is in the history already
+    own_->after = last;
+    if (own_->filter) enter(shard->filtered, own_->filtered_index);
+    enter(shard->queued, own_->index);
+    if (topics.empty()) enter(shard->wide, own_->wide_index);
+    for (const std::string& name : topics) {
+      const Topic* const topic = shard->topics.find(name);
+      if (!topic || topic->members.back().connection != this) add_topic(name);  // each once
+    }
   }
 
   void share() {
@@ -404,8 +555,8 @@ class Connection : public List<Connection>::Hook {
     leave(shard->wide, &Own::wide_index);
     own_ = {};
   }
+  /// It has skipped what it has lost.
   void leave_backlog() noexcept {
-    dropped_ = dropped();
     waits.join(nullptr);
     backlog_->leave(place_);
     let_go(*std::exchange(backlog_, nullptr));
@@ -426,11 +577,10 @@ class Connection : public List<Connection>::Hook {
       throw;
     }
     own_ = std::move(own);
-    dropped_ = dropped();
-    backlog_->skip_lost(place_, own_->lost);
+    skip_lost(own_->lost);
     const std::size_t before = own_->lost.count;
     backlog_->read(place_, backlog_->count(place_), [&](const Event& event) { own_->queue.push(event, own_->lost); });
-    dropped_ += own_->lost.count - before;
+    count_lost(own_->lost.count - before, LossReason::queue_full);
     leave_backlog();
   }
 
@@ -496,7 +646,10 @@ class Connection : public List<Connection>::Hook {
   void leave_lists() noexcept {
     shard->by_id.erase(*this);
     leave(shard->connections, index_, [](Connection& moved) -> std::size_t& { return moved.index_; });
-    if (backlog_) leave_backlog();
+    if (backlog_) {
+      skip_lost(told_);
+      leave_backlog();
+    }
     if (!own_) return;
     leave(shard->filtered, &Own::filtered_index);
     leave(shard->queued, &Own::index);
@@ -514,7 +667,9 @@ class Connection : public List<Connection>::Hook {
   const std::size_t max_queue_size_;
   bool urgent_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
-  const Owned<const std::string> request_id_;  ///< most have none
+  bool finished_ = false;
+  std::optional<EndReason> ended_;
+  const Owned<const Rare> rare_;
 };
 
 }  // namespace sse::detail

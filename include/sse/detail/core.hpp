@@ -19,41 +19,15 @@
 #include <utility>
 #include <vector>
 
-// Where the system has it, <random> costs a user's build more than the rest of this file.
-#if __has_include(<sys/random.h>)
-#include <sys/random.h>
-#define SSE_GETENTROPY
-#else
-#include <random>
-#endif
-
 #include "sse/detail/connection.hpp"
 #include "sse/detail/owned.hpp"
+#include "sse/detail/random.hpp"
 #include "sse/detail/ref.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
+#include "sse/stats.hpp"
 
 namespace sse::detail {
-
-/// Version 4 (RFC 9562, 5.4).
-inline std::string random_uuid() {
-  std::array<std::uint64_t, 2> random{};
-#if defined(SSE_GETENTROPY)
-  if (::getentropy(&random, sizeof random) != 0) throw Error("sse: the system gives no random bytes");
-#else
-  thread_local std::random_device device;
-  for (auto& half : random) half = std::uint64_t{device()} << 32 | device();
-#endif
-  std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
-  std::size_t used = 0;
-  for (char& c : uuid) {
-    if (c != 'x' && c != 'y') continue;
-    const auto digit = static_cast<unsigned>(random[used / 16] >> (4 * (used % 16)) & 15);
-    c = "0123456789abcdef"[c == 'y' ? 8 | (digit & 3) : digit];
-    ++used;
-  }
-  return uuid;
-}
 
 /// The Unix time in ms; never the same twice in a process, and never less than before.
 inline std::uint64_t next_start() noexcept {
@@ -74,7 +48,15 @@ class Core : public std::enable_shared_from_this<Core> {
  public:
   explicit Core(Options settings)
       : options(checked(std::move(settings))), history_(options.history_size, next_start()) {
-    for (auto& shard : shards_) shard.core = this, shard.total = &total_, shard.history = &history_;
+    for (auto& shard : shards_) {
+      shard.core = this;
+      shard.options = &options;
+      shard.history = &history_;
+      shard.keys = &keys_;
+      shard.total = &total_;
+      shard.unfinished = &unfinished_;
+      shard.watches_loss = &watches_loss_;
+    }
   }
 
   const Options options;
@@ -84,58 +66,35 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<Connection> add(ConnectionOptions settings) {
     if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
     if (settings.connection_id.empty()) settings.connection_id = random_uuid();
-    MapShard& shard = shard_of(settings.connection_id);
-    const auto connection =
-        std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings, options);
-    if (settings.announce) {
-      std::string id = ",\"connection_id\":";
-      append_quoted(id, connection->connection_id);
-      connection->first =
-          encode_notice("connection", {options.named_events, keeps_history(), {}, {}}, "Connection established", id);
-    }
-    const ReplayPlan plan = plan_for(settings);
-    connection->begin_with(plan.lost);
-    const bool asks = plan.after && (settings.filter || !settings.topics.empty());
-    if (asks) check_place(shard, connection->connection_id);  // who is refused does not ask about a whole history
-    std::vector<bool> wanted;
-    std::vector<ConnectionRow> removed;
-    // Once it is in the map, events fill its queue: it is asked about what is held before. But where events come faster
-    // than the filter answers that would never end.
-    std::optional<std::uint64_t> last;  // number of the history when it was put into the map
-    for (int round = 0; asks && !last && round < 4; ++round) {
-      const std::uint64_t asked = history_.last();
-      ask_for_replay(settings, plan.next, asked, wanted);
-      last = insert(shard, *connection, settings, plan, removed, asked);
-    }
-    if (!last) last = insert(shard, *connection, settings, plan, removed);
-    tell_removed(removed, replaced);
     try {
-      if (const auto observer = observer_if(&Observer::connection_added))
-        tell(observer->connection_added, row_of(*connection));
-    } catch (const std::bad_alloc&) {  // the observer misses one; the connection is in the map and has to live
-    }
-    if (plan.lost.any()) found_gap(*connection);
-    if (!plan.after) return connection;
-    try {
-      if (asks) ask_for_replay(settings, plan.next, *last, wanted);
-      Owned<Replay> replay(new Replay(plan.next, *last, std::move(wanted)));
-      const std::lock_guard lock(shard.mutex);
-      if (!replay->done()) connection->replay = std::move(replay);
-    } catch (const std::bad_alloc&) {
-      connection->close("Out of memory", {});
+      return add_one(settings);
+    } catch (const Refused& refusal) {
+      refuse(settings, refusal.reason());
       throw;
     }
-    return connection;
   }
 
-  /// Whether an event would be made for nobody.
-  bool nobody_wants(const EmitOptions& settings) {
-    if (settings.topic.empty() || is_kept(settings)) return false;
+  /// Counts one that is not let in, and tells the observer.
+  void refuse(const ConnectionOptions& settings, RefusalReason reason) {
+    refused_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+    const auto observer = observer_if(&Observer::connection_refused);
+    if (!observer) return;
+    ConnectionRow row;
+    row.connection_id = settings.connection_id;
+    row.request_id = settings.request_id;
+    row.limit_key = settings.limit_key;
+    tell(observer->connection_refused, row, reason);
+  }
+
+  /// Counts an event that is to be emitted. False: it would be made for nobody.
+  bool begin_emit(const EmitOptions& settings) {
+    emitted_.fetch_add(1, std::memory_order_relaxed);
+    if (settings.topic.empty() || is_kept(settings)) return true;
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
-      if (!shard.backlogs.empty() || !shard.wide.empty() || shard.topics.find(settings.topic)) return false;
+      if (!shard.backlogs.empty() || !shard.wide.empty() || shard.topics.find(settings.topic)) return true;
     }
-    return true;
+    return false;
   }
 
   /// Gives `event` its id, keeps it, and delivers it; returns how many connections it reached.
@@ -196,6 +155,7 @@ class Core : public std::enable_shared_from_this<Core> {
       pushes.push_alone(*found, event, wakeups);
       pushes.end_refused(wakeups);
     }
+    sent_.fetch_add(1, std::memory_order_relaxed);
     pushes.tell();
     return true;
   }
@@ -213,32 +173,87 @@ class Core : public std::enable_shared_from_this<Core> {
     return true;
   }
 
-  bool disconnect(std::string_view connection_id, std::string_view reason) {
-    const Event last = goodbye(reason);
+  /// False: no such connection, or `only` is given and is not the one of that id.
+  bool disconnect(std::string_view connection_id, EndReason why, std::string_view reason,
+                  std::optional<std::chrono::milliseconds> retry = {}, const Connection* only = nullptr) {
+    const Event last = goodbye(reason, retry);
     std::vector<ConnectionRow> removed;
     {
       Wakeups wakeups;
       MapShard& shard = shard_of(connection_id);
       const std::lock_guard lock(shard.mutex);
       Connection* const found = shard.by_id.find(connection_id);
-      if (!found) return false;
-      end(*found, last, wakeups, removed);
+      if (!found || (only && found != only)) return false;
+      end(*found, why, last, wakeups, removed);
     }
     tell_removed(removed, reason);
     return true;
   }
 
-  void disconnect_all(std::string_view reason) {
+  void disconnect_all(EndReason why, std::string_view reason) {
     const Event last = goodbye(reason);
     std::vector<ConnectionRow> removed;
     {
       Wakeups wakeups;
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
-        while (!shard.connections.empty()) end(*shard.connections.back(), last, wakeups, removed);
+        while (!shard.connections.empty()) end(*shard.connections.back(), why, last, wakeups, removed);
       }
     }
     tell_removed(removed, reason);
+  }
+
+  /// From now on nobody is let in.
+  void begin_drain() noexcept { draining_ = true; }
+  /// The connections that a drain ends itself.
+  std::vector<std::string> to_drain() {
+    std::vector<std::string> ids;
+    for (MapShard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      for (const Connection* connection : shard.connections)
+        if (!connection->let_finish) ids.push_back(connection->connection_id);
+    }
+    return ids;
+  }
+  std::size_t unfinished() const noexcept { return unfinished_.load(); }
+  /// Ends everything at once: what waits is discarded.
+  void cut(std::string_view reason) {
+    std::vector<ConnectionRow> removed;
+    {
+      Wakeups wakeups;
+      for (MapShard& shard : shards_) {
+        const std::lock_guard lock(shard.mutex);
+        shard.cut = true;
+        while (!shard.connections.empty())
+          end(*shard.connections.back(), EndReason::drained, Event(), wakeups, removed);
+      }
+    }
+    tell_removed(removed, reason);
+  }
+
+  Stats stats() {
+    Stats stats;
+    stats.emitted = emitted_.load(std::memory_order_relaxed);
+    stats.sent = sent_.load(std::memory_order_relaxed);
+    stats.format_failures = format_failures_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < refused_.size(); ++i)
+      stats.refused[static_cast<RefusalReason>(i)] = refused_[i].load(std::memory_order_relaxed);
+    for (MapShard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      stats.opened += shard.counts.opened;
+      stats.delivered += shard.counts.delivered;
+      stats.written_bytes += shard.counts.written_bytes;
+      stats.lost += shard.counts.lost;
+      stats.ended += shard.counts.ended;
+      stats.connections += shard.connections.size();
+      for (const Connection* connection : shard.connections) {
+        stats.lost[LossReason::queue_full] += connection->uncounted();
+        const std::size_t queued = connection->queued();
+        stats.queued += queued;
+        for (std::size_t i = 0; i < Stats::depths.size() && queued >= Stats::depths[i]; ++i) ++stats.queued_at_least[i];
+      }
+    }
+    return stats;
   }
 
   ConnectionInfo info() {
@@ -257,6 +272,7 @@ class Core : public std::enable_shared_from_this<Core> {
     Ref<SharedObserver> shared(new SharedObserver(std::move(observer)));
     const std::lock_guard lock(observer_mutex_);
     watches_overflow_ = shared->overflow != nullptr;
+    watches_loss_ = shared->loss != nullptr;
     std::swap(observer_, shared);
   }
 
@@ -264,7 +280,10 @@ class Core : public std::enable_shared_from_this<Core> {
   /// `deliver_error` were told.
   template <class Make, class DeliverError>
   Event encode(std::string_view type, const EmitOptions& settings, Make&& make, DeliverError&& deliver_error) {
-    EventForm form{options.named_events, is_kept(settings), settings.topic, settings.key};
+    EventForm form = notice_form(options);
+    form.has_id = is_kept(settings);
+    form.topic = settings.topic;
+    form.key = settings.key;
     try {
       Event event = make(form);
       const std::size_t size = event.json().size();
@@ -288,6 +307,10 @@ class Core : public std::enable_shared_from_this<Core> {
       core->left(connection, reason);
     }
     void on_gap(const Connection& connection) noexcept override { core->found_gap(connection); }
+    void on_loss(const Connection& connection, const std::vector<LostEvents>& lost) noexcept override {
+      core->tell_loss(connection, lost);
+    }
+    void on_expired(const Connection& connection) noexcept override { core->expire(connection); }
     Core* core = nullptr;
   };
 
@@ -333,7 +356,7 @@ class Core : public std::enable_shared_from_this<Core> {
           last = core_.goodbye(too_slow);
         } catch (const std::bad_alloc&) {  // it ends all the same
         }
-        end(connection, last, wakeups, ended_);
+        end(connection, EndReason::too_slow, last, wakeups, ended_);
       }
     }
     void tell() const {
@@ -357,6 +380,51 @@ class Core : public std::enable_shared_from_this<Core> {
     std::vector<ConnectionRow> gaps_, ended_;
     Connection* refused_ = nullptr;
   };
+
+  std::shared_ptr<Connection> add_one(const ConnectionOptions& settings) {
+    MapShard& shard = shard_of(settings.connection_id);
+    const auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
+    if (settings.announce) {
+      std::string id = ",\"connection_id\":";
+      append_quoted(id, connection->connection_id);
+      EventForm form = notice_form(options);
+      form.has_id = keeps_history();
+      connection->first = encode_notice("connection", form, "Connection established", id);
+    }
+    const ReplayPlan plan = plan_for(settings);
+    connection->begin_with(plan.lost);
+    const bool asks = plan.after && (settings.filter || !settings.topics.empty());
+    if (asks) check_place(shard, *connection);  // who is refused does not ask about a whole history
+    std::vector<bool> wanted;
+    std::vector<ConnectionRow> removed;
+    // Once it is in the map, events fill its queue: it is asked about what is held before. But where events come faster
+    // than the filter answers that would never end.
+    std::optional<std::uint64_t> last;  // number of the history when it was put into the map
+    for (int round = 0; asks && !last && round < 4; ++round) {
+      const std::uint64_t asked = history_.last();
+      ask_for_replay(settings, plan.next, asked, wanted);
+      last = insert(shard, *connection, settings, plan, removed, asked);
+    }
+    if (!last) last = insert(shard, *connection, settings, plan, removed);
+    tell_removed(removed, replaced);
+    try {
+      if (const auto observer = observer_if(&Observer::connection_added))
+        tell(observer->connection_added, row_of(*connection));
+    } catch (const std::bad_alloc&) {  // the observer misses one; the connection is in the map and has to live
+    }
+    if (plan.lost.any()) found_gap(*connection);
+    if (!plan.after) return connection;
+    try {
+      if (asks) ask_for_replay(settings, plan.next, *last, wanted);
+      Owned<Replay> replay(new Replay(plan.next, *last, std::move(wanted)));
+      const std::lock_guard lock(shard.mutex);
+      if (!replay->done()) connection->replay = std::move(replay);
+    } catch (const std::bad_alloc&) {
+      connection->close(EndReason::failed, "Out of memory", {});
+      throw;
+    }
+    return connection;
+  }
 
   static constexpr std::string_view replaced = "Replaced by a new connection with the same id";
 
@@ -401,22 +469,22 @@ class Core : public std::enable_shared_from_this<Core> {
     if (settings.filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
     Connection* const older = shard.by_id.find(connection.connection_id);
-    const bool replaces = older != nullptr;
-    if (!replaces) reserve_place();  // before it looks at the history: what is kept later does not find nobody here
+    // Before it looks at the history: what is kept later does not find nobody here.
+    reserve_place(connection, older);
     const std::uint64_t last = history_.last();
     if (last > asked) {
-      if (!replaces) total_.fetch_sub(1);
+      give_back_place(connection);
       return std::nullopt;
     }
-    if (replaces) end(*older, goodbye(replaced), wakeups, removed, true);
     try {
+      if (older) end(*older, EndReason::replaced, goodbye(replaced), wakeups, removed);
       if (keeps_history() && settings.announce) {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
         EventAccess::set_id(connection.first, id.start, id.n);
       }
       connection.enter_map(settings.topics, last);
     } catch (...) {
-      total_.fetch_sub(1);
+      give_back_place(connection);
       connection.open = false;
       throw;
     }
@@ -424,20 +492,37 @@ class Core : public std::enable_shared_from_this<Core> {
     return last;
   }
 
-  /// Throws when there is no place for one more.
-  void check_place(std::size_t taken) const {
-    if (options.max_connections != 0 && taken >= options.max_connections)
-      throw Error("sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
+  /// Throws Refused when there is no place for `connection`, which may take that of the `older` one with its id.
+  void check_place(const Connection* older, std::size_t taken) const {
+    if (draining_.load()) throw Refused(RefusalReason::draining, "sse: the manager is being drained");
+    if (options.max_connections != 0 && taken >= options.max_connections + (older ? 1 : 0))
+      throw Refused(RefusalReason::max_connections,
+                    "sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
   }
-  void check_place(MapShard& shard, std::string_view connection_id) const {
+  void check_place(MapShard& shard, const Connection& connection) const {
     const std::lock_guard lock(shard.mutex);
-    if (!shard.by_id.find(connection_id)) check_place(total_.load());
+    check_place(shard.by_id.find(connection.connection_id), total_.load());
   }
-  void reserve_place() {
+  void reserve_place(const Connection& connection, const Connection* older) {
     std::size_t now = total_.load();
     do {
-      check_place(now);
+      check_place(older, now);
     } while (!total_.compare_exchange_weak(now, now + 1));
+    const std::size_t most = options.max_connections_per_key;
+    if (most == 0 || connection.limit_key().empty()) return;
+    try {
+      const bool same = older && older->limit_key() == connection.limit_key();
+      if (keys_.enter(connection.limit_key(), most + (same ? 1 : 0))) return;
+      throw Refused(RefusalReason::max_connections_per_key,
+                    "sse: Options::max_connections_per_key, " + std::to_string(most) + ", is reached");
+    } catch (...) {
+      total_.fetch_sub(1);
+      throw;
+    }
+  }
+  void give_back_place(const Connection& connection) noexcept {
+    total_.fetch_sub(1);
+    if (options.max_connections_per_key != 0 && !connection.limit_key().empty()) keys_.leave(connection.limit_key());
   }
 
   /// Asks those that want the topic and have not been asked yet.
@@ -462,15 +547,17 @@ class Core : public std::enable_shared_from_this<Core> {
     form.named = options.named_events;
     return encode_notice("error", form, "Failed to format event");
   }
-  Event goodbye(std::string_view reason) const {
-    return encode_notice("disconnect", {options.named_events, false, {}, {}}, reason);
+  Event goodbye(std::string_view reason, std::optional<std::chrono::milliseconds> retry = {}) const {
+    EventForm form = notice_form(options);
+    form.retry = retry;
+    return encode_notice("disconnect", form, reason);
   }
 
   // Under the shard's lock, as everything that takes a row of a connection that others may end.
-  static void end(Connection& connection, const Event& last, Wakeups& wakeups, std::vector<ConnectionRow>& removed,
-                  bool keep_place = false) {
-    note(removed, connection);
-    connection.leave_map(keep_place);
+  static void end(Connection& connection, EndReason why, const Event& last, Wakeups& wakeups,
+                  std::vector<ConnectionRow>& removed) {
+    note(removed, connection, why);
+    connection.leave_map(why);
     if (connection.announce) connection.back = last;
     wakeups.add(connection.waits.take());
   }
@@ -479,17 +566,20 @@ class Core : public std::enable_shared_from_this<Core> {
     ConnectionRow row;
     row.connection_id = connection.connection_id;
     row.request_id = connection.request_id();
+    row.limit_key = connection.limit_key();
     row.queued = connection.queued();
     row.dropped = connection.dropped();
+    row.ended = connection.ended();
     return row;
   }
   static ConnectionRow row_of(const Connection& connection) {
     const std::lock_guard lock(connection.shard->mutex);
     return row(connection);
   }
-  static void note(std::vector<ConnectionRow>& rows, const Connection& connection) {
+  static void note(std::vector<ConnectionRow>& rows, const Connection& connection, std::optional<EndReason> why = {}) {
     try {
       rows.push_back(row(connection));
+      rows.back().ended = why;
     } catch (const std::bad_alloc&) {  // the observer misses one; the connections come first
     }
   }
@@ -520,7 +610,8 @@ class Core : public std::enable_shared_from_this<Core> {
     if (const auto observer = observer_if(&Observer::overflow))
       for (const ConnectionRow& row : rows) tell(observer->overflow, row);
   }
-  void tell_format_failure(std::string_view type, std::string_view what) const {
+  void tell_format_failure(std::string_view type, std::string_view what) {
+    format_failures_.fetch_add(1, std::memory_order_relaxed);
     if (const auto observer = observer_if(&Observer::format_failure)) tell(observer->format_failure, type, what);
   }
   void left(const Connection& connection, std::string_view reason) noexcept {
@@ -528,6 +619,21 @@ class Core : public std::enable_shared_from_this<Core> {
       if (const auto observer = observer_if(&Observer::connection_removed))
         tell(observer->connection_removed, row_of(connection), reason);
     } catch (const std::bad_alloc&) {
+    }
+  }
+  void tell_loss(const Connection& connection, const std::vector<LostEvents>& lost) noexcept {
+    try {
+      if (const auto observer = observer_if(&Observer::loss)) {
+        const ConnectionRow row = row_of(connection);
+        for (const LostEvents& events : lost) tell(observer->loss, row, events);
+      }
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  void expire(const Connection& connection) noexcept {
+    try {
+      disconnect(connection.connection_id, EndReason::expired, "The connection's time is up", {}, &connection);
+    } catch (const std::bad_alloc&) {  // the next read tries again
     }
   }
   void found_gap(const Connection& connection) noexcept {
@@ -544,7 +650,11 @@ class Core : public std::enable_shared_from_this<Core> {
   std::atomic<std::uint64_t> filters_added_{0};  ///< changes under order_mutex_, when filters begin to see a topic
   mutable std::mutex observer_mutex_;
   Ref<SharedObserver> observer_;
-  std::atomic<bool> watches_overflow_{false};
+  std::atomic<bool> watches_overflow_{false}, watches_loss_{false}, draining_{false};
+  std::atomic<std::size_t> unfinished_{0};
+  KeyCounts keys_;
+  std::atomic<std::uint64_t> emitted_{0}, sent_{0}, format_failures_{0};
+  std::array<std::atomic<std::uint64_t>, Tally<RefusalReason>::size> refused_{};
 };
 
 }  // namespace sse::detail

@@ -19,6 +19,7 @@
 #include "sse/detail/batch.hpp"
 #include "sse/detail/deadline.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/stats.hpp"
 
 #if __has_include(<netinet/tcp.h>)
 #include <netinet/tcp.h>
@@ -107,6 +108,7 @@ class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
   static constexpr int max_batches = 2;  ///< then others have their turn
   static constexpr std::size_t max_unasked = 64 * 1024;
+  static constexpr std::chrono::milliseconds look_again{1'000};  ///< at what could not be sent
 
  public:
   EventWriter() = default;
@@ -128,7 +130,7 @@ class EventWriter : public Sweep::Entry {
 
   /// Not before `start`.
   void cancel_stream() {
-    finish(true, "Cancelled by the service");
+    finish(true, EndReason::closed, "Cancelled by the service");
     settle();
   }
   /// The stream that is being written; null: none, or no longer.
@@ -178,7 +180,7 @@ class EventWriter : public Sweep::Entry {
     try {
       if (!finished_) function();
     } catch (const std::exception& error) {
-      finish(false, error.what());
+      finish(false, EndReason::failed, error.what());
     }
     settle();
   }
@@ -190,7 +192,7 @@ class EventWriter : public Sweep::Entry {
       BatchPart part = events_->take_batch(std::exchange(first, Event()));
       more = part.more;
       if (part.size == 0) {
-        if (events_->done()) return finish(false, "The stream ended");
+        if (events_->done()) return finish(false, EndReason::closed, "The stream ended");
       } else if (!send(std::move(part), 0)) {
         return;
       }
@@ -204,7 +206,7 @@ class EventWriter : public Sweep::Entry {
   void on_turn(error_code, std::size_t) { write(); }
   void on_event(error_code error, std::size_t) {
     waiting_ = false;
-    if (error) return finish(true, error.message());
+    if (error) return finish(true, EndReason::closed, error.message());
     write();
   }
 
@@ -226,8 +228,8 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (left == 0) return true;
-    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken()});
-    set_due(self().send_timeout());
+    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken(), Sweep::Clock::now()});
+    set_due(look_again);
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
     } else {
@@ -312,17 +314,25 @@ class EventWriter : public Sweep::Entry {
     }
     unasked_ = static_cast<std::uint32_t>(unasked);
     if (error) return lose_peer(error);
-    if (unasked > max_unasked) return finish(false, "The peer sent more than 64 KiB after its request");
+    if (unasked > max_unasked)
+      return finish(false, EndReason::flooded, "The peer sent more than 64 KiB after its request");
     wait_for_peer();
   }
 
   void lose_peer(error_code error) {
-    finish(false,
-           error == asio::error::operation_aborted ? "Cut by the service" : "The peer is gone: " + error.message());
+    if (error == asio::error::operation_aborted)
+      finish(false, EndReason::drained, "Cut by the service");
+    else
+      finish(false, EndReason::peer_gone, "The peer is gone: " + error.message());
   }
 
   void set_due(std::chrono::milliseconds time) {
-    this->expire_at(Sweep::after(time));
+    Sweep::Clock::time_point due = Sweep::after(time);
+    if (events_->expires() && !expired_) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(events_->time_left());
+      due = std::min(due, Sweep::after(std::max(left, std::chrono::milliseconds(1))));
+    }
+    this->expire_at(due);
   }
   void on_deadline() noexcept override {
     auto writer = self().keep_if_alive();
@@ -337,19 +347,26 @@ class EventWriter : public Sweep::Entry {
   }
   void on_time() {
     if (!this->expired()) return;  // something was written meanwhile
-    if (unsent_) {
-      const int untaken = count_untaken();
-      if (std::exchange(unsent_->untaken, untaken) > untaken) return set_due(self().send_timeout());
-      return finish(false, "Sending timed out after " + std::to_string(self().send_timeout().count()) + " ms");
-    }
+    if (unsent_) return look_at_unsent();
+    if (events_->expires() && events_->time_left().count() <= 0 && !std::exchange(expired_, true)) return write();
     static const Event comment = raw_frame(": keep-alive\n\n");
     write(comment);
   }
 
-  void finish(bool cancelled, std::string_view reason) {
+  void look_at_unsent() {
+    if (events_->is_cut()) return finish(false, EndReason::drained, "Cut by the service");
+    const int untaken = count_untaken();
+    const auto now = Sweep::Clock::now();
+    if (std::exchange(unsent_->untaken, untaken) > untaken) unsent_->since = now;
+    const std::chrono::milliseconds timeout = self().send_timeout();
+    if (timeout.count() <= 0 || now - unsent_->since < timeout) return set_due(look_again);
+    finish(false, EndReason::send_timeout, "Sending timed out after " + std::to_string(timeout.count()) + " ms");
+  }
+
+  void finish(bool cancelled, EndReason why, std::string_view reason) {
     if (std::exchange(finished_, true)) return;
     cancelled_ = cancelled;
-    events_->close(reason);
+    events_->close(why, reason);
     cancel();
   }
 
@@ -375,8 +392,9 @@ class EventWriter : public Sweep::Entry {
   /// What the socket has no room for yet.
   struct Unsent {
     BatchPart part;
-    std::size_t sent;  ///< bytes of `part`
-    int untaken;       ///< count_untaken() when the time-out began
+    std::size_t sent;                ///< bytes of `part`
+    int untaken;                     ///< count_untaken() when it was last looked at
+    Sweep::Clock::time_point since;  ///< the peer has taken nothing
   };
   struct Nothing {};
 
@@ -385,7 +403,8 @@ class EventWriter : public Sweep::Entry {
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
   std::uint32_t unasked_ = 0;
   std::uint16_t pending_ = 0;
-  bool waiting_ = false, finished_ = false, ended_ = false, cancelled_ = false, was_non_blocking_ = false;
+  bool waiting_ = false, finished_ = false, ended_ = false, cancelled_ = false, was_non_blocking_ = false,
+       expired_ = false;
 };
 
 /// A writer that completes a handler: `write_events`.

@@ -46,12 +46,16 @@ inline std::optional<EventId> parse_event_id(std::string_view text) noexcept {
 /// Events that a reader has lost and has not been told of.
 struct Loss {
   std::size_t count = 0;
+  std::size_t of_history = 0;         ///< of `count`, those that a history held no more
   std::uint64_t first = 0, last = 0;  ///< of those that had an id; 0: none had one
   bool reset = false;                 ///< nobody can say how many
 
   bool any() const noexcept { return count != 0 || reset; }
   void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }
-  void add(const Loss& next) noexcept { add(next.count, next.first, next.last); }  ///< of one that is no reset
+  void add(const Loss& next) noexcept {  ///< one that is no reset
+    add(next.count, next.first, next.last);
+    of_history += next.of_history;
+  }
   void add(std::size_t more, std::uint64_t from, std::uint64_t to) noexcept {
     count += more;
     if (from == 0) return;
@@ -80,8 +84,10 @@ inline ReplayPlan plan_replay(std::optional<EventId> seen, std::uint64_t start, 
   if (!seen || (known && seen->n > last)) return plan;
   plan.after = seen;
   plan.next = known ? std::max(seen->n + 1, first) : first;
-  if (known && plan.next > seen->n + 1)
+  if (known && plan.next > seen->n + 1) {
     plan.lost.add(static_cast<std::size_t>(first - 1 - seen->n), seen->n + 1, first - 1);
+    plan.lost.of_history = plan.lost.count;
+  }
   return plan;
 }
 
@@ -169,6 +175,7 @@ class Replay {
       }
       while (next_ < found) {
         lost.add(next_++);
+        ++lost.of_history;
         skip_unwanted();
       }
     }

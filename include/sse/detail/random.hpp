@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+// Where the system has it, <random> costs a user's build more than all of the core.
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#define SSE_GETENTROPY
+#else
+#include <random>
+#endif
+
+#include "sse/event.hpp"
+
+namespace sse::detail {
+
+inline std::array<std::uint64_t, 2> random_bits() {
+  std::array<std::uint64_t, 2> random{};
+#if defined(SSE_GETENTROPY)
+  if (::getentropy(&random, sizeof random) != 0) throw Error("sse: the system gives no random bytes");
+#else
+  thread_local std::random_device device;
+  for (auto& half : random) half = std::uint64_t{device()} << 32 | device();
+#endif
+  return random;
+}
+
+/// Version 4 (RFC 9562, 5.4).
+inline std::string random_uuid() {
+  const std::array<std::uint64_t, 2> random = random_bits();
+  std::string uuid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+  std::size_t used = 0;
+  for (char& c : uuid) {
+    if (c != 'x' && c != 'y') continue;
+    const auto digit = static_cast<unsigned>(random[used / 16] >> (4 * (used % 16)) & 15);
+    c = "0123456789abcdef"[c == 'y' ? 8 | (digit & 3) : digit];
+    ++used;
+  }
+  return uuid;
+}
+
+/// From half of `time` to one and a half of it, so that clients that are sent away together don't come back together.
+inline std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
+  const auto range = static_cast<std::uint64_t>(time.count() > 0 ? time.count() : 0) + 1;
+  return time / 2 + std::chrono::milliseconds(random_bits()[0] % range);
+}
+
+}  // namespace sse::detail

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sse {
+
+/// Why a connection has ended.
+enum class EndReason {
+  disconnected,  ///< `disconnect`, `disconnect_all`, or the manager's end
+  drained,       ///< `drain`, or `serve` was cancelled
+  expired,       ///< ConnectionOptions::expires_at has come
+  replaced,      ///< a new connection came with its id
+  too_slow,      ///< OverflowPolicy::disconnect
+  closed,        ///< its stream was closed or destroyed by the service
+  peer_gone,     ///< the peer closed its connection, or that broke
+  send_timeout,  ///< the peer took nothing for StreamOptions::send_timeout
+  flooded,       ///< the peer sent more than 64 KiB after its request
+  failed,        ///< out of memory
+};
+
+/// Why a connection has lost events.
+enum class LossReason {
+  queue_full,    ///< it reads too slowly
+  history_gone,  ///< the history holds them no more: it came back too late, or reads its replay too slowly
+  unread,        ///< they waited when its stream was closed; with an id, a client that comes back gets them
+  unknown,       ///< its last event id is of another start, or can't be read: nobody can say how many
+};
+
+/// Why a connection was not let in.
+enum class RefusalReason {
+  max_connections,          ///< Options::max_connections
+  max_connections_per_key,  ///< Options::max_connections_per_key
+  draining,                 ///< the manager or `serve` is being shut down
+  origin,                   ///< ServeOptions::allowed_origins
+};
+
+namespace detail {
+template <class Reason>
+struct Names;
+template <>
+struct Names<EndReason> {
+  static constexpr std::array<std::string_view, 10> all = {"disconnected", "drained", "expired",   "replaced",
+                                                           "too_slow",     "closed",  "peer_gone", "send_timeout",
+                                                           "flooded",      "failed"};
+};
+template <>
+struct Names<LossReason> {
+  static constexpr std::array<std::string_view, 4> all = {"queue_full", "history_gone", "unread", "unknown"};
+};
+template <>
+struct Names<RefusalReason> {
+  static constexpr std::array<std::string_view, 4> all = {"max_connections", "max_connections_per_key", "draining",
+                                                          "origin"};
+};
+}  // namespace detail
+
+/// The enumerator's name, as it is written above.
+template <class Reason>
+requires requires {
+  detail::Names<Reason>::all;
+}
+constexpr std::string_view to_string(Reason reason) noexcept {
+  return detail::Names<Reason>::all[static_cast<std::size_t>(reason)];
+}
+
+/// A number for each reason.
+template <class Reason>
+class Tally {
+ public:
+  static constexpr std::size_t size = detail::Names<Reason>::all.size();
+
+  std::uint64_t& operator[](Reason reason) noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
+  std::uint64_t operator[](Reason reason) const noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
+  std::uint64_t total() const noexcept {
+    std::uint64_t total = 0;
+    for (const std::uint64_t number : numbers_) total += number;
+    return total;
+  }
+  Tally& operator+=(const Tally& other) noexcept {
+    for (std::size_t i = 0; i < size; ++i) numbers_[i] += other.numbers_[i];
+    return *this;
+  }
+
+ private:
+  std::array<std::uint64_t, size> numbers_{};
+};
+
+/// What a manager has counted since it was made, and how it stands now. Notices (`connection`, `overflow`,
+/// `disconnect`) are no events here.
+struct Stats {
+  Stats() = default;
+
+  std::uint64_t emitted = 0;          ///< emit_event, emit_json, emit_message
+  std::uint64_t sent = 0;             ///< send_event and send_message, to a connection that there was
+  std::uint64_t format_failures = 0;  ///< of both, those whose data could not be formatted
+  std::uint64_t delivered = 0;        ///< events that streams have given to their readers
+  std::uint64_t written_bytes = 0;    ///< of the frames that `serve` and `write_events` have taken to write
+  Tally<LossReason> lost;             ///< events; of `unknown`, how often
+  std::uint64_t opened = 0;           ///< connections
+  Tally<EndReason> ended;             ///< connections: opened − ended are there now
+  Tally<RefusalReason> refused;       ///< connections that were not let in, and are none of `opened`
+
+  std::size_t connections = 0;
+  std::size_t queued = 0;  ///< events that wait in their queues, without those of the history
+  /// How many connections have at least so many events waiting.
+  static constexpr std::array<std::size_t, 6> depths = {1, 10, 100, 1'000, 10'000, 100'000};
+  std::array<std::size_t, depths.size()> queued_at_least{};
+};
+
+/// nlohmann::json's conversion.
+template <class Json, class Reason>
+void to_json(Json& json, const Tally<Reason>& tally) {
+  json = Json::object();
+  for (std::size_t i = 0; i < Tally<Reason>::size; ++i)
+    json[std::string(detail::Names<Reason>::all[i])] = tally[static_cast<Reason>(i)];
+}
+template <class Json>
+void to_json(Json& json, const Stats& stats) {
+  json = {{"emitted", stats.emitted},
+          {"sent", stats.sent},
+          {"format_failures", stats.format_failures},
+          {"delivered", stats.delivered},
+          {"written_bytes", stats.written_bytes},
+          {"lost", stats.lost},
+          {"opened", stats.opened},
+          {"ended", stats.ended},
+          {"refused", stats.refused},
+          {"connections", stats.connections},
+          {"queued", stats.queued},
+          {"queued_at_least", Json::object()}};
+  for (std::size_t i = 0; i < Stats::depths.size(); ++i)
+    json["queued_at_least"][std::to_string(Stats::depths[i])] = stats.queued_at_least[i];
+}
+
+}  // namespace sse
