@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ inline constexpr std::size_t max_line_length = 1 << 20;
 struct Arguments {
   asio::ip::tcp::endpoint listen{asio::ip::make_address("127.0.0.1"), 8080};
   std::string path = "/events";
+  std::string metrics;
   std::string type = "line";
   std::string allow_origin;
   std::size_t max_queue_size = 100;
@@ -49,7 +51,8 @@ off, and any client that sends Last-Event-ID (or ?lastEventId=ID), gets the line
 One that reads too slowly loses its oldest lines and is told how many; it never slows the reading.
 
 The end of standard input, SIGINT and SIGTERM end the program: each client still gets what waits for it,
-then `disconnect`. After a signal it has 5 seconds for that, and a second signal ends the program at once.
+then `disconnect`. After a signal it has 5 seconds for that, and a second signal ends the program at once; many
+clients are then ended over a second, and each is told a time of its own to come back.
 
 Once it listens, `cast: http://ADDR:PORT/PATH` goes to standard error; standard output stays empty.
 Exit status: 0 after such an end, 1 if it can't listen or can't read, 2 on bad arguments.)";
@@ -65,13 +68,18 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
 
   std::string listen = "127.0.0.1:8080";
   add_listen(app, listen);
+  const auto is_path = must_be("a path: '/' first, then visible ASCII without '?' and '#', at most 1024 bytes",
+                               [](const std::string& text) {
+                                 return text.starts_with('/') && is_visible_ascii(text) && text.size() <= 1024 &&
+                                        text.find_first_of("?#") == std::string::npos;
+                               });
   app.add_option("--path", arguments.path, "The path that serves the events [/events]")
       ->type_name("PATH")
-      ->check(must_be("a path: '/' first, then visible ASCII without '?' and '#', at most 1024 bytes",
-                      [](const std::string& text) {
-                        return text.starts_with('/') && is_visible_ascii(text) && text.size() <= 1024 &&
-                               text.find_first_of("?#") == std::string::npos;
-                      }));
+      ->check(is_path);
+  app.add_option("--metrics", arguments.metrics,
+                 "The path that serves metrics for Prometheus, another one than --path; unset: none")
+      ->type_name("PATH")
+      ->check(is_path);
   app.add_option("--type", arguments.type, "The events' type [line]")
       ->type_name("TYPE")
       ->check(must_be("a type: 1 to 256 bytes, and not connection, disconnect, overflow or error (the stream's own)",
@@ -116,6 +124,10 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
   app.add_flag("--verbose", arguments.verbose, "Tell on standard error who comes, who goes and why, and what is lost");
 
   if (const auto status = parse(app, argc, argv)) return status;
+  if (arguments.metrics == arguments.path) {
+    std::cerr << "cast: --metrics: '" << arguments.metrics << "' is the path of the events" << std::endl;
+    return 2;
+  }
   arguments.listen = *parse_endpoint(listen);
   arguments.keep_alive = std::chrono::seconds(keep_alive);
   arguments.send_timeout = std::chrono::seconds(send_timeout);

@@ -104,15 +104,15 @@ int run(const cast::Arguments& arguments) {
   serve_options.stream.send_timeout = arguments.send_timeout;
   serve_options.stream.retry = arguments.retry;
   serve_options.stream.allow_origin = arguments.allow_origin;
+  serve_options.metrics_path = arguments.metrics;
   serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
+  serve_options.spread = std::chrono::seconds(1);
 
   int status = 0;
   asio::cancellation_signal stop_serving;
   bool stopping = false, served = false;
-  const auto stop = [&](std::string_view reason) {
-    if (std::exchange(stopping, true)) return;
-    events.disconnect_all(reason);
-    stop_serving.emit(asio::cancellation_type::terminal);
+  const auto stop = [&] {
+    if (!std::exchange(stopping, true)) stop_serving.emit(asio::cancellation_type::terminal);
   };
 
   cast::LineSplitter lines(cast::max_line_length);
@@ -136,14 +136,15 @@ int run(const cast::Arguments& arguments) {
                                   tell("cannot read standard input: " + error);
                                   status = 1;
                                 }
-                                stop("The input has ended");
+                                if (!stopping) events.disconnect_all("The input has ended");
+                                stop();
                               });
                             });
   asio::steady_timer grace(io);
   signals.async_wait([&](std::error_code error, int) {
     if (error || served) return;
     signals.clear();  // the next one takes its usual effect
-    stop("The server is stopping");
+    stop();
     grace.expires_after(signal_grace);
     grace.async_wait([&](std::error_code cancelled) {
       if (!cancelled)

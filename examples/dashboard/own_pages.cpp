@@ -1,6 +1,7 @@
 #include "own_pages.hpp"
 
 #include <algorithm>
+#include <sse/metrics.hpp>
 #include <string>
 
 #include "page_files.hpp"
@@ -17,7 +18,8 @@ Reply content(std::string_view type, std::string body) {
   return reply;
 }
 
-Reply reply_to(std::string_view path, const Shared& shared) {
+Reply reply_to(const RequestHead& request, const Shared& shared) {
+  std::string_view path = path_of(request.target());
   if (path == "/_sse") {
     Reply reply = text_reply(307, "the page is at /_sse/");
     reply.set(http::field::location, "/_sse/");
@@ -25,6 +27,10 @@ Reply reply_to(std::string_view path, const Shared& shared) {
   }
   if (path == "/_sse/state")  // a target is any bytes
     return content("application/json", shared.state().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (path == "/_sse/metrics") {
+    const auto format = sse::metrics_format(request[http::field::accept]);
+    return content(sse::content_type(format), sse::metrics_text(shared.events.stats(), format));
+  }
   if (path == events_path) return content("text/event-stream", {});
 
   path.remove_prefix(std::string_view("/_sse/").size());
@@ -39,8 +45,7 @@ Reply reply_to(std::string_view path, const Shared& shared) {
 
 Reply own_reply(const RequestHead& request, const Shared& shared) {
   const bool readable = request.method() == http::verb::get || request.method() == http::verb::head;
-  Reply reply =
-      readable ? reply_to(path_of(request.target()), shared) : text_reply(405, "GET and HEAD are served here");
+  Reply reply = readable ? reply_to(request, shared) : text_reply(405, "GET and HEAD are served here");
   if (!readable) reply.set(http::field::allow, "GET, HEAD");
   reply.set(http::field::cache_control, "no-cache");
   // What the page shows comes from strangers. Even if some of it were taken for markup, it could run and load nothing.

@@ -112,7 +112,7 @@ asio::awaitable<void> Proxy::stop() {
       if (session.answers()) session.cut();
     co_await wait_until(requests_have_ended, std::chrono::milliseconds(500));
   }
-  shared_.events.disconnect_all("server is shutting down");
+  co_await shared_.events.drain(std::chrono::seconds(2), std::chrono::seconds(1), "server is shutting down");
   const std::function<bool()> all_have_gone = [this] { return sessions_.empty(); };
   const bool gone = co_await wait_until(all_have_gone, std::chrono::seconds(2));
   if (!gone)

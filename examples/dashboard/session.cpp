@@ -37,7 +37,8 @@ nlohmann::json Shared::state() const {
   return {{"upstream", upstream.address().url()},
           {"started", started},
           {"watchers", events.get_connection_count()},
-          {"running", log.running()}};
+          {"running", log.running()},
+          {"stats", events.stats()}};
 }
 
 void Session::enter(Stage stage, Deadline::Clock::duration limit) {
