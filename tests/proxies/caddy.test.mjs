@@ -1,16 +1,19 @@
 import { test_proxy } from './lib_proxy.mjs';
 
+const common = ({ configuration }) => ['--config', configuration, '--adapter', 'caddyfile'];
+
 await test_proxy({
   program: 'caddy',
   configuration: 'Caddyfile',
-  cuts: false,
+  reload_cuts: false,
   times_out: false,
+  compresses: false, // a type that is not among those of `encode`
+  waits: true,
   replacements: ({ directory, port, certificate, key, upstream }) => [
-    ['example.org {', `{\n\tadmin unix/${directory}/admin\n\tauto_https disable_redirects\n\tstorage file_system ${directory}\n}\n` +
-      `localhost:${port} {\n\tbind 127.0.0.1\n\ttls ${certificate} ${key}`],
+    ['grace_period 10s', `grace_period 1s\n\tadmin unix/${directory}/admin\n\tauto_https disable_redirects\n\tstorage file_system ${directory}\n\t`],
+    ['example.org {', `localhost:${port} {\n\tbind 127.0.0.1\n\ttls ${certificate} ${key}\n\tencode gzip`],
     ['127.0.0.1:8080', upstream],
   ],
-  arguments: ({ configuration }) => ['run', '--config', configuration, '--adapter', 'caddyfile'],
-  reload: ({ configuration, directory }, child, run) =>
-    run(['reload', '--force', '--config', configuration, '--adapter', 'caddyfile', '--address', `unix/${directory}/admin`]),
+  arguments: (place) => ['run', ...common(place)],
+  reload: (place, child, run) => run(['reload', '--force', ...common(place), '--address', `unix/${place.directory}/admin`]),
 });

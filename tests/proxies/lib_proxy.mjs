@@ -11,7 +11,8 @@ import { kill_all, launch, patience, start, stop } from '../browser/lib_browser.
 
 const sources = 20; // more than the six connections of HTTP/1.1 that a browser opens to one host
 const read_timeout = 3; // seconds, of the proxy; the keep-alive of `cast` is 1 s, and exact to a second
-const reloads = 3;
+const reloads = 2;
+const retry = 50; // milliseconds, after which a client comes back
 
 /** The program's path and its environment; without it, the test is skipped. */
 function find_program(name) {
@@ -62,7 +63,7 @@ function make_certificate(directory) {
 
 /** The service: numbers in, events out. `open`: the connections that it has; `added`: that it ever had. */
 async function start_cast(listen, keep_alive) {
-  const { child, line } = await start('cast', ['--listen', listen, '--history', '1000000', '--retry', '50', '--verbose',
+  const { child, line } = await start('cast', ['--listen', listen, '--history', '1000000', '--retry', String(retry), '--verbose',
     '--max-queue-size', '100000', '--keep-alive', String(keep_alive)], 'stderr');
   const cast = { child, address: line.match(/^cast: http:\/\/(.*)\/events$/)[1], open: 0, added: 0 };
   createInterface({ input: child.stderr }).on('line', (text) => {
@@ -77,6 +78,7 @@ async function start_cast(listen, keep_alive) {
 class Curl {
   lines = [];
   comments = 0;
+  head = '';
   connections = 0;
   told = [];
   #changed = new EventEmitter();
@@ -84,8 +86,8 @@ class Curl {
   #child = null;
   #stopped = false;
 
-  constructor(url, certificate, version, { follow = false, more = [] } = {}) {
-    this.arguments = ['-sSN', '-i', `--http${version}`, '--cacert', certificate, ...more, url];
+  constructor(url, certificate, version, { follow = false, compressed = false } = {}) {
+    this.arguments = ['-sSN', '-i', `--http${version}`, '--cacert', certificate, ...(compressed ? ['--compressed'] : []), url];
     this.expected_head = `HTTP/${version} 200`;
     this.ended = this.#run(follow);
     this.ended.catch(() => {});
@@ -104,6 +106,7 @@ class Curl {
           if (end < 0) return;
           head = rest.slice(0, end);
           rest = rest.slice(end + 4);
+          this.head = head.toLowerCase();
         }
         const frames = rest.split('\n\n');
         rest = frames.pop(); // a frame that is cut is none
@@ -113,6 +116,7 @@ class Curl {
       const [status] = await once(this.#child, 'close');
       if (head !== '') assert.equal(head.split('\r\n')[0].slice(0, this.expected_head.length), this.expected_head, head);
       else if (!this.#stopped && !follow) assert.fail(`curl: status ${status}, ${errors}`);
+      if (follow) await new Promise((resolve) => setTimeout(resolve, retry));
     } while (follow && !this.#stopped);
   }
 
@@ -148,12 +152,13 @@ class Curl {
   }
 }
 
-/** A page with EventSources, as anyone writes them; `protocols`: what they are carried over. */
+/** A page with EventSources, as anyone writes them; `protocols`: what they were carried over. */
 async function open_page(browser, url, count) {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
-  const protocols = new Set();
+  const protocols = new Set(), requests = { count: 0 };
   const inspector = await page.context().newCDPSession(page);
   await inspector.send('Network.enable');
+  inspector.on('Network.requestWillBeSent', ({ type }) => (requests.count += type === 'EventSource' ? 1 : 0));
   inspector.on('Network.responseReceived', ({ type, response }) => {
     if (type === 'EventSource') protocols.add(response.protocol);
   });
@@ -175,6 +180,10 @@ async function open_page(browser, url, count) {
   return {
     page,
     protocols,
+    asked_again: (times) => {
+      const before = requests.count;
+      return until(`the page asks ${times} times`, () => requests.count >= before + times);
+    },
     connected: (times = 1) => wait(`connection ${times}`, (n) => window.all.every(({ told }) => told.length >= n), times),
     has_line: (number) => wait(`line ${number}`, (n) => window.all.every(({ lines }) => lines.at(-1) >= n), number),
     state: () => page.evaluate(() => window.all.map(({ lines, told, source }) => ({ lines, told, state: source.readyState }))),
@@ -197,7 +206,7 @@ function expect_each_once(who, lines, first, last) {
 }
 
 /** What the README shows, with the names that are the reader's own replaced by the test's. */
-export function fill(text, replacements) {
+function fill(text, replacements) {
   for (const [from, to] of replacements) {
     assert.ok(text.includes(from), `the configuration has no ${from}`);
     text = text.replaceAll(from, to);
@@ -206,56 +215,67 @@ export function fill(text, replacements) {
 }
 
 /**
- * proxy.program, proxy.configuration: the file's name here; proxy.replacements(place): what to fill in; proxy.arguments(place);
- * proxy.reload(place, child, run): run is (arguments) => a command of the program, awaited; proxy.cuts: whether a reload cuts the streams;
- * proxy.times_out: whether the proxy has a time-out of its own for a silent stream.
+ * proxy.program, proxy.configuration (the file's name here), proxy.replacements(place): [what the file says, what the test needs]…;
+ * proxy.arguments(place); proxy.reload(place, child, run), where run(arguments) is one more run of the program, to its end;
+ * proxy.reload_cuts: whether a reload cuts the streams; proxy.times_out: whether a silent stream is cut; proxy.compresses;
+ * proxy.waits: whether a request waits while the service restarts; otherwise it is answered, and the page asks again.
  */
 export async function test_proxy(proxy) {
   const began = Date.now();
+  const done = (what) => console.log(`${String(Date.now() - began).padStart(6)} ms: ${what}`);
   const program = find_program(proxy.program);
   const directory = mkdtempSync(`${tmpdir()}/sse_proxy.`);
-  const port = await free_port();
-  const url = `https://localhost:${port}/events`;
-  let browser, child, passed = false;
+  const log = openSync(`${directory}/log`, 'a');
+  const groups = []; // so that a proxy's workers end with it
+  let browser, passed = false;
   try {
+    const port = await free_port(), url = `https://localhost:${port}/events`;
     const tls = make_certificate(directory);
     let cast = await start_cast('127.0.0.1:0', 1);
     const place = { directory, port, ...tls, upstream: cast.address, read_timeout, configuration: `${directory}/${proxy.configuration}` };
     const text = readFileSync(new URL(proxy.configuration, import.meta.url), 'utf8');
     writeFileSync(place.configuration, fill(text, proxy.replacements(place)));
-    const log = openSync(`${directory}/log`, 'w');
-    const run_program = (args) => spawn(program.path, args, { env: { ...program.env, HOME: directory }, stdio: ['ignore', log, log], detached: true });
-    child = run_program(proxy.arguments(place)); // a group of its own, so that its workers end with it
+    const run_program = (args) => {
+      const child = spawn(program.path, args, { env: { ...program.env, HOME: directory }, stdio: ['ignore', log, log], detached: true });
+      groups.push(child.pid);
+      return child;
+    };
     const run = async (args) => {
       const [status] = await once(run_program(args), 'exit');
       assert.equal(status, 0, `${proxy.program} ${args.join(' ')}`);
     };
-    await until(`${proxy.program} listens`, () => (assert.equal(child.exitCode, null, `${proxy.program} has ended`), answers(port)));
+    const start_proxy = async () => {
+      const child = run_program(proxy.arguments(place));
+      await until(`${proxy.program} listens`, () => (assert.equal(child.exitCode, null, `${proxy.program} has ended`), answers(port)));
+      return child;
+    };
+    let child = await start_proxy();
     browser = await launch();
+    done(`${proxy.program} and Chromium run`);
 
     // Event by event: the next is written only when this one is everywhere.
-    const old = new Curl(url, tls.certificate, '1.1');
-    const curl = new Curl(url, tls.certificate, '2');
+    const plain = new Curl(url, tls.certificate, '1.1');
+    const curl = new Curl(url, tls.certificate, '2', { compressed: true });
     const many = await open_page(browser, url, sources);
-    await Promise.all([old.connected(), curl.connected(), many.connected()]);
+    await Promise.all([plain, curl, many].map((client) => client.connected()));
     assert.deepEqual([...many.protocols], ['h2']);
-    const rounds = 30, ping = Date.now();
+    assert.equal(/^content-encoding: gzip/m.test(curl.head), proxy.compresses, curl.head);
+    const rounds = 30;
     for (let n = 1; n <= rounds; ++n) {
       cast.child.stdin.write(`${n}\n`);
-      await Promise.all([old.has_line(n), curl.has_line(n), many.has_line(n)]);
+      await Promise.all([plain, curl, many].map((client) => client.has_line(n)));
     }
-    const round = (Date.now() - ping) / rounds;
+    done(`${rounds} events, one by one, to ${sources} EventSources of a page and to curl`);
 
-    // Silence: comments come through, and are what keeps the streams.
+    // Silence: the comments come through, and are what keeps the streams.
     const silence = Date.now();
-    const comments = [old, curl].map((client) => client.comments);
-    await Promise.all([old, curl].map((client, i) => client.has('comments', () => client.comments >= comments[i] + 4)));
-    assert.ok(Date.now() - silence > 1000 * read_timeout, 'longer than the time-out');
-    await many.has_line(rounds);
+    await Promise.all([plain, curl].map((client) => client.has('comments', () => Date.now() - silence > 1000 * read_timeout)));
+    assert.ok(Math.min(plain.comments, curl.comments) >= 2);
     assert.equal(cast.added, 2 + sources, 'nobody had to come back');
+    done('silence');
 
     // A client that goes leaves no connection to the service behind.
-    await old.stop();
+    await plain.stop();
     await cast.has_open(1 + sources);
     await curl.stop();
     await cast.has_open(sources);
@@ -263,50 +283,69 @@ export async function test_proxy(proxy) {
     await cast.has_open(sources - 1);
     await many.page.close();
     await cast.has_open(0);
-    console.log(`${proxy.program}: a round takes ${round.toFixed(1)} ms; ${Date.now() - began} ms so far`);
+    done('who goes is gone');
 
-    // Reloads while events run.
-    const one = await open_page(browser, url, 1);
+    // The proxy reloads, and restarts, while events run.
+    const page = await open_page(browser, url, 1);
     const followers = ['1.1', '2'].map((version) => new Curl(url, tls.certificate, version, { follow: true }));
-    const clients = [one, ...followers];
+    const clients = [page, ...followers];
     await Promise.all(clients.map((client) => client.connected()));
     const first = rounds + 1, numbers = load(cast.child.stdin, first);
-    for (let n = 1; n <= reloads; ++n) {
+    const everyone_reads_on = () => {
       const reached = numbers.last() + 200;
-      await Promise.all(clients.map((client) => client.has_line(reached)));
+      return Promise.all(clients.map((client) => client.has_line(reached)));
+    };
+    let connections = 1;
+    for (let n = 1; n <= reloads; ++n) {
+      await everyone_reads_on();
       await proxy.reload(place, child, run);
-      if (proxy.cuts) await Promise.all(clients.map((client) => client.connected(n + 1)));
+      if (proxy.reload_cuts) connections += 1;
+      await Promise.all(clients.map((client) => client.connected(connections)));
     }
-    const reached = numbers.last() + 200;
-    await Promise.all(clients.map((client) => client.has_line(reached)));
+    await everyone_reads_on();
+    await stop(child, 'SIGTERM');
+    child = await start_proxy();
+    await Promise.all(clients.map((client) => client.connected(connections + 1)));
+    await everyone_reads_on();
     const last = numbers.stop();
     await Promise.all(clients.map((client) => client.has_line(last)));
-    const [seen] = await one.state();
+    const [seen] = await page.state();
     expect_each_once('Chromium', seen.lines, first, last);
     for (const follower of followers) expect_each_once(follower.expected_head, follower.lines, first, last);
     for (const { told } of [seen, ...followers]) assert.deepEqual([...new Set(told)], ['connection'], 'nothing is told as lost');
-    assert.deepEqual([...one.protocols], ['h2']);
-    console.log(`${proxy.program}: ${last - first + 1} events through ${reloads} reloads, connections: ${[seen, ...followers].map(({ told }) => told.length)}; ${Date.now() - began} ms so far`);
     await Promise.all(followers.map((follower) => follower.stop()));
-    await one.page.close();
+    done(`${last - first + 1} events, each once and in order, through ${reloads} reloads and a restart`);
 
-    // The same silence without comments is what the proxy does not bear.
+    // The service restarts: the page asks while nobody is there, and comes back all the same. Now there are no comments.
+    await stop(cast.child, 'SIGKILL');
+    await page.asked_again(proxy.waits ? 1 : 2);
+    cast = await start_cast(cast.address, 3600);
+    cast.child.stdin.write('1\n');
+    await page.connected(seen.told.length + 1);
+    const news = (await page.state())[0];
+    assert.deepEqual(news.told.slice(seen.told.length), ['connection', 'overflow'], 'the restart is told');
+    assert.deepEqual(news.lines.slice(seen.lines.length), [1]);
+    assert.deepEqual([...page.protocols], ['h2']);
+    done('the service has restarted');
+
     if (proxy.times_out) {
-      await stop(cast.child, 'SIGKILL');
-      cast = await start_cast(cast.address, 3600);
       const silent = ['1.1', '2'].map((version) => new Curl(url, tls.certificate, version));
       await Promise.all(silent.map((client) => client.connected()));
       await Promise.all(silent.map((client) => client.ended));
-      await cast.has_open(0);
+      done('silence without comments is cut');
     }
-    console.log(`ok: ${proxy.program}, ${Date.now() - began} ms`);
     passed = true;
-    closeSync(log);
   } finally {
-    if (!passed) try { console.error(readFileSync(`${directory}/log`, 'utf8').split('\n').slice(-40).join('\n')); } catch {}
+    if (!passed) console.error(readFileSync(`${directory}/log`, 'utf8').split('\n').slice(-40).join('\n'));
     await browser?.close();
-    if (child?.pid) try { process.kill(-child.pid, 'SIGKILL'); } catch {}
+    for (const group of groups)
+      try {
+        process.kill(-group, 'SIGKILL');
+      } catch {
+        continue; // it has ended
+      }
     kill_all();
+    closeSync(log);
     rmSync(directory, { recursive: true, force: true });
   }
 }
