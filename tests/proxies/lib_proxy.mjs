@@ -14,18 +14,23 @@ const read_timeout = 3; // seconds, of the proxy; the keep-alive of `cast` is 1 
 const reloads = 2;
 const retry = 50; // milliseconds, after which a client comes back
 
-/** The program's path and its environment; without it, the test is skipped. */
+/** The program's path and its environment, installed or unpacked by tests/setup.sh; without it, the test is skipped. */
 function find_program(name) {
-  const unpacked = `${process.env.SSE_PROXIES_DIR ?? ''}/usr`;
-  for (const directory of [...process.env.PATH.split(':'), '/usr/sbin', `${unpacked}/bin`, `${unpacked}/sbin`])
-    try {
-      accessSync(`${directory}/${name}`, constants.X_OK);
-      if (!directory.startsWith(unpacked)) return { path: `${directory}/${name}`, env: process.env };
-      const libraries = readdirSync(`${unpacked}/lib`).filter((entry) => entry.includes('-linux-'));
-      return { path: `${directory}/${name}`, env: { ...process.env, LD_LIBRARY_PATH: libraries.map((entry) => `${unpacked}/lib/${entry}`).join(':') } };
-    } catch {
-      continue;
-    }
+  const find = (directories) =>
+    directories.map((directory) => `${directory}/${name}`).find((path) => {
+      try {
+        return accessSync(path, constants.X_OK), true;
+      } catch {
+        return false;
+      }
+    });
+  const installed = find([...process.env.PATH.split(':'), '/usr/sbin']);
+  if (installed) return { path: installed, env: process.env };
+  const usr = `${process.env.SSE_PROXIES_DIR ?? '/nonexistent'}/usr`, unpacked = find([`${usr}/bin`, `${usr}/sbin`]);
+  if (unpacked) {
+    const libraries = readdirSync(`${usr}/lib`).filter((entry) => entry.includes('-linux-'));
+    return { path: unpacked, env: { ...process.env, LD_LIBRARY_PATH: libraries.map((entry) => `${usr}/lib/${entry}`).join(':') } };
+  }
   console.log(`skipped: no ${name}`);
   process.exit(77);
 }
@@ -135,8 +140,8 @@ class Curl {
     const gone = this.ended.then(() => assert.fail(`the stream has ended before ${what}`));
     gone.catch(() => {});
     const signal = AbortSignal.timeout(patience.timeout);
-    while (!holds())
-      await Promise.race([gone, once(this.#changed, 'changed', { signal }).catch(() => assert.fail(`${what} has not come: ${this.lines.length} lines, ${this.told}`))]);
+    const in_vain = () => assert.fail(`${what} has not come: ${this.lines.length} lines, ${this.told}`);
+    while (!holds()) await Promise.race([gone, once(this.#changed, 'changed', { signal }).catch(in_vain)]);
   }
 
   connected(count = 1) {
