@@ -33,6 +33,7 @@ missing_packages() {
   [ -n "$(clang_version)" ] || echo clang-16
   has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
   has chromium || echo chromium
+  has openssl || echo openssl
   has node || echo nodejs
   has npm || echo npm
 }
@@ -99,6 +100,33 @@ set_up() {
     *) apt_install $packages ;;
   esac
   newly_installed=1
+}
+
+# The proxies that tests/proxies puts in front. Installed, each would become a service of this machine, on port 80 and at every
+# start; so those that it lacks are only unpacked, and nothing needs root. Without them their tests are skipped.
+proxies=build/proxies
+has_proxy() { PATH=$PATH:/usr/sbin has "$1" || [ -x "$proxies/usr/bin/$1" ] || [ -x "$proxies/usr/sbin/$1" ]; }
+missing_proxy_packages() {
+  has_proxy nginx || echo nginx
+  has_proxy caddy || echo caddy
+  has_proxy haproxy || printf '%s\n' haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
+}
+download_packages() { (cd "$1" && shift && apt-get download -qq -o APT::Sandbox::User=root "$@") >"$1/log" 2>&1; }
+set_up_proxies() {
+  local packages downloads package
+  packages=$(missing_proxy_packages | tr '\n' ' ')
+  if [ -z "$packages" ] || ! has apt-get; then return; fi
+  say "downloads with apt-get, and unpacks in $proxies: ${packages% }"
+  mkdir -p "$proxies"
+  downloads=$(mktemp -d)
+  if download_packages "$downloads" $packages ||
+    { as_root apt-get update -qq && download_packages "$downloads" $packages; }; then
+    for package in "$downloads"/*.deb; do dpkg -x "$package" "$proxies"; done
+  else
+    tail -n 5 "$downloads/log" >&2
+    say "no such download: the tests of these proxies are skipped"
+  fi
+  rm -rf "$downloads"
 }
 
 # configure PRESET ON|OFF: with the tests or without. A tree that is configured already stays, even if it has more.
