@@ -9,7 +9,7 @@
 namespace sse {
 
 /// Why a connection has ended.
-enum class EndReason {
+enum class EndReason : std::uint8_t {
   disconnected,  ///< `disconnect`, `disconnect_all`, or the manager's end
   drained,       ///< `drain`, or `serve` was cancelled
   expired,       ///< ConnectionOptions::expires_at has come
@@ -23,7 +23,7 @@ enum class EndReason {
 };
 
 /// Why a connection has lost events.
-enum class LossReason {
+enum class LossReason : std::uint8_t {
   queue_full,    ///< it reads too slowly
   history_gone,  ///< the history holds them no more: it came back too late, or reads its replay too slowly
   unread,        ///< they waited when its stream was closed; with an id, a client that comes back gets them
@@ -31,7 +31,7 @@ enum class LossReason {
 };
 
 /// Why a connection was not let in.
-enum class RefusalReason {
+enum class RefusalReason : std::uint8_t {
   max_connections,          ///< Options::max_connections
   max_connections_per_key,  ///< Options::max_connections_per_key
   draining,                 ///< the manager or `serve` is being shut down
