@@ -113,6 +113,15 @@ inline std::string_view reason_phrase(unsigned status) noexcept {
   }
 }
 
+template <class Stream>
+asio::awaitable<void> write_text(Stream& stream, std::string text) {
+  Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
+  error_code error;
+  co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
+  if (deadline.passed()) error = asio::error::timed_out;
+  if (error) throw system_error(error, "sse::write_response");
+}
+
 }  // namespace detail
 
 /// Where the client wants its stream to go on; all other options are unset. In this order: the `Last-Event-ID` header,
@@ -150,10 +159,12 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
 }
 
 /// The same for a connection that is added by this very call, with connection_options(request): what the client has
-/// missed comes first. `request` need not outlive the call; it throws what EventManager::add_connection throws.
+/// missed comes first. A HEAD gets the head alone, as write_response writes it, and adds no connection. `request` need
+/// not outlive the call; it throws what EventManager::add_connection throws.
 template <class Stream>
 asio::awaitable<void> write_events(Stream& stream, EventManager& events, const Request& request,
                                    StreamOptions options = {}) {
+  if (request.method == "HEAD") return detail::write_text(stream, detail::stream_head(options));
   return write_events(stream, events.add_connection(connection_options(request)), std::move(options));
 }
 
@@ -176,11 +187,7 @@ asio::awaitable<void> write_response(Stream& stream, unsigned status, Response r
   for (const auto& [name, value] : response.headers) header(name, value);
   text.append("\r\n");
   if (!response.head_only) text.append(response.body);
-  detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
-  error_code error;
-  co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
-  if (deadline.passed()) error = asio::error::timed_out;
-  if (error) throw system_error(error, "sse::write_response");
+  co_await detail::write_text(stream, std::move(text));
 }
 
 }  // namespace sse
