@@ -157,10 +157,12 @@ asio::awaitable<void> accept(Server& server, tcp::acceptor& acceptor) {
 }
 
 /// Something to look at.
-asio::awaitable<void> tick(Server& server, std::chrono::milliseconds interval) {
+asio::awaitable<void> tick(Server& server, asio::steady_timer& timer, std::chrono::milliseconds interval) {
+  std::error_code cancelled;
   for (std::uint64_t n = 1; !server.stopping; ++n) {
     server.events.emit_event("tick", {{"n", n}});
-    co_await pause(interval);
+    timer.expires_after(interval);
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
 }
 
@@ -195,12 +197,14 @@ int run(const tcp::endpoint& endpoint, asio::ssl::context tls, std::chrono::mill
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { io.stop(); });
   asio::co_spawn(asio::make_strand(io), accept(server, acceptor), asio::detached);
-  asio::co_spawn(asio::make_strand(io), tick(server, interval), asio::detached);
+  asio::steady_timer timer(asio::make_strand(io));
+  asio::co_spawn(timer.get_executor(), tick(server, timer, interval), asio::detached);
   std::cout << "tls: https://" << acceptor.local_endpoint() << '/' << std::endl;
   run_on_threads([&] { io.run(); });
 
   signals.clear();  // a second one ends the program at once
   server.stopping = true;
+  timer.cancel();
   acceptor.close();
   for (Stream* stream : server.waiting) stream->next_layer().close();
   server.events.disconnect_all("The server is stopping");

@@ -12,7 +12,7 @@ usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
 say() { printf '%s: %s\n' "$program" "$*" >&2; }
 bad_argument() { say "$1"; exit 2; }
 
-directory= pid=
+directory= temporary=
 arguments=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -32,8 +32,9 @@ if ! [ -x "$tls" ]; then
 fi
 
 if [ -z "$directory" ]; then
-  directory=$(mktemp -d)
-  trap 'rm -rf "$directory"' EXIT
+  temporary=$(mktemp -d)
+  trap 'rm -rf "$temporary"' EXIT
+  directory=$temporary
 fi
 mkdir -p "$directory"
 certificate=$directory/certificate.pem key=$directory/key.pem
@@ -45,11 +46,14 @@ if ! [ -e "$certificate" ]; then
 fi
 say "curl needs --cacert $certificate"
 
-# In the background, so that a signal to this script reaches it; Ctrl-C reaches it by itself.
+command=("$tls" --certificate "$certificate" --key "$key" "${arguments[@]}")
+[ -n "$temporary" ] || exec "${command[@]}"
+
+# The directory goes with the program, to which a signal is passed on; Ctrl-C reaches it by itself.
 stopped=
 trap 'stopped=1; kill -TERM $pid' TERM
 trap 'stopped=1' INT
-"$tls" --certificate "$certificate" --key "$key" "${arguments[@]}" &
+"${command[@]}" &
 pid=$!
 status=0
 wait $pid || status=$?
