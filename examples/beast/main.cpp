@@ -134,8 +134,10 @@ asio::awaitable<bool> answer_next(Server& server, beast::tcp_stream& stream, bea
   if (path != "/events" || !is_read(request))
     co_return co_await write(stream, respond(request, path, server.events), request, keep_alive);
   try {
-    co_await answer_events(stream, server.events, request);
-    co_return false;
+    if (!server.stopping) {
+      co_await answer_events(stream, server.events, request);
+      co_return false;
+    }
   } catch (const sse::Error&) {
   }
   Response full = text_response(http::status::service_unavailable, "No more connections at the moment\n");
