@@ -30,6 +30,7 @@ missing_packages() {
   [ "$1" = tests ] || return 0
   has_header catch2/catch_all.hpp || echo libcatch2-dev
   has_header openssl/ssl.h || echo libssl-dev
+  has openssl || echo openssl
   [ -n "$(clang_version)" ] || echo clang-16
   has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
   has chromium || echo chromium

@@ -17,9 +17,7 @@ constexpr std::size_t most_head_bytes = 16 * 1024;
 
 /// What says where a page wants to go on.
 sse::Request request_of(const RequestHead& head) {
-  sse::Request request;
-  const std::string_view target = head.target();
-  if (const std::size_t mark = target.find('?'); mark != target.npos) request.query = target.substr(mark + 1);
+  sse::Request request(head.method_string(), head.target());
   for (const auto& field : head) request.headers.emplace_back(field.name_string(), field.value());
   return request;
 }

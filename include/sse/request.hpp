@@ -73,6 +73,10 @@ inline std::string form_decoded(std::string_view text) {
 /// A request head.
 struct Request {
   Request() = default;
+  /// Of a request that another parser has read (Beast's, for example): its headers are for the caller to add.
+  Request(std::string_view method_name, std::string_view request_target) : method(method_name) {
+    set_target(request_target);
+  }
 
   std::string method;
   std::string target;  ///< as it was sent
@@ -84,6 +88,16 @@ struct Request {
   bool chunked = false;
   std::string rest;            ///< what came after the head: the body's first bytes
   std::string remote_address;  ///< the peer's IP address: of a proxy, where there is one. Empty: unknown
+
+  /// Sets `target`, and of it `path` and `query`; it may be in the absolute form, as a proxy gets it.
+  void set_target(std::string_view text) {
+    target = text;
+    if (const std::size_t host = text.find("://"); !text.starts_with('/') && host != text.npos)
+      text.remove_prefix(std::min(text.find_first_of("/?", host + 3), text.size()));
+    const std::size_t mark = std::min(text.find('?'), text.size());
+    path = mark == 0 ? "/" : text.substr(0, mark);
+    query = text.substr(std::min(mark + 1, text.size()));
+  }
 
   /// The first header of that name (any case), or null.
   const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
@@ -124,25 +138,17 @@ inline void take_request_line(std::string_view line, Request& request) {
   request.minor_version = version[7] == '0' ? 0 : 1;
   request.method = line.substr(0, first);
   if (!is_token(request.method)) throw BadHead(400, "The method is not a token");
-  std::string_view target = line.substr(first + 1, last - first - 1);
-  request.target = target;
+  const std::string_view target = line.substr(first + 1, last - first - 1);
   for (const char c : target)
     if (c <= ' ' || c > '~' || c == '#') throw BadHead(400, "The request target has a character that a URI can't have");
-  if (request.method == "CONNECT" || (request.method == "OPTIONS" && target == "*")) {
-    request.path = target;
-    return;
-  }
-  if (!target.starts_with('/')) {  // the absolute form, as a proxy gets it
+  const bool no_path = request.method == "CONNECT" || (request.method == "OPTIONS" && target == "*");
+  if (!no_path && !target.starts_with('/')) {  // the absolute form
     const std::size_t host = target.find("://");
     if (host == target.npos || host == 0) throw BadHead(400, "The request target must begin with /");
-    const std::size_t path = target.find_first_of("/?", host + 3);
-    if (path == host + 3 || target.size() == host + 3) throw BadHead(400, "The request target has no host");
-    target = path == target.npos ? std::string_view() : target.substr(path);
+    if (target.size() == host + 3 || target[host + 3] == '/' || target[host + 3] == '?')
+      throw BadHead(400, "The request target has no host");
   }
-  const std::size_t query = target.find('?');
-  request.path = target.substr(0, query);
-  if (request.path.empty()) request.path = "/";
-  if (query != target.npos) request.query = target.substr(query + 1);
+  request.set_target(target);
 }
 
 /// Empty: it has none.

@@ -227,11 +227,13 @@ asio::awaitable<void> write_events(Stream& stream, EventStream events, StreamOpt
 }
 
 /// The same for a connection that is added by this very call, with connection_options(request) unless `connection` is
-/// given: what the client has missed comes first. `request` need not outlive the call. A client that a limit keeps out
-/// is told so (StreamOptions::refusal); errors are otherwise those of EventManager::add_connection too.
+/// given: what the client has missed comes first. A HEAD gets the head alone, as write_response writes it, and adds no
+/// connection; a client that a limit keeps out is told so (StreamOptions::refusal). `request` need not outlive the
+/// call. Errors are otherwise those of EventManager::add_connection too.
 template <class Stream>
 asio::awaitable<void> write_events(Stream& stream, EventManager& events, const Request& request, StreamOptions options,
                                    ConnectionOptions connection) {
+  if (request.method == "HEAD") return detail::write_text(stream, detail::stream_head(options));
   try {
     return write_events(stream, events.add_connection(std::move(connection)), std::move(options));
   } catch (const Refused& refusal) {

@@ -45,9 +45,10 @@ export const launch = () =>
 
 /**
  * A TCP proxy to a port of this machine. `answer` (optional) may answer a request head itself, with the bytes that it returns.
- * `cut()` resolves once a connection that carries events is cut, in the middle of one; while `closed`, nobody gets through.
+ * `cut()` resolves once a connection that carries events is cut, in the middle of one: where `find` sees it among bytes (or -1);
+ * while `closed`, nobody gets through.
  */
-export async function start_cutter(port, answer = () => null) {
+export async function start_cutter(port, answer = () => null, find = (bytes) => bytes.lastIndexOf('data: {')) {
   const cutter = { url: '', cuts: 0, closed: false, cut: () => new Promise((resolve) => (cutting = resolve)) };
   let cutting = null;
   const server = net.createServer((client) => {
@@ -65,7 +66,7 @@ export async function start_cutter(port, answer = () => null) {
       upstream.write(head);
       client.on('data', (bytes) => upstream.write(bytes));
       upstream.on('data', (bytes) => {
-        const frame = cutting ? bytes.lastIndexOf('data: {') : -1;
+        const frame = cutting ? find(bytes) : -1;
         if (frame < 0) {
           if (!client.write(bytes)) upstream.pause();
           return;

@@ -56,6 +56,27 @@ connect() {
   until_true 10 grep -q '"type":"connection"' "$work/$name" || fail "$name got no connection event"
 }
 
+status_of() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@" || true; }
+
+# exchange FILE: sends the text to $port as it stands, prints what comes until the program hangs up.
+exchange() {
+  exec 4<>"/dev/tcp/127.0.0.1/$port"
+  cat "$1" >&4
+  timeout 20 cat <&4 || fail "no end of the answer to $1"
+  exec 4>&-
+}
+
+# events NAME: what the client has read, one event a line, checked frame by frame.
+events() { node "$here/lib_events.mjs" "$work/$1"; }
+
+# stall [tls]: a client of $port that is connected and reads no more till SIGUSR1; its bytes are in $work/stalled; sets stalled.
+stall() {
+  rm -f "$work/stalled.err"
+  node "$here/lib_stalled.mjs" $port "$@" 3>&- >"$work/stalled" 2>"$work/stalled.err" &
+  stalled=$!
+  until_true 10 grep -qs connected "$work/stalled.err" || fail "the stalling client did not connect"
+}
+
 # Of the program under test, whose process is pid.
 descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
 has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }

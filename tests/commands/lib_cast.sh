@@ -14,16 +14,5 @@ start_cast() {
   port=$(sed 's|^http://[^/]*:\([0-9]*\)/.*|\1|' <<<"$url")
 }
 
-# stall: a client that is connected and reads no more till SIGUSR1; its bytes are in $work/stalled; sets stalled.
-stall() {
-  rm -f "$work/stalled.err"
-  node "$here/lib_stalled.mjs" $port 3>&- >"$work/stalled" 2>"$work/stalled.err" &
-  stalled=$!
-  until_true 10 grep -qs connected "$work/stalled.err" || fail "the stalling client did not connect"
-}
-
 # long_lines COUNT: `N 000…`; some thousands are more than the sockets' buffers take.
 long_lines() { seq 1 "$1" | sed "s/\$/ $(printf '%0500d' 0)/"; }
-
-# events NAME: what the client has read, one event a line, checked frame by frame.
-events() { node "$here/lib_events.mjs" "$work/$1"; }

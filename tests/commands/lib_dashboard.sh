@@ -38,14 +38,4 @@ watch() {
 # expect_event NAME PATTERN: the watcher sees it, sooner or later.
 expect_event() { until_true 10 grep -qs "$2" "$work/$1" || fail "no event like $2 in:"$'\n'"$(cat "$work/$1")"; }
 
-status_of() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 "$@" || true; }
-
-# exchange FILE: sends the text to the dashboard as it stands, prints what comes until the dashboard hangs up.
-exchange() {
-  exec 4<>"/dev/tcp/127.0.0.1/$port"
-  cat "$1" >&4
-  timeout 20 cat <&4 || fail "no end of the answer to $1"
-  exec 4>&-
-}
-
 seen() { curl -s "$upstream/seen" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }

@@ -1,8 +1,11 @@
-// stalled PORT: opens a stream, says `connected` on standard error at its first bytes and reads no more, until SIGUSR1 comes:
+// stalled PORT [tls]: opens a stream, says `connected` on standard error at its first bytes and reads no more, until SIGUSR1 comes:
 // then it reads on. The stream's bytes, without the response head, go to standard output.
-import { connect } from 'node:net';
+import net from 'node:net';
+import tls from 'node:tls';
 
-const socket = connect(Number(process.argv[2]), '127.0.0.1', () =>
+const [, , port, way] = process.argv;
+const to = { port: Number(port), host: '127.0.0.1', rejectUnauthorized: false };
+const socket = (way === 'tls' ? tls : net).connect(to, () =>
   socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n'));
 let head = '';
 const read = (bytes) => {

@@ -51,6 +51,25 @@ TEST_CASE("the values of a query are a form's, decoded") {
   CHECK_FALSE(with_query("b=1").query_value("a"));
 }
 
+TEST_CASE("a request that another parser has read has the parts of its target") {
+  const auto parts = [](std::string_view target) {
+    const sse::Request request("GET", target);
+    CHECK(request.method == "GET");
+    CHECK(request.target == target);
+    return Values{request.path, request.query};
+  };
+  CHECK(parts("/") == Values{"/", ""});
+  CHECK(parts("/a%20b?c=d?e") == Values{"/a%20b", "c=d?e"});
+  CHECK(parts("/a?b=http://c/d") == Values{"/a", "b=http://c/d"});
+  CHECK(parts("http://host/a?b") == Values{"/a", "b"});
+  CHECK(parts("http://host?b") == Values{"/", "b"});
+  CHECK(parts("http://host") == Values{"/", ""});
+  CHECK(parts("*") == Values{"*", ""});
+  CHECK(parts("host:80") == Values{"host:80", ""});
+  CHECK(parts("") == Values{"/", ""});
+  CHECK(parts("?") == Values{"/", ""});
+}
+
 TEST_CASE("a response whose status has no body has none") {
   sse::EventManager events;
   Context context;

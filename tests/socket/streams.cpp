@@ -278,6 +278,23 @@ TEST_CASE("a POST is answered with a stream, and its socket stays open and usabl
   CHECK(socket.non_blocking());
 }
 
+TEST_CASE("a HEAD of a stream gets the head alone, and no connection") {
+  sse::Options limits;
+  limits.max_connections = 1;
+  sse::EventManager events(limits);
+  const sse::EventStream other = events.add_connection();
+  Context context;
+  auto [client, socket] = connect(context.io);
+  const auto work = [&]() -> asio::awaitable<void> {
+    co_await sse::write_events(socket, events, sse::Request("HEAD", "/"));
+    socket.close();
+  };
+  Task task(context.io, work());
+  CHECK(client.read_to_end() == response_head);
+  task.get();
+  CHECK(events.get_connection_count() == 1);
+}
+
 TEST_CASE("a stream around a socket works as the socket does") {
   Log log;
   sse::EventManager events;
