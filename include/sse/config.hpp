@@ -8,12 +8,15 @@
 #if !defined(__cpp_impl_coroutine)
 #error "sse needs C++20 coroutines: compile with -std=c++20 or later"
 #endif
-#if !defined(__cpp_exceptions)
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
 #error "sse reports errors by exceptions: -fno-exceptions is not supported"
 #endif
+#if defined(min) || defined(max)
+#error "min and max are macros, of <windows.h>: define NOMINMAX before it is included"
+#endif
 
-// Before Asio, which asks the standard library what it has before it has included any of it: else one program would take
-// memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
+// Before Asio, which asks the standard library what it has before it has included any of it: else one program would
+// take memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
 #include <system_error>
 
 // SSE_USE_BOOST_ASIO chooses Boost.Asio (of Boost 1.78 or later); else standalone Asio 1.22.1

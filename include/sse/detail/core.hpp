@@ -19,19 +19,16 @@
 #include <utility>
 #include <vector>
 
-// Where the system has it, <random> costs a user's build more than the rest of this file.
-#if __has_include(<sys/random.h>)
-#include <sys/random.h>
-#define SSE_GETENTROPY
-#else
-#include <random>
-#endif
-
 #include "sse/detail/connection.hpp"
 #include "sse/detail/owned.hpp"
 #include "sse/detail/ref.hpp"
+#include "sse/detail/system.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
+
+#if !defined(SSE_GETENTROPY)
+#include <random>
+#endif
 
 namespace sse::detail {
 
