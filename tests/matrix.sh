@@ -143,7 +143,8 @@ prepare() {
   unpack json nlohmann-json3-dev/bookworm || { echo "no package for nlohmann/json"; return 1; }
   if [[ $compiler = *libc++ ]]; then
     version=${compiler//[!0-9]/}
-    packages=("libc++-$version-dev" "libc++1-$version" "libc++abi-$version-dev" "libc++abi1-$version" "libunwind-$version")
+    packages=("libc++-$version-dev" "libc++1-$version" "libc++abi-$version-dev" "libc++abi1-$version"
+      "libunwind-$version" "libunwind-$version-dev")
     unpack "libc++-$version" "${packages[@]/%//$debian}" || { echo "no package for libc++-$version"; return 1; }
   fi
 }
@@ -228,12 +229,9 @@ while read -r corner; do
 done <<<"$wanted"
 
 for debian in $(tr ' ' '\n' <<<"$debians" | sort -u); do
-  mkdir -p "$cache/$debian/matrix/packages"
-  for package in "$cache"/packages/*; do
-    [ -e "$cache/$debian/matrix/packages/${package##*/}" ] || cp -al "$package" "$cache/$debian/matrix/packages"
-  done
-  rm -rf "$cache/$debian/matrix/sse"
+  rm -rf "$cache/$debian/matrix"
   mkdir -p "$cache/$debian/matrix/sse/tests"
+  cp -al "$cache/packages" "$cache/$debian/matrix" # of hard links
   cp -R include "$cache/$debian/matrix/sse"
   cp -R tests/matrix "$cache/$debian/matrix/sse/tests"
 done

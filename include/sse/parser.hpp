@@ -260,7 +260,7 @@ class Parser {
   }
 
   void add_digits(std::string_view bytes) noexcept {
-    constexpr std::int64_t most = std::chrono::milliseconds::max().count();
+    constexpr std::int64_t most = (std::chrono::milliseconds::max)().count();
     for (const char c : bytes) {
       if (c < '0' || c > '9') {
         field_ = Field::ignored;
