@@ -45,6 +45,8 @@ corners() {
     echo "$compiler/c++17/asio-1.30.2/no-coroutines"
     echo "$compiler/c++20/asio-1.30.2/windows-macros"
     echo "$compiler/c++20/boost-1.74/too-old"
+    echo "$compiler/c++20/asio-1.30.2/switched-off"
+    echo "$compiler/c++20/boost-1.90/switched-off"
   done
   echo clang-16/c++20/asio-1.22.1/asio-first
 }
@@ -182,7 +184,8 @@ run_corner() {
       ;;
     no-exceptions) flags+=(-fno-exceptions) && expected="-fno-exceptions is not supported" ;;
     no-coroutines) expected="sse needs C++20 coroutines" ;;
-    too-old) expected="sse needs the Asio of Boost" ;;
+    too-old) expected="sse needs Boost 1.81 or later" ;;
+    switched-off) flags+=("-D${boost}ASIO_DISABLE_CO_AWAIT") && expected="coroutines switched off" ;;
     asio-first) sources=(tests/matrix/asio_first.cpp) && expected="define ASIO_HAS_CO_AWAIT" ;;
     windows-macros)
       in_debian "$compiler" "$cxx" "${flags[@]}" -fsyntax-only tests/matrix/windows_macros.cpp </dev/null || return 1
