@@ -145,27 +145,33 @@ prepare() {
   unpack json nlohmann-json3-dev/bookworm || { echo "no package for nlohmann/json"; return 1; }
   if [[ $compiler = *libc++ ]]; then
     version=${compiler//[!0-9]/}
-    packages=("libc++-$version-dev" "libc++1-$version" "libc++abi-$version-dev" "libc++abi1-$version"
-      "libunwind-$version" "libunwind-$version-dev")
+    local t64=
+    [ "$version" != 17 ] || t64=t64
+    packages=("libc++-$version-dev" "libc++1-$version$t64" "libc++abi-$version-dev" "libc++abi1-$version$t64"
+      "libunwind-$version$t64" "libunwind-$version-dev")
     unpack "libc++-$version" "${packages[@]/%//$debian}" || { echo "no package for libc++-$version"; return 1; }
   fi
 }
 
 # run_corner CORNER: compiles and runs it in its Debian; what it prints is the corner's log.
 run_corner() {
-  local compiler standard asio special boost='' cxx flags sources number expected
+  local compiler standard asio special boost='' cxx flags sources number expected libraries=()
   IFS=/ read -r compiler standard asio special <<<"$1"
   cxx=${compiler%-libc++}
   cxx=${cxx/clang-/clang++-}
   number=${compiler//[!0-9]/}
+  [ "$number" != 16 ] || standard=${standard/23/2b}
   flags=(-std="$standard" -pthread -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -Iinclude
     -isystem "/matrix/packages/$asio/usr/include" -isystem /matrix/packages/json/usr/include)
   [[ $asio = asio* ]] || { boost=BOOST_ && flags+=(-DSSE_USE_BOOST_ASIO); }
   if [[ $compiler = *libc++ ]]; then
     local library=/matrix/packages/libc++-$number
-    flags+=(-nostdinc++ -isystem "$library/usr/lib/llvm-$number/include/c++/v1" -stdlib=libc++ -L"$library/usr/lib/llvm-$number/lib"
-      -L"$library/usr/lib/x86_64-linux-gnu" -Wl,-rpath,"$library/usr/lib/llvm-$number/lib:$library/usr/lib/x86_64-linux-gnu")
+    flags+=(-nostdinc++ -isystem "$library/usr/lib/llvm-$number/include/c++/v1")
+    libraries=(-stdlib=libc++ -L"$library/usr/lib/llvm-$number/lib"
+      -Wl,-rpath,"$library/usr/lib/llvm-$number/lib")
   fi
+  # As C++23 the tuple of libstdc++ 14 is beyond Clang 17.
+  [ "$compiler" != clang-17 ] || flags+=(--gcc-install-dir="/usr/lib/gcc/$(uname -m)-linux-gnu/13")
   sources=(tests/matrix/main.cpp tests/matrix/other.cpp)
   case $special in
     '') ;;
@@ -200,7 +206,7 @@ run_corner() {
     return 0
   fi
   local binary=/matrix/${1//\//_}
-  in_debian "$compiler" "$cxx" "${flags[@]}" "${sources[@]}" -o "$binary" </dev/null && in_debian "$compiler" timeout 60 "$binary" </dev/null
+  in_debian "$compiler" "$cxx" "${flags[@]}" "${sources[@]}" "${libraries[@]}" -o "$binary" </dev/null && in_debian "$compiler" timeout 60 "$binary" </dev/null
   local status=$?
   rm -f "$cache/$(debian_of "$compiler")$binary"
   return $status

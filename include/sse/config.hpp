@@ -18,6 +18,8 @@
 // Before Asio, which asks the standard library what it has before it has included any of it: else one program would
 // take memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
 #include <system_error>
+// Asio 1.22.1 does not include it and uses it; libc++ has it in no other header as C++23.
+#include <exception>
 
 // SSE_USE_BOOST_ASIO chooses Boost.Asio; else it is standalone Asio 1.22.1 or later.
 #if defined(SSE_USE_BOOST_ASIO)
