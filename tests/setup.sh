@@ -35,6 +35,8 @@ missing_packages() {
   has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
   has chromium || echo chromium
   has openssl || echo openssl
+  has pkg-config || echo pkg-config
+  has python3 || echo python3
   has node || echo nodejs
   has npm || echo npm
 }
@@ -61,10 +63,13 @@ needs_backports() {
   [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || return 1
   ! apt-get indextargets --format '$(RELEASE)' 'Created-By: Packages' | grep -x bookworm-backports >/dev/null
 }
+debian_mirror() {
+  apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+    awk '!found && $1 ~ /^(bookworm|stable|oldstable)$/ && $2 == "main" { print $3; found = 1 }'
+}
 add_backports() {
   local mirror
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
-    awk '!found && $1 ~ /^(bookworm|stable|oldstable)$/ && $2 == "main" { print $3; found = 1 }')
+  mirror=$(debian_mirror)
   [ -n "$mirror" ] || fail "no Debian mirror among this machine's apt sources"
   printf '%s\n' "Types: deb" "URIs: $mirror" "Suites: bookworm-backports" "Components: main" \
     "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" | as_root tee "$backports_file" >/dev/null

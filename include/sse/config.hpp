@@ -8,20 +8,30 @@
 #if !defined(__cpp_impl_coroutine)
 #error "sse needs C++20 coroutines: compile with -std=c++20 or later"
 #endif
-#if !defined(__cpp_exceptions)
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
 #error "sse reports errors by exceptions: -fno-exceptions is not supported"
+#endif
+#if defined(min) || defined(max)
+#error "min and max are macros, of <windows.h>: define NOMINMAX before it is included"
 #endif
 
 // Before Asio, which asks the standard library what it has before it has included any of it: else one program would
 // take memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
 #include <system_error>
+// Asio 1.22.1 does not include it and uses it; libc++ has it in no other header as C++23.
+#include <exception>
 
-// SSE_USE_BOOST_ASIO chooses Boost.Asio (of Boost 1.78 or later); else standalone Asio 1.22.1
-// or later.
+// SSE_USE_BOOST_ASIO chooses Boost.Asio; else it is standalone Asio 1.22.1 or later.
 #if defined(SSE_USE_BOOST_ASIO)
-#include <boost/asio.hpp>
+#include <boost/asio/version.hpp>
+// Without per-operation cancellation (cancellation_slot, this_coro::cancellation_state) no wait could be given up, and
+// neither `serve` nor a client could be stopped.
 #if BOOST_ASIO_VERSION < 102200
-#error "sse needs the Asio of Boost 1.78 or later: earlier ones lack per-operation cancellation"
+#error "sse needs Boost 1.81 or later (Debian 12: libboost1.81-dev): this one's Asio has no per-operation cancellation"
+#endif
+#include <boost/asio.hpp>
+#if !defined(BOOST_ASIO_HAS_CO_AWAIT)
+#error "this Boost.Asio has its coroutines switched off for this compiler"
 #endif
 #else
 #include <asio/version.hpp>
@@ -36,7 +46,14 @@
 #endif
 #define ASIO_HAS_CO_AWAIT 1
 #endif
+// Standalone Asio does not find out by itself, as Boost's does.
+#if !defined(__cpp_rtti) && !defined(_CPPRTTI) && !defined(ASIO_NO_TYPEID)
+#define ASIO_NO_TYPEID 1
+#endif
 #include <asio.hpp>
+#if !defined(ASIO_HAS_CO_AWAIT)
+#error "this Asio has its coroutines switched off for this compiler"
+#endif
 #endif
 
 namespace sse {

@@ -345,9 +345,7 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
       prepare_next();
       acceptor.accept(next->socket, error);
     }
-#if defined(__linux__)
-    if (error == asio::error::would_block) inherits = true;
-#endif
+    if (accepted_inherit_options && error == asio::error::would_block) inherits = true;
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
         error == asio::error::not_socket || error == asio::error::invalid_argument ||
         error == asio::error::operation_not_supported)

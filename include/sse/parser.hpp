@@ -122,7 +122,7 @@ class Parser {
   /// The bytes of one feed.
   struct Input {
     explicit Input(std::string_view bytes) : text(bytes) { find_lf(); }
-    void find_lf() { lf = std::min(text.find('\n', at), text.size()); }
+    void find_lf() { lf = (std::min)(text.find('\n', at), text.size()); }  // <windows.h> has macros min and max
 
     /// Takes what the line has in this input; true: its end too.
     bool take_line(std::string_view& line, bool& ends_in_cr) {
@@ -260,7 +260,7 @@ class Parser {
   }
 
   void add_digits(std::string_view bytes) noexcept {
-    constexpr std::int64_t most = std::chrono::milliseconds::max().count();
+    constexpr std::int64_t most = (std::chrono::milliseconds::max)().count();
     for (const char c : bytes) {
       if (c < '0' || c > '9') {
         field_ = Field::ignored;

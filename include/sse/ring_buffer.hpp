@@ -65,7 +65,8 @@ class RingBuffer {
   std::size_t next(std::size_t i) const noexcept { return i + 1 == allocated_ ? 0 : i + 1; }
 
   bool grow() noexcept {
-    const std::size_t larger = std::min(capacity_, std::max<std::size_t>(8, allocated_ * 2));
+    // In parentheses because <windows.h> has macros min and max.
+    const std::size_t larger = (std::min)(capacity_, (std::max)(std::size_t{8}, allocated_ * 2));
     T* const slots = new (std::nothrow) T[larger];
     if (!slots) return false;
     for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move(slot(i));

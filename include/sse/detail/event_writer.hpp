@@ -18,24 +18,11 @@
 #include "sse/config.hpp"
 #include "sse/detail/batch.hpp"
 #include "sse/detail/deadline.hpp"
+#include "sse/detail/system.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/stats.hpp"
 
-#if __has_include(<netinet/tcp.h>)
-#include <netinet/tcp.h>
-#endif
-#if __has_include(<linux/sockios.h>)
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#endif
-#if __has_include(<sys/socket.h>)
-#include <sys/socket.h>
-#endif
-// Asio hands at most 64 buffers to the system.
-#if defined(MSG_NOSIGNAL) && defined(MSG_DONTWAIT)
-#define SSE_SENDMSG
-#include <sys/uio.h>
-
+#if defined(SSE_SENDMSG)
 #include <cerrno>
 #endif
 
@@ -70,25 +57,25 @@ struct PlainAllocator : std::allocator<T> {
 
 /// What a stream's socket needs.
 template <class Socket>
-void set_stream_options(Socket& socket, std::chrono::milliseconds send_timeout) {
+void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::milliseconds send_timeout) {
   error_code ignored;
   if constexpr (requires { socket.set_option(asio::ip::tcp::no_delay(true), ignored); }) {
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    const auto set = [&](int name, unsigned value) {
+    [[maybe_unused]] const auto set = [&](int name, unsigned value) {
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, reinterpret_cast<const char*>(&value), sizeof value);
     };
-#if defined(TCP_USER_TIMEOUT)
+#if defined(SSE_TCP_USER_TIMEOUT)
     // For a peer that vanishes while nothing waits to be sent. Far longer than
     // the writer's own time-out, because Linux counts a small window of a slow
     // peer as none.
     constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
-    set(TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
+    set(SSE_TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
 #endif
-#if defined(TCP_NOTSENT_LOWAT)
+#if defined(SSE_TCP_NOTSENT_LOWAT)
     // What waits for a slow peer waits in its stream's queue, where the oldest
     // gives way, and not in the system's, which grows to megabytes.
-    set(TCP_NOTSENT_LOWAT, 64 * 1024);
+    set(SSE_TCP_NOTSENT_LOWAT, 64 * 1024);
 #endif
   }
 }
@@ -282,9 +269,9 @@ class EventWriter : public Sweep::Entry {
   // that than the time-out and is not dead. 0 where the system does not tell.
   int count_untaken() {
     int bytes = 0;
-#if defined(SIOCOUTQ)
+#if defined(SSE_SIOCOUTQ)
     if constexpr (plain) {
-      if (::ioctl(socket().native_handle(), SIOCOUTQ, &bytes) != 0) bytes = 0;
+      if (::ioctl(socket().native_handle(), SSE_SIOCOUTQ, &bytes) != 0) bytes = 0;
     }
 #endif
     return bytes;

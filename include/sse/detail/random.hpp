@@ -6,15 +6,12 @@
 #include <cstdint>
 #include <string>
 
-// Where the system has it, <random> costs a user's build more than all of the core.
-#if __has_include(<sys/random.h>)
-#include <sys/random.h>
-#define SSE_GETENTROPY
-#else
+#include "sse/detail/system.hpp"
+#include "sse/event.hpp"
+
+#if !defined(SSE_GETENTROPY)
 #include <random>
 #endif
-
-#include "sse/event.hpp"
 
 namespace sse::detail {
 
