@@ -211,7 +211,8 @@ class Client {
   /// The same to 127.0.0.1.
   explicit Client(std::uint16_t port, std::size_t receive_buffer = 0)
       : Client(tcp::endpoint(asio::ip::address_v4::loopback(), port), receive_buffer) {}
-  /// Connects to 127.0.0.1 and sends a GET: `Client::get(port, "/events", {{"Last-Event-ID", id}})`.
+  /// Connects to 127.0.0.1 and sends a GET: `Client::get(port, "/events", {{"Last-Event-ID", id}})`. It does not wait
+  /// for the answer: the service has the connection when its first event, `connection`, has been read.
   static Client get(std::uint16_t port, std::string_view target = "/events", const Headers& headers = {},
                     std::size_t receive_buffer = 0) {
     Client client(port, receive_buffer);
