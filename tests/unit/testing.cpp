@@ -92,7 +92,7 @@ TEST_CASE("take waits for events of other threads, and reads no more than it is 
   });
   CHECK(types(take(stream, 1)) == Types{"connection"});
   int next = 0;
-  for (const std::size_t count : {1, 9, 990})
+  for (const std::size_t count : {1u, 9u, 990u})
     for (const sse::Event& event : take(stream, count)) CHECK(json::parse(event.json())["data"] == next++);
   const auto rest = take_all(stream);
   emitter.join();
