@@ -95,7 +95,6 @@ class EventWriter : public Sweep::Entry {
   static constexpr bool plain = PlainSocket<Stream>;
   static constexpr int max_batches = 2;  ///< then others have their turn
   static constexpr std::size_t max_unasked = 64 * 1024;
-  static constexpr std::chrono::milliseconds look_again{1'000};  ///< at what could not be sent
 
  public:
   EventWriter() = default;
@@ -216,7 +215,7 @@ class EventWriter : public Sweep::Entry {
     }
     if (left == 0) return true;
     unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken(), Sweep::Clock::now()});
-    set_due(look_again);
+    set_due(look_again());
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
     } else {
@@ -340,13 +339,19 @@ class EventWriter : public Sweep::Entry {
     write(comment);
   }
 
+  /// At what could not be sent: in time for the time-out, and soon after a cut.
+  std::chrono::milliseconds look_again() noexcept {
+    constexpr std::chrono::milliseconds most{1'000};
+    const std::chrono::milliseconds timeout = self().send_timeout();
+    return timeout.count() > 0 ? std::min(timeout, most) : most;
+  }
   void look_at_unsent() {
     if (events_->is_cut()) return finish(false, EndReason::drained, "Cut by the service");
     const int untaken = count_untaken();
     const auto now = Sweep::Clock::now();
     if (std::exchange(unsent_->untaken, untaken) > untaken) unsent_->since = now;
     const std::chrono::milliseconds timeout = self().send_timeout();
-    if (timeout.count() <= 0 || now - unsent_->since < timeout) return set_due(look_again);
+    if (timeout.count() <= 0 || now - unsent_->since < timeout) return set_due(look_again());
     finish(false, EndReason::send_timeout, "Sending timed out after " + std::to_string(timeout.count()) + " ms");
   }
 
