@@ -20,7 +20,9 @@ for value in '' x 8080 :8080 127.0.0.1 127.0.0.1: 127.0.0.1:x 127.0.0.1:65536 12
 done
 for value in '' events '/a b' '/a?b' '/a#b' $'/a\nb' $'/a\r\nX: y' '/é' "/$(head -c 1024 /dev/zero | tr '\0' a)"; do
   refused --path --path "$value"
+  refused --metrics --metrics "$value"
 done
+refused --metrics --path /a --metrics /a
 for value in '' connection disconnect overflow error "$(head -c 257 /dev/zero | tr '\0' a)"; do
   refused --type --type "$value"
 done
@@ -47,7 +49,7 @@ grep -q 'from 1 to 3600' <("$cast" --keep-alive 0 </dev/null 2>&1) || fail "a re
 "$cast" --help >"$work/help" 2>"$work/message" || fail "--help: exit status $?"
 [ ! -s "$work/message" ] || fail "--help writes to standard error"
 for option in --listen --path --type --max-queue-size --max-connections --history --keep-alive --send-timeout --retry \
-  --allow-origin --verbose --version; do
+  --allow-origin --metrics --verbose --version; do
   grep -q -e " $option\b" "$work/help" || fail "--help does not tell of $option"
 done
 "$cast" --version | grep -qxE 'cast [0-9]+\.[0-9]+\.[0-9]+' || fail "--version does not print the version"

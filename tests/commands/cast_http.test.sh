@@ -31,6 +31,8 @@ done
 expect_equal "POST with a body" 405 "$(status_of -d a=b "$url")"
 expect_equal "HTTP/1.0" 200 "$(status_of --http1.0 --head "$url")"
 
+expect_equal "metrics that nobody asked for" 404 "$(status_of "$(site)/metrics")"
+
 connect two
 expect_equal "the third of two clients" 503 "$(status_of "$url")"
 kill $client
@@ -50,5 +52,16 @@ head_of --head "$url" | grep -qix 'access-control-allow-origin: https://example.
 connect client
 echo text >&3
 until_true 5 grep -qF '{"type":"x \"y\"","data":"text",' "$work/client" || fail "the type is not the one asked for"
+exec 3>&-
+expect_status $pid 0 "cast at the end of its input"
+
+start_cast --metrics /metrics
+connect client
+echo text >&3
+until_true 5 grep -qF '"data":"text"' "$work/client" || fail "no event"
+curl -s "$(site)/metrics" >"$work/metrics"
+grep -qx 'sse_events_emitted_total 1' "$work/metrics" || fail "the metrics don't count the event: $(cat "$work/metrics")"
+grep -qx 'sse_connections 1' "$work/metrics" || fail "the metrics don't count the client"
+curl -s -H 'Accept: application/openmetrics-text' "$(site)/metrics" | tail -n 1 | grep -qx '# EOF' || fail "no OpenMetrics"
 exec 3>&-
 expect_status $pid 0 "cast at the end of its input"
