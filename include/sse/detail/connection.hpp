@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -70,22 +69,35 @@ class Filter : public Counted {
 class KeyCounts {
  public:
   /// False: there are `most` already.
-  bool enter(const std::string& key, std::size_t most) {
+  bool enter(std::string_view key, std::size_t most) {
     const std::lock_guard lock(mutex_);
-    std::size_t& count = counts_[key];
-    if (count >= most) return false;
-    ++count;
+    Key* found = keys_.find(key);
+    if (!found) keys_.insert(*(found = new Key(key)));
+    if (found->connections >= most) return false;
+    ++found->connections;
     return true;
   }
-  void leave(const std::string& key) noexcept {
+  void leave(std::string_view key) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto found = counts_.find(key);
-    if (--found->second == 0) counts_.erase(found);
+    Key* const found = keys_.find(key);
+    if (--found->connections != 0) return;
+    keys_.erase(*found);
+    delete found;
   }
 
  private:
+  struct Key : List<Key>::Hook {
+    explicit Key(std::string_view its_name) : name_(its_name) {}
+    std::string_view name() const noexcept { return name_; }
+
+    std::size_t connections = 0;
+
+   private:
+    const std::string name_;
+  };
+
   std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> counts_;
+  Index<Key> keys_;
 };
 
 /// One part of a manager's map, with the lock of its connections.
