@@ -26,7 +26,7 @@ function find_program(name) {
     });
   const installed = find([...process.env.PATH.split(':'), '/usr/sbin']);
   if (installed) return { path: installed, env: process.env };
-  const usr = `${process.env.SSE_PROXIES_DIR ?? '/nonexistent'}/usr`, unpacked = find([`${usr}/bin`, `${usr}/sbin`]);
+  const usr = `${process.env.SSE_UNPACKED_DIR ?? '/nonexistent'}/usr`, unpacked = find([`${usr}/bin`, `${usr}/sbin`]);
   if (unpacked) {
     const libraries = readdirSync(`${usr}/lib`).filter((entry) => entry.includes('-linux-'));
     return { path: unpacked, env: { ...process.env, LD_LIBRARY_PATH: libraries.map((entry) => `${usr}/lib/${entry}`).join(':') } };
