@@ -44,10 +44,10 @@ export class StreamStats {
     const opened = this.grown_('opened');
     const refused = reasons(stats.refused);
     return {
-      line: `${format.count(number(stats.connections))} connected \u00b7 ${rate('delivered')} events/s \u00b7 ${bytes} \u00b7 ${lost} lost`,
+      line: `${format.count(number(stats.connections))} connected \u00b7 ${rate('delivered')} events/s \u00b7 ${lost} lost`,
       entries: [
         ['Connections', format.count(number(stats.connections)),
-          `${format.count(number(stats.opened))} opened, ${format.count(opened)} in the last minute${refused && `; refused: ${refused}`}`],
+          `${format.count(number(stats.opened))} opened, ${format.count(opened)} in the last ${this.reach_()}${refused && `; refused: ${refused}`}`],
         ['Ended', format.count(sum(stats.ended)), reasons(stats.ended)],
         ['Delivered', `${rate('delivered')} /s`, `${format.count(number(stats.delivered))} events in all`],
         ['Written', bytes, `${format.bytes(number(stats.written_bytes))} in all`],
@@ -62,6 +62,11 @@ export class StreamStats {
     const now = this.samples_.at(-1);
     const then = this.samples_.at(-1 - samples) ?? this.samples_[0];
     return now.at > then.at ? (now.stats[name] - then.stats[name]) / (now.at - then.at) : 0;
+  }
+
+  reach_() {
+    const seconds = Math.round(this.samples_.at(-1).at - this.samples_[0].at);
+    return seconds < 60 ? `${seconds} s` : 'minute';
   }
 
   grown_(name) {
