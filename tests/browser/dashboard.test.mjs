@@ -174,6 +174,25 @@ async function shows_the_stream(browser, page, url) {
   await panel.locator('summary').click();
 }
 
+/** On a phone nothing is wider than the screen, no title is cut off, and what is to be touched is large enough. */
+async function fits_a_phone(browser, url) {
+  const { page, problems, close } = await open(browser, url);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.waitForFunction(() => document.documentElement.scrollWidth <= 360, null, patience);
+  const found = await page.evaluate(() => {
+    const visible = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.checkVisibility());
+    const height = (part) => part.getBoundingClientRect().height;
+    return {
+      cut: visible('th, dt, dd, button').filter((part) => part.scrollWidth > part.clientWidth).map(({ textContent }) => textContent),
+      small: visible('button, select, summary, .segments span, input:not([type=checkbox], [type=radio])')
+        .filter((part) => height(part) < 38).map((part) => `${part.id || part.textContent} ${height(part)}`),
+    };
+  });
+  assert.deepEqual(found, { cut: [], small: [] });
+  assert.deepEqual(problems, []);
+  await close();
+}
+
 async function recovers(page, expected, dashboard, restart) {
   const before = await stats(page);
   expected.failures = true;
@@ -401,6 +420,7 @@ try {
   await counts_and_errors_and_filter(page, dashboard.url);
   await several_watch(browser, page, dashboard.url);
   await shows_the_stream(browser, page, dashboard.url);
+  await fits_a_phone(browser, dashboard.url);
   dashboard = await recovers(page, expected, dashboard, () => start_dashboard('--listen', host, '--upstream', upstream));
   assert.deepEqual(problems, []);
   await overflow(browser, upstream);
