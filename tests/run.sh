@@ -32,7 +32,7 @@ done
 [ ${#presets[@]} -gt 0 ] || presets=(release asan tsan)
 
 set_up tests
-set_up_proxies
+unpack_programs
 if ! [ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ]; then
   say "installs playwright-core with npm, in tests/browser/node_modules"
   (cd tests/browser && npm ci --silent --ignore-scripts --no-audit --no-fund)

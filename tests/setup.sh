@@ -108,29 +108,31 @@ set_up() {
   newly_installed=1
 }
 
-# The proxies that tests/proxies puts in front. Installed, each would become a service of this machine, on port 80 and at every
-# start; so those that it lacks are only unpacked, and nothing needs root. Without them their tests are skipped.
-proxies=build/proxies
-has_proxy() { PATH=$PATH:/usr/sbin has "$1" || [ -x "$proxies/usr/bin/$1" ] || [ -x "$proxies/usr/sbin/$1" ]; }
-missing_proxy_packages() {
-  has_proxy nginx || echo nginx
-  has_proxy caddy || echo caddy
-  has_proxy haproxy || printf '%s\n' haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
+# Programs that tests put beside ours: proxies in front, Prometheus. Installed, each would become a service of this machine, on
+# port 80 and the like and at every start; so those that it lacks are only unpacked, and nothing needs root. Without them their
+# tests are skipped.
+unpacked=build/unpacked
+has_program() { PATH=$PATH:/usr/sbin has "$1" || [ -x "$unpacked/usr/bin/$1" ] || [ -x "$unpacked/usr/sbin/$1" ]; }
+missing_program_packages() {
+  has_program nginx || echo nginx
+  has_program caddy || echo caddy
+  has_program haproxy || printf '%s\n' haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
+  { has_program prometheus && has_program promtool; } || echo prometheus
 }
 download_packages() { (cd "$1" && shift && apt-get download -qq -o APT::Sandbox::User=root "$@") >"$1/log" 2>&1; }
-set_up_proxies() {
+unpack_programs() {
   local packages downloads package
-  packages=$(missing_proxy_packages | tr '\n' ' ')
+  packages=$(missing_program_packages | tr '\n' ' ')
   if [ -z "$packages" ] || ! has apt-get; then return; fi
-  say "downloads with apt-get, and unpacks in $proxies: ${packages% }"
-  mkdir -p "$proxies"
+  say "downloads with apt-get, and unpacks in $unpacked: ${packages% }"
+  mkdir -p "$unpacked"
   downloads=$(mktemp -d)
   if download_packages "$downloads" $packages ||
     { as_root apt-get update -qq && download_packages "$downloads" $packages; }; then
-    for package in "$downloads"/*.deb; do dpkg -x "$package" "$proxies"; done
+    for package in "$downloads"/*.deb; do dpkg -x "$package" "$unpacked"; done
   else
     tail -n 5 "$downloads/log" >&2
-    say "no such download: the tests of these proxies are skipped"
+    say "no such download: the tests with these programs are skipped"
   fi
   rm -rf "$downloads"
 }

@@ -44,6 +44,7 @@ asio::awaitable<void> Proxy::accept(tcp::acceptor& acceptor) {
   };
   shared_.events.set_observer(std::move(observer));
   asio::co_spawn(executor, sweep(), asio::detached);
+  asio::co_spawn(executor, tell_stats(), asio::detached);
 
   while (!shared_.stopping) {
     if (sessions_.size() >= max_connections_) {
@@ -87,11 +88,22 @@ asio::awaitable<void> Proxy::sweep() {
 
 void Proxy::tell_watchers() {
   const std::size_t count = shared_.events.get_connection_count();
-  if (std::exchange(last_watchers_, count) == count) return;
+  if (std::exchange(last_watchers_, count) != count) tell("watchers", {{"count", count}});
+}
+
+asio::awaitable<void> Proxy::tell_stats() {
+  while (!shared_.stopping) {
+    if (shared_.events.get_connection_count() > 0) tell("stats", shared_.events.stats());
+    co_await pause(std::chrono::seconds(1));
+  }
+}
+
+/// What holds for the moment: nobody who comes back later wants it.
+void Proxy::tell(std::string_view type, const nlohmann::json& data) {
   sse::EmitOptions options;
   options.transient = true;
   try {
-    shared_.events.emit_event("watchers", {{"count", count}}, options);
+    shared_.events.emit_event(type, data, options);
   } catch (const std::exception& error) {
     std::cerr << "dashboard: an event was not sent: " << error.what() << std::endl;
   }

@@ -5,6 +5,8 @@
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 #include "session.hpp"
 
@@ -29,6 +31,8 @@ class Proxy {
   asio::awaitable<void> serve(tcp::socket socket);
   asio::awaitable<void> sweep();
   void tell_watchers();
+  asio::awaitable<void> tell_stats();
+  void tell(std::string_view type, const nlohmann::json& data);
   bool requests_run() const;
 
   Shared shared_;

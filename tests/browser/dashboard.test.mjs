@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { kill_all, launch, patience, start, start_cutter, stop } from './lib_browser.mjs';
+import { kill_all, launch, patience, start, start_cutter, stop, until } from './lib_browser.mjs';
 
 const upstream_script = fileURLToPath(new URL('../commands/lib_dashboard_upstream.mjs', import.meta.url));
 
@@ -134,6 +134,65 @@ async function several_watch(browser, page, url) {
   await text_is(page, 'watchers', '^1$');
 }
 
+/** The panel tells what the proxy's manager counts, and goes on doing so. */
+async function shows_the_stream(browser, page, url) {
+  const entry = (name) => page.locator('#stream-list > div', { has: page.locator(`dt:text-is("${name}")`) });
+  const entry_is = (name, pattern) =>
+    page.waitForFunction(
+      ([n, p]) => [...document.querySelectorAll('#stream-list > div')].some(({ children: [term, ...texts] }) =>
+        term.textContent === n && new RegExp(p).test(texts.map(({ textContent }) => textContent).join(' | '))),
+      [name, pattern], patience,
+    ).catch(async () => assert.match(await entry(name).textContent(), new RegExp(pattern)));
+  const panel = page.getByTestId('stream');
+  assert.equal(await panel.getAttribute('open'), '', 'there is room for it');
+  const before = (await (await fetch(`${url}/_sse/state`)).json()).stats;
+  const second = await open(browser, url);
+  await entry_is('Connections', `^2 \\| ${before.opened + 1} opened, [1-9]`);
+  await second.close();
+  const ended = Object.values(before.ended).reduce((sum, n) => sum + n, 0) + 1;
+  await entry_is('Connections', '^1 \\|');
+  await entry_is('Ended', `^${ended} \\| .*peer gone ${before.ended.peer_gone + 1}`);
+  await entry_is('Delivered', '^[0-9.]+ /s \\| [0-9,]+ events in all');
+  await entry_is('Written', '^[0-9.]+ k?B/s \\| [0-9.]+ k?B in all');
+  await entry_is('Lost', '^0 \\| $');
+  await entry_is('Waiting', '^0 \\| ');
+  await text_is(page, 'stream-line', '^1 connected .* 0 lost$');
+  // Of its own accord: nobody asks for anything meanwhile.
+  const delivered = () => entry('Delivered').textContent();
+  const first = await delivered();
+  await page.waitForFunction(
+    (was) => [...document.querySelectorAll('#stream-list > div')].some((div) => div.textContent.startsWith('Delivered') && div.textContent !== was),
+    first, patience);
+  // By key, and the choice outlives a reload.
+  await panel.locator('summary').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => !document.querySelector('#stream').open, null, patience);
+  await page.reload();
+  await live(page);
+  assert.equal(await panel.getAttribute('open'), null, 'the choice is kept');
+  await text_is(page, 'stream-line', '^1 connected');
+  await panel.locator('summary').click();
+}
+
+/** On a phone nothing is wider than the screen, no title is cut off, and what is to be touched is large enough. */
+async function fits_a_phone(browser, url) {
+  const { page, problems, close } = await open(browser, url);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.waitForFunction(() => document.documentElement.scrollWidth <= 360, null, patience);
+  const found = await page.evaluate(() => {
+    const visible = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.checkVisibility());
+    const height = (part) => part.getBoundingClientRect().height;
+    return {
+      cut: visible('th, dt, dd, button').filter((part) => part.scrollWidth > part.clientWidth).map(({ textContent }) => textContent),
+      small: visible('button, select, summary, .segments span, input:not([type=checkbox], [type=radio])')
+        .filter((part) => height(part) < 38).map((part) => `${part.id || part.textContent} ${height(part)}`),
+    };
+  });
+  assert.deepEqual(found, { cut: [], small: [] });
+  assert.deepEqual(problems, []);
+  await close();
+}
+
 async function recovers(page, expected, dashboard, restart) {
   const before = await stats(page);
   expected.failures = true;
@@ -165,6 +224,7 @@ async function overflow(browser, upstream) {
   await cdp.send('Debugger.enable');
   assert.equal(await ask(`${dashboard.url}/status?code=200&before`), 200);
   await stats_are(page, { completed: 1 });
+  await until('the first stats', () => received.some(({ type }) => type === 'stats'));
 
   const paused = once(cdp, 'Debugger.paused');
   await cdp.send('Debugger.pause');
@@ -183,8 +243,16 @@ async function overflow(browser, upstream) {
   const told = received.filter(({ type }) => type === 'overflow').reduce((sum, { dropped }) => sum + dropped, 0);
   const shown = (await stats(page)).overflow_dropped;
   assert.equal(shown, told, 'what the page shows as lost is what it was told');
-  const events = received.filter(({ type }) => type.startsWith('request_')).length;
-  assert.equal(events + told, 2 * (requests + 2), 'received + dropped = emitted');
+  // The stats come too, one a second, and say how many events there have been before them.
+  const seen = received.length;
+  const stats_from = (at) => received.findIndex(({ type }, i) => i >= at && type === 'stats');
+  await until('stats after the overflow', () => stats_from(seen) >= 0);
+  const [first, last] = [stats_from(0), stats_from(seen)];
+  const between = received.slice(first, last);
+  const emitted = between.filter(({ type }) => /^(request_|stats$|watchers$)/.test(type)).length;
+  const dropped = between.reduce((sum, { type, dropped }) => sum + (type === 'overflow' ? dropped : 0), 0);
+  assert.ok(emitted + dropped > 2 * requests);
+  assert.equal(emitted + dropped, received[last].data.emitted - received[first].data.emitted, 'received + dropped = emitted');
 
   // The notice stands in the table between what came before and what came after.
   await page.waitForSelector('[data-testid="row"][data-state="overflow"]', patience);
@@ -351,6 +419,8 @@ try {
   await text_is(page, 'upstream', upstream);
   await counts_and_errors_and_filter(page, dashboard.url);
   await several_watch(browser, page, dashboard.url);
+  await shows_the_stream(browser, page, dashboard.url);
+  await fits_a_phone(browser, dashboard.url);
   dashboard = await recovers(page, expected, dashboard, () => start_dashboard('--listen', host, '--upstream', upstream));
   assert.deepEqual(problems, []);
   await overflow(browser, upstream);

@@ -11,6 +11,14 @@ const { chromium } = createRequire(import.meta.url)('playwright-core'); // requi
 const directory = process.env.SSE_BIN_DIR ?? assert.fail('set SSE_BIN_DIR to the directory of the example binaries');
 export const patience = { timeout: 30_000 };
 
+/** Asks again and again, till it holds. */
+export async function until(what, holds) {
+  for (const end = Date.now() + patience.timeout; !(await holds()); ) {
+    if (Date.now() > end) assert.fail(`in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 const children = new Set();
 /** Starts a program (one of the examples by its name) and returns it with the first line that it prints, on `from`. */
 export async function start(command, args = [], from = 'stdout') {

@@ -111,7 +111,7 @@ until_true 10 one_again || fail "the end of a watcher is not told: $(grep watche
 
 # A page that comes back gets what it missed, then the state as it is there, then what is new; one that says nothing, what is new.
 ids() { sed -n 's/^id: //p' "$work/$1"; }
-types() { grep -o '"type":"[a-z_]*"' "$work/$1" | sed 's/"type":"\(.*\)"/\1/' | grep -v watchers | xargs; }
+types() { grep -o '"type":"[a-z_]*"' "$work/$1" | sed 's/"type":"\(.*\)"/\1/' | grep -vE 'watchers|stats' | xargs; }
 resume() { # NAME CURL-ARGUMENT...
   : >"$work/$1"
   curl -sN "${@:2}" >"$work/$1" &
@@ -120,12 +120,12 @@ resume() { # NAME CURL-ARGUMENT...
   kill_now $resumed
 }
 expect_equal "where a stream begins" "connection state" "$(types second)"
-expect_event second '"type":"state","data":{"running":\[\],"started":[0-9.]*,"upstream":"http://127.0.0.1:[0-9]*","watchers":2}'
+expect_event second '"type":"state","data":{"running":\[\],"started":[0-9.]*,"stats":{.*},"upstream":"http://127.0.0.1:[0-9]*","watchers":2}'
 last=$(ids events | tail -n 1)
 start=${last%-*}
 missed=$((${last#*-} - 3))
 expect_equal "the ids" "$(seq -f "$start-%.0f" 0 "${last#*-}")" "$(ids events)"
-expect_equal "what has no id" "state watchers" "$(grep -A 1 '^$' "$work/events" | grep -o '^data: {"type":"[a-z]*' | sed 's/.*"//' | sort -u | xargs)"
+expect_equal "what has no id" "state stats watchers" "$(grep -A 1 '^$' "$work/events" | grep -o '^data: {"type":"[a-z]*' | sed 's/.*"//' | sort -u | xargs)"
 three=$(ids events | tail -n 3)
 for how in "-HLast-Event-ID: $start-$missed" "?lastEventId=$start-$missed" "?since=$start-$missed"; do
   case $how in

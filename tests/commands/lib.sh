@@ -10,7 +10,7 @@ clean_up() {
   processes=$(jobs -p)
   disown -a
   kill -9 $processes 2>/dev/null || true
-  if [ $status -ne 0 ] && [ -s "$work/err" ]; then
+  if [ $status -ne 0 ] && [ $status -ne 77 ] && [ -s "$work/err" ]; then
     echo "standard error of the program was:" >&2
     tail -n 20 "$work/err" >&2
   fi
@@ -80,3 +80,18 @@ stall() {
 # Of the program under test, whose process is pid.
 descriptors() { find "/proc/$pid/fd" -mindepth 1 | wc -l; }
 has_descriptors() { [ "$(descriptors)" -eq "$1" ]; }
+
+# program NAME: the path of one that tests/run.sh unpacks where it is not installed; without it, the test is skipped.
+program() {
+  PATH=$PATH:/usr/sbin:${SSE_UNPACKED_DIR:-/nonexistent}/usr/bin:${SSE_UNPACKED_DIR:-/nonexistent}/usr/sbin command -v "$1" && return
+  echo "skipped: no $1" >&2
+  return 77
+}
+
+# lint_metrics FILE: what Prometheus' own linter says of them must be nothing.
+lint_metrics() {
+  local promtool
+  promtool=$(program promtool) || exit $?
+  "$promtool" check metrics <"$1" >"$work/lint" 2>&1 || fail "promtool check metrics: $(cat "$work/lint")"
+  expect_equal "what promtool check metrics says" "" "$(cat "$work/lint")"
+}

@@ -7,7 +7,7 @@ import { accessSync, closeSync, constants, mkdtempSync, openSync, readdirSync, r
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
-import { kill_all, launch, patience, start, stop } from '../browser/lib_browser.mjs';
+import { kill_all, launch, patience, start, stop, until } from '../browser/lib_browser.mjs';
 
 const sources = 20; // more than the six connections of HTTP/1.1 that a browser opens to one host
 const read_timeout = 3; // seconds, of the proxy; the keep-alive of `cast` is 1 s, and exact to a second
@@ -26,21 +26,13 @@ function find_program(name) {
     });
   const installed = find([...process.env.PATH.split(':'), '/usr/sbin']);
   if (installed) return { path: installed, env: process.env };
-  const usr = `${process.env.SSE_PROXIES_DIR ?? '/nonexistent'}/usr`, unpacked = find([`${usr}/bin`, `${usr}/sbin`]);
+  const usr = `${process.env.SSE_UNPACKED_DIR ?? '/nonexistent'}/usr`, unpacked = find([`${usr}/bin`, `${usr}/sbin`]);
   if (unpacked) {
     const libraries = readdirSync(`${usr}/lib`).filter((entry) => entry.includes('-linux-'));
     return { path: unpacked, env: { ...process.env, LD_LIBRARY_PATH: libraries.map((entry) => `${usr}/lib/${entry}`).join(':') } };
   }
   console.log(`skipped: no ${name}`);
   process.exit(77);
-}
-
-/** Asks again and again, till it holds. */
-async function until(what, holds) {
-  for (const end = Date.now() + patience.timeout; !(await holds()); ) {
-    if (Date.now() > end) assert.fail(`in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function free_port() {

@@ -4,11 +4,13 @@ import * as format from './format.js';
 import { keep, kept } from './keep.js';
 import { Metrics } from './metrics.js';
 import { Requests } from './requests.js';
+import { StreamStats } from './stream.js';
 import { Table } from './table.js';
 
 const figure_window = 10; // seconds
 const redraw_every = 250; // milliseconds
 const window_key = 'sse-dashboard-window';
+const stream_key = 'sse-dashboard-stream';
 
 const element = (id) => document.getElementById(id);
 const root = document.documentElement;
@@ -16,6 +18,7 @@ const root = document.documentElement;
 let metrics = new Metrics();
 let requests = new Requests();
 let watchers = null;
+const stream = new StreamStats();
 let started = null; // when the proxy was; ids begin anew with it
 let last_id = null;
 let dirty = true;
@@ -74,6 +77,8 @@ function on_event(event) {
       break;
     case 'state':
       clearTimeout(later);
+      stream.forget(); // what was while there was no connection is no rate of now
+      stream.add(data.stats, at);
       if (started !== null && started !== data.started) requests.forget_running('unknown: proxy restarted');
       show_state(data);
       requests.learn(data.running);
@@ -90,6 +95,9 @@ function on_event(event) {
     }
     case 'watchers':
       if (Number.isFinite(data.count)) watchers = data.count;
+      break;
+    case 'stats':
+      stream.add(data, at);
       break;
     case 'overflow':
       lose(event, at);
@@ -246,6 +254,19 @@ function draw_figures(now) {
   write(element('uptime'), live && started !== null ? `up ${format.age(now - started)}` : '');
 }
 
+function draw_stream() {
+  const shown = feed.state === 'live' ? stream.shown() : null;
+  write(element('stream-line'), shown ? shown.line : format.none);
+  if (!shown || !element('stream').open) return;
+  const list = element('stream-list');
+  shown.entries.forEach((texts, i) => {
+    const entry = list.children[i] ?? list.appendChild(document.createElement('div'));
+    if (!entry.children.length)
+      entry.append(document.createElement('dt'), document.createElement('dd'), Object.assign(document.createElement('dd'), { className: 'remark' }));
+    texts.forEach((text, part) => write(entry.children[part], text));
+  });
+}
+
 function draw_table(now) {
   table.render(requests.rows, now);
   const total = table.paused ? table.frozen_rows : requests.rows.length;
@@ -273,6 +294,7 @@ function draw_table(now) {
 function draw() {
   const now = server_now();
   draw_figures(now);
+  draw_stream();
   draw_table(now);
   const second = `${Math.floor(now)} ${chart_window} ${root.dataset.theme}`;
   if (second !== charts_of) {
@@ -342,6 +364,22 @@ function clear_filter() {
   element('only-errors').checked = false;
   element('slower-than').value = '';
   read_filter();
+}
+
+/** Open where there is room for it, until the user has said otherwise. */
+function open_stream() {
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem(stream_key);
+  } catch {}
+  const panel = element('stream');
+  panel.open = chosen === null ? matchMedia('(min-width: 60rem) and (min-height: 42rem)').matches : chosen === 'open';
+  panel.querySelector('summary').addEventListener('click', () => {
+    try {
+      localStorage.setItem(stream_key, panel.open ? 'closed' : 'open'); // it is about to change
+    } catch {}
+  });
+  panel.addEventListener('toggle', schedule);
 }
 
 function show_theme() {
@@ -440,5 +478,6 @@ try {
   choose_window(60);
 }
 show_theme();
+open_stream();
 feed.connect();
 tick_while_visible();
