@@ -132,7 +132,7 @@ class EventStream {
 
   template <class Take>
   static std::invoke_result_t<Take&, detail::Connection&> take_from(detail::Connection& connection, Take&& take) {
-    if (connection.expires() && connection.time_left().count() <= 0) connection.shard->on_expired(connection);
+    if (connection.expires() && connection.time_left().count() == 0) connection.shard->on_expired(connection);
     std::unique_lock lock(connection.shard->mutex);
     auto taken = take(connection);
     const bool found_gap = std::exchange(connection.found_gap, false);

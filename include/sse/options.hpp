@@ -28,7 +28,8 @@ struct Options {
   std::size_t max_connections_per_key = 0;  ///< of one ConnectionOptions::limit_key; 0: no limit; past it likewise
   std::size_t max_event_size = 1 << 20;     ///< bytes of one event's JSON; past it emit_event throws sse::Error
   bool named_events = false;  ///< also write the type as the frame's `event:` field, for addEventListener(type)
-  /// The time, for timestamps and ConnectionOptions::expires_at; it must not throw. Empty: the system's.
+  /// The time, for timestamps and ConnectionOptions::expires_at; it must not throw or call
+  /// the manager. Empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };
 

@@ -95,5 +95,32 @@ TEST_CASE("drain can be cancelled, and a manager without streams is drained at o
   });
 }
 
+TEST_CASE("drain takes any times") {
+  constexpr auto longest = std::chrono::milliseconds::max();
+  for (const auto& [deadline_time, spread] :
+       {std::pair{longest, longest}, std::pair{longest, -longest}, std::pair{0ms, longest}, std::pair{-longest, 1ms}}) {
+    asio::io_context io;
+    EventManager manager;
+    std::vector<std::string> ends;
+    for (int i = 0; i < 3; ++i) asio::co_spawn(io, read_all(manager.add_connection(), ends), asio::detached);
+    asio::co_spawn(io, manager.drain(deadline_time, spread), asio::detached);
+    io.run_for(deadline);
+    CHECK(ends.size() == 3);
+    CHECK(io.stopped());
+  }
+}
+
+TEST_CASE("a connection's time may be any, too") {
+  using Time = std::chrono::system_clock::time_point;
+  EventManager manager;
+  sse::ConnectionOptions past, future;
+  past.expires_at = Time::min();
+  future.expires_at = Time::max();
+  EventStream gone = manager.add_connection(past), lasts = manager.add_connection(future);
+  CHECK(told(gone) == Words{"connection", "disconnect The connection's time is up"});
+  CHECK(told(lasts) == Words{"connection"});
+  CHECK_FALSE(lasts.done());
+}
+
 }  // namespace
 }  // namespace sse_test

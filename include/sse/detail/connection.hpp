@@ -187,8 +187,11 @@ class Connection : public List<Connection>::Hook {
   std::optional<EndReason> ended() const noexcept { return ended_; }
 
   bool expires() const noexcept { return rare_ && rare_->expires_at; }
-  /// Until ConnectionOptions::expires_at; it must have one.
-  std::chrono::system_clock::duration time_left() const { return *rare_->expires_at - time_of(&shard->options->clock); }
+  /// Until ConnectionOptions::expires_at, which it must have; never less than 0.
+  std::chrono::system_clock::duration time_left() const {
+    const auto now = time_of(&shard->options->clock);
+    return *rare_->expires_at > now ? *rare_->expires_at - now : std::chrono::system_clock::duration(0);
+  }
 
   /// What it has lost before its replay.
   void begin_with(const Loss& lost) noexcept {

@@ -28,11 +28,12 @@ template <class Executor, class Item, class End>
 asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::milliseconds spread, End& end) {
   using Clock = std::chrono::steady_clock;
   const auto count = static_cast<Clock::rep>(items.size());
-  const Clock::duration time = std::min<Clock::duration>(spread, count * std::chrono::milliseconds(10));
+  const Clock::duration step =
+      std::min<Clock::duration>(within_a_year(spread) / std::max<Clock::rep>(count, 1), std::chrono::milliseconds(10));
   const Clock::time_point start = Clock::now();
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (Clock::rep i = 0; i < count; ++i) {
-    if (const auto due = start + time * i / count; due > Clock::now()) {
+    if (const auto due = start + step * i; due > Clock::now()) {
       timer.expires_at(due);
       co_await timer.async_wait(asio::use_awaitable_t<Executor>());
     }
@@ -46,7 +47,7 @@ template <class Executor>
 asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Core> core, std::chrono::milliseconds deadline,
                                              std::chrono::milliseconds spread, std::string reason) {
   using Clock = std::chrono::steady_clock;
-  const Clock::time_point last = Clock::now() + deadline;
+  const Clock::time_point last = Clock::now() + within_a_year(deadline);
   core->begin_drain();
   const auto end = [&](const std::string& id) {
     core->disconnect(id, EndReason::drained, reason, retry_of_drained({}, spread));

@@ -334,7 +334,7 @@ class EventWriter : public Sweep::Entry {
   void on_time() {
     if (!this->expired()) return;  // something was written meanwhile
     if (unsent_) return look_at_unsent();
-    if (events_->expires() && events_->time_left().count() <= 0 && !std::exchange(expired_, true)) return write();
+    if (events_->expires() && events_->time_left().count() == 0 && !std::exchange(expired_, true)) return write();
     static const Event comment = raw_frame(": keep-alive\n\n");
     write(comment);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -40,9 +41,15 @@ inline std::string random_uuid() {
   return uuid;
 }
 
+/// What can be added up without an overflow.
+inline std::chrono::milliseconds within_a_year(std::chrono::milliseconds time) noexcept {
+  return std::clamp<std::chrono::milliseconds>(time, std::chrono::milliseconds(0), std::chrono::hours(24 * 365));
+}
+
 /// From half of `time` to one and a half of it, so that clients that are sent away together don't come back together.
 inline std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
-  const auto range = static_cast<std::uint64_t>(time.count() > 0 ? time.count() : 0) + 1;
+  time = within_a_year(time);
+  const auto range = static_cast<std::uint64_t>(time.count()) + 1;
   return time / 2 + std::chrono::milliseconds(random_bits()[0] % range);
 }
 
