@@ -34,8 +34,8 @@ missing_packages() {
   [ -n "$(clang_version)" ] || echo clang-16
   has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
   has chromium || echo chromium
-  has openssl || echo openssl
   has pkg-config || echo pkg-config
+  has doxygen || echo doxygen
   has python3 || echo python3
   has node || echo nodejs
   has npm || echo npm

@@ -20,7 +20,7 @@
 
 namespace sse {
 
-using tcp = asio::ip::tcp;
+using tcp = asio::ip::tcp;  ///< of whichever Asio is in use
 
 /// A connected stream of bytes of any type with `async_read_some` and `async_write_some` over an Asio socket: TCP, a
 /// Unix socket, TLS, Beast's. It is what ClientOptions::connect makes.
@@ -31,10 +31,13 @@ class AnyStream {
   requires(!std::same_as<Stream, AnyStream>) AnyStream(Stream stream)
       : stream_(std::make_unique<Holder<Stream>>(std::move(stream))) {}
 
+  /// As the stream's own; cancelled by `cancel`.
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, error_code& error) {
     return stream_->read_some(buffer, error);
   }
+  /// All of `buffer`.
   asio::awaitable<void> write(asio::const_buffer buffer, error_code& error) { return stream_->write(buffer, error); }
+  /// What is under way completes with `operation_aborted`.
   void cancel(error_code& error) { stream_->cancel(error); }
 
  private:

@@ -59,10 +59,10 @@ struct ClientObserver {
 struct ClientOptions {
   ClientOptions() = default;
 
-  std::string method = "GET";
-  std::string body;
-  detail::Headers headers;    ///< `{{"Authorization", "Bearer …"}}`; they stay at the URL's own origin, see Client
-  std::string last_event_id;  ///< to go on after; empty: none
+  std::string method = "GET";  ///< POST for APIs that stream their answer
+  std::string body;            ///< of the request; empty: none
+  detail::Headers headers;     ///< `{{"Authorization", "Bearer …"}}`; they stay at the URL's own origin, see Client
+  std::string last_event_id;   ///< to go on after; empty: none
 
   /// Whether to connect again after an end or a failure; default: with GET, because a POST would be done twice.
   std::optional<bool> reconnect;
@@ -70,9 +70,9 @@ struct ClientOptions {
   std::chrono::milliseconds max_retry{60'000};  ///< the longest wait, but for the part that chance adds
   std::size_t max_failures = 0;                 ///< attempts in a row without an event, then an error; 0: no limit
 
-  std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds head_timeout{30'000};  ///< from being connected to the end of the response's head
-  std::chrono::milliseconds idle_timeout{60'000};  ///< without a byte, after which the stream counts as cut
+  std::chrono::milliseconds connect_timeout{10'000};  ///< for one attempt
+  std::chrono::milliseconds head_timeout{30'000};     ///< from being connected to the end of the response's head
+  std::chrono::milliseconds idle_timeout{60'000};     ///< without a byte, after which the stream counts as cut
 
   std::size_t max_message_size = 16 << 20;  ///< bytes; a larger message is an error in its place
   std::size_t max_head_size = 64 * 1024;    ///< bytes of a response's head
@@ -82,7 +82,7 @@ struct ClientOptions {
   /// How a connection is made. An sse::system_error of it is a failed attempt, any other exception is the client's end.
   /// It may go on for a while after it was given up, and owns what it uses.
   std::function<asio::awaitable<AnyStream>(Url)> connect = connect_plain;
-  ClientObserver observer;
+  ClientObserver observer;  ///< your logger's place
 };
 
 namespace detail {

@@ -176,8 +176,9 @@ class Event {
   /// The event's id, `<start>-<n>`; empty where it has none.
   std::string_view id() const noexcept { return part(&detail::EventText::id); }
 
-  /// EmitOptions::topic and EmitOptions::key as they were given.
+  /// EmitOptions::topic as it was given.
   std::string_view topic() const noexcept { return part(&detail::EventText::topic); }
+  /// EmitOptions::key as it was given.
   std::string_view key() const noexcept { return part(&detail::EventText::key); }
 
   /// True: nothing in it.

@@ -155,7 +155,9 @@ class EventManager {
   /// looks at each connection; a number may be ahead of another while events come.
   Stats stats() const { return core_->stats(); }
 
+  /// How many connections there are.
   std::size_t get_connection_count() const { return core_->size(); }
+  /// A row for each connection. It takes each shard's lock in turn.
   ConnectionInfo get_connection_info() const { return core_->info(); }
 
   /// Replaces the observer. A call to the old one may still run, and may come after this manager's end: it owns what it

@@ -105,7 +105,9 @@ class EventStream {
   /// The stream has ended, and all of it has been read.
   bool done() const { return is_done(*connection_); }
 
+  /// ConnectionOptions::connection_id, or the UUID in its place.
   const std::string& connection_id() const noexcept { return connection_->connection_id; }
+  /// ConnectionOptions::request_id.
   const std::string& request_id() const noexcept { return connection_->request_id(); }
 
   /// Events lost so far, all gaps together.

@@ -38,15 +38,17 @@
 
 namespace sse {
 
-using tcp = asio::ip::tcp;
+using tcp = asio::ip::tcp;  ///< of whichever Asio is in use
 
+/// What `serve` does, and for whom.
 struct ServeOptions {
   ServeOptions() = default;
 
-  std::string path = "/events";
-  StreamOptions stream;
-  RequestLimits limits;
+  std::string path = "/events";            ///< where the stream is; 404 elsewhere
+  StreamOptions stream;                    ///< how it is written
+  RequestLimits limits;                    ///< what a request head may cost
   std::chrono::milliseconds grace{5'000};  ///< what streams have, once `serve` is cancelled, to deliver what waits
+
   /// The time, within `grace`, over which they are ended then, so that the clients don't come back in one moment: each
   /// is told a `retry:` of its own, too. Few take less: at least 100 a second.
   std::chrono::milliseconds spread{0};

@@ -12,7 +12,10 @@ namespace sse {
 
 /// How metrics are written: OpenMetrics 1.0, or Prometheus' own text format (version 0.0.4), which differs in the name
 /// that a counter's TYPE and HELP have and in the end. Prometheus asks for the first in its `Accept`.
-enum class MetricsFormat { openmetrics, prometheus };
+enum class MetricsFormat {
+  openmetrics,  ///< application/openmetrics-text
+  prometheus,   ///< text/plain
+};
 
 /// What such an `Accept` header (empty: there is none) asks for.
 inline MetricsFormat metrics_format(std::string_view accept) noexcept {

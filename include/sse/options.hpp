@@ -47,6 +47,7 @@ inline EventForm notice_form(const Options& options) {
 class Refused : public Error {
  public:
   Refused(RefusalReason reason, const std::string& what) : Error(what), reason_(reason) {}
+  /// Which limit it was.
   RefusalReason reason() const noexcept { return reason_; }
 
  private:
@@ -83,9 +84,10 @@ struct ConnectionOptions {
   /// them; an empty string is a topic that no event has, to begin with none.
   std::vector<std::string> topics;
 
-  std::optional<std::size_t> max_queue_size, max_queue_bytes;  ///< unset: the manager's
-  OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;
-  bool announce = true;  ///< send the `connection` and `disconnect` events
+  std::optional<std::size_t> max_queue_size;                     ///< unset: the manager's
+  std::optional<std::size_t> max_queue_bytes;                    ///< unset: the manager's
+  OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;  ///< what a full queue does
+  bool announce = true;                                          ///< send the `connection` and `disconnect` events
 
   /// When its right to the events runs out (a token's end): then it gets what waits, `disconnect`, and its end. `serve`
   /// and `write_events` see to it within a quarter of a second; a stream that you read yourself ends with the first
@@ -107,25 +109,28 @@ struct EmitOptions {
 
 /// What is known of one connection.
 struct ConnectionRow {
-  std::string connection_id, request_id, limit_key;
-  std::size_t queued = 0;   ///< events that wait, without those of the history
-  std::size_t dropped = 0;  ///< events lost so far
-  std::optional<EndReason> ended;
+  std::string connection_id;       ///< ConnectionOptions::connection_id, or the UUID in its place
+  std::string request_id;          ///< ConnectionOptions::request_id
+  std::string limit_key;           ///< ConnectionOptions::limit_key
+  std::size_t queued = 0;          ///< events that wait, without those of the history
+  std::size_t dropped = 0;         ///< events lost so far
+  std::optional<EndReason> ended;  ///< why, where the connection has left the manager
 };
 
 /// Events that one connection has lost.
 struct LostEvents {
-  LossReason reason{};
-  std::uint64_t count = 0;        ///< with LossReason::unknown 0
-  std::string first_id, last_id;  ///< of those that had an id; empty: none had
+  LossReason reason{};      ///< why
+  std::uint64_t count = 0;  ///< with LossReason::unknown 0
+  std::string first_id;     ///< of those that had an id; empty: none had
+  std::string last_id;      ///< likewise
 };
 
 /// A manager's connections; while others come and go not all of one moment.
 struct ConnectionInfo {
-  std::size_t active_connections = 0;
-  std::size_t max_queue_size = 0;
-  std::vector<std::string> connection_ids;
-  std::vector<ConnectionRow> connections;
+  std::size_t active_connections = 0;       ///< how many there are
+  std::size_t max_queue_size = 0;           ///< Options::max_queue_size
+  std::vector<std::string> connection_ids;  ///< in the order of `connections`
+  std::vector<ConnectionRow> connections;   ///< one for each
 };
 
 /// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
@@ -154,13 +159,14 @@ void to_json(Json& json, const ConnectionInfo& info) {
 struct Observer {
   Observer() = default;
 
-  std::function<void(const ConnectionRow&)> connection_added;
+  std::function<void(const ConnectionRow&)> connection_added;                             ///< one that was let in
   std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;  ///< ConnectionRow::ended too
-  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;
+  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;            ///< one that was not let in
   std::function<void(const ConnectionRow&)> overflow;  ///< once a gap, at its first event
+
   /// Once a gap, with the exact number: when its reader is told, or its stream is closed before that.
   std::function<void(const ConnectionRow&, const LostEvents&)> loss;
-  std::function<void(std::string_view type, std::string_view what)> format_failure;
+  std::function<void(std::string_view type, std::string_view what)> format_failure;  ///< what the emitter is thrown
 };
 
 }  // namespace sse

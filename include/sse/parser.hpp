@@ -25,7 +25,9 @@ struct Message {
 };
 
 /// What `Parser::feed` reports.
-enum class ParserError { message_too_long = 1 };
+enum class ParserError {
+  message_too_long = 1,  ///< a message passed the parser's max_message_size, and was skipped
+};
 
 /// The category of ParserError.
 inline const std::error_category& parser_category() noexcept {
@@ -41,6 +43,7 @@ inline const std::error_category& parser_category() noexcept {
   return category;
 }
 
+/// For std::error_code's conversion.
 inline std::error_code make_error_code(ParserError error) noexcept {
   return {static_cast<int>(error), parser_category()};
 }

@@ -33,6 +33,7 @@ class HttpError : public Error {
  public:
   HttpError(unsigned status, const std::string& why, Headers headers = {})
       : Error(why), status_(status), headers_(std::move(headers)) {}
+  /// The response's.
   unsigned status() const noexcept { return status_; }
   /// Further ones of the response: WWW-Authenticate, Retry-After, Location.
   const Headers& headers() const noexcept { return headers_; }
@@ -78,15 +79,15 @@ struct Request {
     set_target(request_target);
   }
 
-  std::string method;
-  std::string target;  ///< as it was sent
-  std::string path;    ///< of the target, not percent-decoded
-  std::string query;   ///< of the target, without the `?`
-  unsigned minor_version = 1;
-  Headers headers;  ///< as they were sent
-  std::optional<std::uint64_t> content_length;
-  bool chunked = false;
-  std::string rest;            ///< what came after the head: the body's first bytes
+  std::string method;                           ///< as it was sent: GET, POST
+  std::string target;                           ///< as it was sent
+  std::string path;                             ///< of the target, not percent-decoded
+  std::string query;                            ///< of the target, without the `?`
+  unsigned minor_version = 1;                   ///< of HTTP/1
+  Headers headers;                              ///< as they were sent
+  std::optional<std::uint64_t> content_length;  ///< bytes of the body; unset: none were announced
+  bool chunked = false;                         ///< the body is sent in chunks
+  std::string rest;                             ///< what came after the head: the body's first bytes
   std::string remote_address;  ///< the peer's IP address: of a proxy, where there is one. Empty: unknown
 
   /// Sets `target`, and of it `path` and `query`; it may be in the absolute form, as a proxy gets it.

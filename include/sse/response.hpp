@@ -43,7 +43,8 @@ struct StreamOptions {
   std::optional<std::chrono::milliseconds> retry;  ///< the browser's reconnection time
   std::string allow_origin;                        ///< Access-Control-Allow-Origin; empty: no such header
   Headers headers;                                 ///< more of the response's: Set-Cookie, Vary, Mcp-Session-Id
-  RefusalForm refusal = RefusalForm::by_client;
+  RefusalForm refusal = RefusalForm::by_client;    ///< how a client is told that a limit keeps it out
+
   /// When a client that is refused should try again: each is told a time of its own, half to one and a half of this.
   std::chrono::milliseconds refusal_retry{30'000};
 };
@@ -54,10 +55,10 @@ struct Response {
   template <class Body>
   requires std::constructible_from<std::string, Body> Response(Body&& text) : body(std::forward<Body>(text)) {}
 
-  std::string body;
-  std::string content_type = "text/plain; charset=utf-8";
-  Headers headers;         ///< more of them
-  bool head_only = false;  ///< the request was a HEAD
+  std::string body;                                        ///< empty: none, and no Content-Type
+  std::string content_type = "text/plain; charset=utf-8";  ///< of the body
+  Headers headers;                                         ///< more of them
+  bool head_only = false;                                  ///< the request was a HEAD
 };
 
 namespace detail {

@@ -21,9 +21,9 @@ class RingBuffer {
   RingBuffer& operator=(const RingBuffer&) = delete;
   ~RingBuffer() { delete[] slots_; }
 
-  std::size_t size() const noexcept { return size_; }
-  bool empty() const noexcept { return size_ == 0; }
-  std::size_t capacity() const noexcept { return capacity_; }
+  std::size_t size() const noexcept { return size_; }          ///< elements that it has
+  bool empty() const noexcept { return size_ == 0; }           ///< it has none
+  std::size_t capacity() const noexcept { return capacity_; }  ///< elements that it may have
 
   /// The i-th element from the oldest; `i` must be less than size().
   const T& operator[](std::size_t i) const noexcept { return const_cast<RingBuffer*>(this)->slot(i); }
@@ -52,6 +52,7 @@ class RingBuffer {
     return value;
   }
 
+  /// Takes all.
   void clear() noexcept {
     while (!empty()) pop();
   }

@@ -71,15 +71,18 @@ constexpr std::string_view to_string(Reason reason) noexcept {
 template <class Reason>
 class Tally {
  public:
-  static constexpr std::size_t size = detail::Names<Reason>::all.size();
+  static constexpr std::size_t size = detail::Names<Reason>::all.size();  ///< how many reasons there are
 
+  /// The number of one reason.
   std::uint64_t& operator[](Reason reason) noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
   std::uint64_t operator[](Reason reason) const noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
+  /// Of all reasons together.
   std::uint64_t total() const noexcept {
     std::uint64_t total = 0;
     for (const std::uint64_t number : numbers_) total += number;
     return total;
   }
+  /// Adds another's, reason by reason.
   Tally& operator+=(const Tally& other) noexcept {
     for (std::size_t i = 0; i < size; ++i) numbers_[i] += other.numbers_[i];
     return *this;
@@ -104,11 +107,12 @@ struct Stats {
   Tally<EndReason> ended;             ///< connections: opened − ended are there now
   Tally<RefusalReason> refused;       ///< connections that were not let in, and are none of `opened`
 
-  std::size_t connections = 0;
-  std::size_t queued = 0;  ///< events that wait in their queues, without those of the history
+  std::size_t connections = 0;  ///< that there are now
+  std::size_t queued = 0;       ///< events that wait in their queues, without those of the history
+
   /// How many connections have at least so many events waiting.
   static constexpr std::array<std::size_t, 6> depths = {1, 10, 100, 1'000, 10'000, 100'000};
-  std::array<std::size_t, depths.size()> queued_at_least{};
+  std::array<std::size_t, depths.size()> queued_at_least{};  ///< for each of `depths`
 };
 
 /// nlohmann::json's conversion.

@@ -143,18 +143,21 @@ inline bool wait_for_event(EventStream& stream, SteadyTime limit) {
 /// Thread safety: any thread, at any time.
 class ManualClock {
  public:
-  using duration = std::chrono::system_clock::duration;
-  using time_point = std::chrono::system_clock::time_point;
+  using duration = std::chrono::system_clock::duration;      ///< of the clock that it stands for
+  using time_point = std::chrono::system_clock::time_point;  ///< likewise
 
   /// It begins on 2001-09-09, at Unix second 1,000,000,000, unless told otherwise.
   ManualClock() : ManualClock(time_point(std::chrono::seconds(1'000'000'000))) {}
   explicit ManualClock(time_point start)
       : time_(std::make_shared<std::atomic<duration::rep>>(start.time_since_epoch().count())) {}
 
+  /// The time: what Options::clock asks.
   time_point operator()() const noexcept { return time_point(duration(time_->load())); }
+  /// The same.
   time_point now() const noexcept { return (*this)(); }
   /// Backwards too, as a system's clock may go.
   void advance(duration by) noexcept { time_->fetch_add(by.count()); }
+  /// Puts it to any time, an earlier one too.
   void set(time_point when) noexcept { time_->store(when.time_since_epoch().count()); }
 
  private:
@@ -257,6 +260,7 @@ class Client {
     read_head();
     return head_->status;
   }
+  /// The response's, in order; it waits for them.
   const Headers& headers() {
     read_head();
     return head_->parser.headers();
@@ -335,6 +339,7 @@ class Client {
     socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     close();
   }
+  /// The address that the service sees.
   tcp::endpoint local_endpoint() const { return socket_.local_endpoint(); }
 
  private:
@@ -534,13 +539,15 @@ inline ConnectedPair connected_pair(const asio::any_io_executor& executor, std::
 /// late as the manager's end, and after its own. Thread safety: any thread, at any time.
 class ObserverLog {
  public:
+  /// A connection that has ended.
   struct Removed {
-    ConnectionRow row;  ///< ConnectionRow::ended says why
-    std::string reason;
+    ConnectionRow row;   ///< ConnectionRow::ended says why
+    std::string reason;  ///< in words
   };
+  /// What a connection has lost.
   struct Loss {
-    ConnectionRow row;
-    LostEvents lost;
+    ConnectionRow row;  ///< whose it is
+    LostEvents lost;    ///< how many, and why
   };
 
   /// `manager.set_observer(log.observer());` it takes the place of another one.
@@ -560,9 +567,11 @@ class ObserverLog {
   std::vector<ConnectionRow> added(std::size_t count, std::chrono::milliseconds patience = default_patience) const {
     return state_->wait(state_->added, count, patience, "added connections");
   }
+  /// Likewise, of those that have ended.
   std::vector<Removed> removed(std::size_t count, std::chrono::milliseconds patience = default_patience) const {
     return state_->wait(state_->removed, count, patience, "removed connections");
   }
+  /// Likewise, of what was lost.
   std::vector<Loss> losses(std::size_t count, std::chrono::milliseconds patience = default_patience) const {
     return state_->wait(state_->losses, count, patience, "gaps");
   }
@@ -613,6 +622,7 @@ class Server {
     if (thread_.joinable()) thread_.join();
   }
 
+  /// Where it listens, on 127.0.0.1.
   std::uint16_t port() const noexcept { return port_; }
   /// Ends the streams in good order, as a `serve` that is cancelled does: returns when they are gone, at most after
   /// ServeOptions::grace. Throws what `serve` throws.

@@ -53,10 +53,10 @@ class Url {
     target = normalized(text.substr(place.size()));
   }
 
-  std::string scheme;  ///< `http` or `https`
-  std::string host;    ///< in lower case; an IPv6 address without its brackets
-  std::uint16_t port = 0;
-  std::string target;  ///< path and query, as a request line has them
+  std::string scheme;      ///< `http` or `https`
+  std::string host;        ///< in lower case; an IPv6 address without its brackets
+  std::uint16_t port = 0;  ///< the scheme's own, where the text has none
+  std::string target;      ///< path and query, as a request line has them
 
   /// The host, and the port where it is not the scheme's: what a Host header says.
   std::string authority() const {
@@ -64,6 +64,7 @@ class Url {
     if (port != (scheme == "https" ? 443 : 80)) text.append(":").append(std::to_string(port));
     return text;
   }
+  /// As one text again.
   std::string to_string() const { return scheme + "://" + authority() + target; }
 
   /// What a Location header with `reference` means here (RFC 3986, 5.2). Throws Error.
@@ -80,6 +81,7 @@ class Url {
     return Url((origin + path.substr(0, path.rfind('/') + 1)).append(reference));
   }
 
+  /// Scheme, host and port are the same (RFC 6454).
   bool same_origin(const Url& other) const noexcept {
     return scheme == other.scheme && host == other.host && port == other.port;
   }
