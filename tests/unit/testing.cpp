@@ -126,7 +126,9 @@ TEST_CASE("what a failure shows of events is short, and on one line") {
   sse::ConnectionOptions quiet;
   quiet.announce = false;
   sse::EventStream stream = events.add_connection(quiet);
-  for (int i = 0; i < 20; ++i) events.emit_message("", "one\ntwo\n" + std::string(1000, 'x'));
+  std::string text = "one\ntwo\n";
+  text.append(1000, 'x');
+  for (int i = 0; i < 20; ++i) events.emit_message("", text);
   const std::string why = failure<Timeout>([&] { take(stream, 21, 1ms); });
   CHECK(why.size() < 1200);
   CHECK(why.ends_with(", …"));
