@@ -227,11 +227,15 @@ TEST_CASE("write_events answers for itself when a limit keeps the client out") {
   tcp::socket peer(context.io, tcp::v4(), socket.release());
   Task task(context.io, [](tcp::socket& to, sse::EventManager& manager) -> asio::awaitable<void> {
     const sse::Request request = co_await sse::read_request(to);
-    co_await sse::write_events(to, manager, request);
+    sse::StreamOptions options;
+    options.allow_origin = "https://a.example";
+    co_await sse::write_events(to, manager, request, options);
     to.close();
   }(peer, events));
   task.get();
-  CHECK(client.status() == 503);
+  const std::string head = client.head();
+  CHECK(head.starts_with("HTTP/1.1 503 "));
+  CHECK(head.find("\r\nAccess-Control-Allow-Origin: https://a.example\r\n") != head.npos);
 }
 
 }  // namespace
