@@ -176,6 +176,32 @@ TEST_CASE(
   CHECK(server.events.stats().ended[sse::EndReason::drained] == 30);
 }
 
+TEST_CASE("a cancelled serve that ends a replaced stream does not touch the newer") {
+  sse::ServeOptions options;
+  options.grace = patience;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
+    connection.let_finish = request.query_value("answer").has_value();
+    if (!request.query.empty()) connection.connection_id = "same";
+  };
+  Server server(options);
+  Client older = server.get("GET /events?older HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+  server.wait_for_count(1);
+  for (std::size_t i = 0; i < 100; ++i) server.events.emit_event("big", std::string(100'000, 'x'));
+  Client answer = server.get("GET /events?answer HTTP/1.1\r\nHost: x\r\n\r\n");
+  answer.head();
+  CHECK(answer.event()->at("connection_id") == "same");
+  Client other = server.stream();
+  server.task.cancel();
+  CHECK(other.event()->at("message") == "The server is shutting down");
+  older.close();
+  server.events.emit_event("token", "more");
+  CHECK(answer.event()->at("data") == "more");
+  server.events.disconnect("same", "complete");
+  CHECK(answer.event()->at("message") == "complete");
+  server.task.get();
+  CHECK(server.events.stats().ended[sse::EndReason::drained] == 1);
+}
+
 TEST_CASE("a second cancellation cuts a serve in the middle of its spread") {
   sse::ServeOptions options;
   options.spread = patience;
