@@ -103,6 +103,20 @@ TEST_CASE("a connection is ended when its time is up, even if it is silent") {
   CHECK(server.events.stats().ended[sse::EndReason::expired] == 1);
 }
 
+TEST_CASE("a connection whose peer takes nothing is ended when its time is up: what comes later is not for it") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) {
+    connection.expires_at = std::chrono::system_clock::now() + 300ms;
+  };
+  Server server(options);
+  Client stuck = server.get(good_request, 4096);
+  server.wait_for_count(1);
+  for (std::size_t i = 0; i < 100; ++i) server.events.emit_event("big", std::string(100'000, 'x'));
+  server.wait_for_count(0);
+  CHECK(server.events.emit_event("late", 1) == 0);
+  CHECK(server.events.stats().ended[sse::EndReason::expired] == 1);
+}
+
 TEST_CASE("metrics have a path of their own, in the format that is asked for") {
   sse::ServeOptions options;
   options.metrics_path = "/metrics";
