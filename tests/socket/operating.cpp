@@ -257,6 +257,28 @@ TEST_CASE("drain of the manager cuts a peer that takes nothing at its deadline")
   CHECK(server.events.stats().ended[sse::EndReason::drained] == 1);
 }
 
+TEST_CASE("drain of the manager cuts what a stream replays") {
+  sse::Options options;
+  options.history_size = 10;
+  sse::EventManager events(options);
+  for (int i = 0; i < 10; ++i) events.emit_event("old", i);
+  Context context;
+  auto [client, socket] = connect(context.io);
+  Task task(context.io, [](tcp::socket& to, sse::EventManager& manager) -> asio::awaitable<void> {
+    sse::ConnectionOptions all;
+    all.from_earliest = true;
+    all.announce = false;
+    sse::EventStream stream = manager.add_connection(all);
+    const std::size_t left = co_await manager.drain(0ms);
+    CHECK(left == 1);
+    co_await sse::write_events(to, std::move(stream));
+    to.close();
+  }(socket, events));
+  task.get();
+  CHECK(client.status() == 200);
+  CHECK(client.read_to_end().empty());
+}
+
 TEST_CASE("write_events answers for itself when a limit keeps the client out") {
   asio::io_context io;
   sse::EventManager events(at_most(1));

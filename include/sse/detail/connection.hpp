@@ -431,7 +431,7 @@ class Connection : public List<Connection>::Hook {
 
   /// What comes next is what others at the same place read too.
   bool stands_in_line() const noexcept {
-    if (!first.empty() || !next_.empty() || told_.any()) return false;
+    if (shard->cut || !first.empty() || !next_.empty() || told_.any()) return false;
     if (replay) return replay->wants_all();
     return backlog_ && backlog_->count(place_) != 0 && backlog_->count_lost(place_) == 0;
   }
