@@ -164,7 +164,6 @@ class Connection : public List<Connection>::Hook {
                  options.overflow_policy == OverflowPolicy::drop_oldest;
     if (!may_share_) own_ = Owned<Own>(new Own(max_queue_size_, max_bytes, options.overflow_policy));
     if (options.filter) own_->filter = Ref<Filter>(new Filter(options.filter));
-    shard->unfinished->fetch_add(1);
   }
   ~Connection() { finish(); }
   Connection(const Connection&) = delete;
@@ -308,6 +307,8 @@ class Connection : public List<Connection>::Hook {
       leave_lists();
       throw;
     }
+    finished_ = false;
+    shard->unfinished->fetch_add(1);
     ++shard->counts.opened;
     shard->counts.lost[LossReason::history_gone] += told_.count;
     if (told_.reset) ++shard->counts.lost[LossReason::unknown];
@@ -682,7 +683,7 @@ class Connection : public List<Connection>::Hook {
   const std::size_t max_queue_size_;
   bool urgent_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
-  bool finished_ = false;
+  bool finished_ = true;  ///< the reader has seen the end, or will see nothing: it is not in the map yet
   std::optional<EndReason> ended_;
   const Owned<const Rare> rare_;
 };
