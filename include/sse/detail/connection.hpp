@@ -68,6 +68,11 @@ class Filter : public Counted {
 /// How many connections there are of each ConnectionOptions::limit_key. Thread-safe.
 class KeyCounts {
  public:
+  std::size_t count(std::string_view key) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const Key* const found = keys_.find(key);
+    return found ? found->connections : 0;
+  }
   /// False: there are `most` already.
   bool enter(std::string_view key, std::size_t most) {
     const std::lock_guard lock(mutex_);
@@ -96,7 +101,7 @@ class KeyCounts {
     const std::string name_;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Index<Key> keys_;
 };
 
