@@ -205,6 +205,8 @@ class Connection : public List<Connection>::Hook {
   }
 
   std::size_t queued() const noexcept { return backlog_ ? backlog_->count(place_) : own_ ? own_->queue.size() : 0; }
+  /// With the event whose notice has been read, which has left the queue.
+  std::size_t waiting() const noexcept { return queued() + (next_.empty() ? 0 : 1); }
   std::size_t dropped() const noexcept { return dropped_ + uncounted(); }
   /// What it has lost of the backlog and has not come across.
   std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }

@@ -248,7 +248,7 @@ class Core : public std::enable_shared_from_this<Core> {
       stats.connections += shard.connections.size();
       for (const Connection* connection : shard.connections) {
         stats.lost[LossReason::queue_full] += connection->uncounted();
-        const std::size_t queued = connection->queued();
+        const std::size_t queued = connection->waiting();
         stats.queued += queued;
         for (std::size_t i = 0; i < Stats::depths.size() && queued >= Stats::depths[i]; ++i) ++stats.queued_at_least[i];
       }
