@@ -128,13 +128,20 @@ class EventStream {
 
   void close(EndReason why, std::string_view reason) { connection_->close(why, reason, {}); }
   bool expires() const noexcept { return connection_->expires(); }
+  /// False: its time is not up.
+  bool end_if_expired() const { return end_if_expired(*connection_); }
+  static bool end_if_expired(const detail::Connection& connection) {
+    if (!connection.expires() || connection.time_left().count() != 0) return false;
+    connection.shard->on_expired(connection);
+    return true;
+  }
   std::chrono::system_clock::duration time_left() const { return connection_->time_left(); }
   bool lets_finish() const noexcept { return connection_->let_finish; }
   bool is_cut() const noexcept { return connection_->shard->cut.load(); }
 
   template <class Take>
   static std::invoke_result_t<Take&, detail::Connection&> take_from(detail::Connection& connection, Take&& take) {
-    if (connection.expires() && connection.time_left().count() == 0) connection.shard->on_expired(connection);
+    end_if_expired(connection);
     std::unique_lock lock(connection.shard->mutex);
     auto taken = take(connection);
     const bool found_gap = std::exchange(connection.found_gap, false);

@@ -187,7 +187,7 @@ inline void Session::stop() {
     else if (!events->lets_finish())
       CoreAccess::of(self->server->events)
           .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
-                      retry_of_drained(options.stream.retry, options.spread));
+                      retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
   });
 }
 inline void Session::abort() {

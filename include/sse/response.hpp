@@ -236,7 +236,8 @@ asio::awaitable<void> write_events(Stream& stream, EventManager& events, const R
                                    ConnectionOptions connection) {
   if (request.method == "HEAD") return detail::write_text(stream, detail::stream_head(options));
   try {
-    return write_events(stream, events.add_connection(std::move(connection)), std::move(options));
+    EventStream added = events.add_connection(std::move(connection));  // first: a refusal needs the options
+    return write_events(stream, std::move(added), std::move(options));
   } catch (const Refused& refusal) {
     return detail::write_text(stream, detail::refusal_text(request, refusal.reason(), options));
   }

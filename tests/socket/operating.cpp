@@ -103,6 +103,20 @@ TEST_CASE("a connection is ended when its time is up, even if it is silent") {
   CHECK(server.events.stats().ended[sse::EndReason::expired] == 1);
 }
 
+TEST_CASE("a connection whose peer takes nothing is ended when its time is up: what comes later is not for it") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) {
+    connection.expires_at = std::chrono::system_clock::now() + 300ms;
+  };
+  Server server(options);
+  Client stuck = server.get(good_request, 4096);
+  server.wait_for_count(1);
+  for (std::size_t i = 0; i < 100; ++i) server.events.emit_event("big", std::string(100'000, 'x'));
+  server.wait_for_count(0);
+  CHECK(server.events.emit_event("late", 1) == 0);
+  CHECK(server.events.stats().ended[sse::EndReason::expired] == 1);
+}
+
 TEST_CASE("metrics have a path of their own, in the format that is asked for") {
   sse::ServeOptions options;
   options.metrics_path = "/metrics";
@@ -176,6 +190,32 @@ TEST_CASE(
   CHECK(server.events.stats().ended[sse::EndReason::drained] == 30);
 }
 
+TEST_CASE("a cancelled serve that ends a replaced stream does not touch the newer") {
+  sse::ServeOptions options;
+  options.grace = patience;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
+    connection.let_finish = request.query_value("answer").has_value();
+    if (!request.query.empty()) connection.connection_id = "same";
+  };
+  Server server(options);
+  Client older = server.get("GET /events?older HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
+  server.wait_for_count(1);
+  for (std::size_t i = 0; i < 100; ++i) server.events.emit_event("big", std::string(100'000, 'x'));
+  Client answer = server.get("GET /events?answer HTTP/1.1\r\nHost: x\r\n\r\n");
+  answer.head();
+  CHECK(answer.event()->at("connection_id") == "same");
+  Client other = server.stream();
+  server.task.cancel();
+  CHECK(other.event()->at("message") == "The server is shutting down");
+  older.close();
+  server.events.emit_event("token", "more");
+  CHECK(answer.event()->at("data") == "more");
+  server.events.disconnect("same", "complete");
+  CHECK(answer.event()->at("message") == "complete");
+  server.task.get();
+  CHECK(server.events.stats().ended[sse::EndReason::drained] == 1);
+}
+
 TEST_CASE("a second cancellation cuts a serve in the middle of its spread") {
   sse::ServeOptions options;
   options.spread = patience;
@@ -217,6 +257,28 @@ TEST_CASE("drain of the manager cuts a peer that takes nothing at its deadline")
   CHECK(server.events.stats().ended[sse::EndReason::drained] == 1);
 }
 
+TEST_CASE("drain of the manager cuts what a stream replays") {
+  sse::Options options;
+  options.history_size = 10;
+  sse::EventManager events(options);
+  for (int i = 0; i < 10; ++i) events.emit_event("old", i);
+  Context context;
+  auto [client, socket] = connect(context.io);
+  Task task(context.io, [](tcp::socket& to, sse::EventManager& manager) -> asio::awaitable<void> {
+    sse::ConnectionOptions all;
+    all.from_earliest = true;
+    all.announce = false;
+    sse::EventStream stream = manager.add_connection(all);
+    const std::size_t left = co_await manager.drain(0ms);
+    CHECK(left == 1);
+    co_await sse::write_events(to, std::move(stream));
+    to.close();
+  }(socket, events));
+  task.get();
+  CHECK(client.status() == 200);
+  CHECK(client.read_to_end().empty());
+}
+
 TEST_CASE("write_events answers for itself when a limit keeps the client out") {
   asio::io_context io;
   sse::EventManager events(at_most(1));
@@ -227,11 +289,15 @@ TEST_CASE("write_events answers for itself when a limit keeps the client out") {
   tcp::socket peer(context.io, tcp::v4(), socket.release());
   Task task(context.io, [](tcp::socket& to, sse::EventManager& manager) -> asio::awaitable<void> {
     const sse::Request request = co_await sse::read_request(to);
-    co_await sse::write_events(to, manager, request);
+    sse::StreamOptions options;
+    options.allow_origin = "https://a.example";
+    co_await sse::write_events(to, manager, request, options);
     to.close();
   }(peer, events));
   task.get();
-  CHECK(client.status() == 503);
+  const std::string head = client.head();
+  CHECK(head.starts_with("HTTP/1.1 503 "));
+  CHECK(head.find("\r\nAccess-Control-Allow-Origin: https://a.example\r\n") != head.npos);
 }
 
 }  // namespace

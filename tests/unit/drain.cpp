@@ -95,6 +95,26 @@ TEST_CASE("drain can be cancelled, and a manager without streams is drained at o
   });
 }
 
+TEST_CASE("drain does not wait for one that is not in yet, and will be refused") {
+  EventManager manager(history_of(10));
+  emit_numbers(manager, 1, 1);
+  std::promise<void> asked, answer;
+  sse::ConnectionOptions options;
+  options.from_earliest = true;
+  options.filter = [&](const Event&) {
+    asked.set_value();
+    answer.get_future().wait();
+    return true;
+  };
+  auto late = std::async(std::launch::async, [&] { manager.add_connection(options); });
+  asked.get_future().wait();
+  std::size_t left = 1;
+  run([&]() -> asio::awaitable<void> { left = co_await manager.drain(1s); });
+  answer.set_value();
+  CHECK(left == 0);
+  CHECK_THROWS_AS(late.get(), sse::Refused);
+}
+
 TEST_CASE("drain takes any times") {
   constexpr auto longest = std::chrono::milliseconds::max();
   for (const auto& [deadline_time, spread] :

@@ -69,6 +69,42 @@ TEST_CASE("past max_connections one that replaces another is let in, and keeps t
   CHECK(told(ann).back().starts_with("disconnect Replaced"));
 }
 
+TEST_CASE("connections that are replaced at the same time find their places") {
+  sse::Options options;
+  options.max_connections = 4;
+  options.max_connections_per_key = 4;
+  EventManager manager(options);
+  std::vector<std::future<void>> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.push_back(std::async(std::launch::async, [&manager, id = std::to_string(i)] {
+      EventStream stream = manager.add_connection(of("ann", id));
+      for (int round = 0; round < 2'000; ++round) stream = manager.add_connection(of("ann", id));
+      manager.disconnect(id);
+    }));
+  for (auto& thread : threads) CHECK_NOTHROW(thread.get());
+  CHECK(manager.get_connection_count() == 0);
+  std::vector<EventStream> streams;
+  for (int i = 0; i < 4; ++i) streams.push_back(manager.add_connection(of("ann")));
+  CHECK(refusal(manager, of("ann")) == "max_connections");
+}
+
+TEST_CASE("who is past the limit of its key is not asked about a whole history") {
+  sse::Options options = history_of(10);
+  options.max_connections_per_key = 1;
+  EventManager manager(options);
+  emit_numbers(manager, 1, 5);
+  const EventStream first = manager.add_connection(of("ann", "1"));
+  sse::ConnectionOptions second = of("ann", "2");
+  second.from_earliest = true;
+  int asked = 0;
+  second.filter = [&](const Event&) { return ++asked != 0; };
+  CHECK(refusal(manager, second) == "max_connections_per_key");
+  CHECK(asked == 0);
+  second.connection_id = "1";
+  CHECK(refusal(manager, second).empty());
+  CHECK(asked == 5);
+}
+
 TEST_CASE("a connection ends when its time is up, and another's does not matter") {
   auto now = std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000));
   sse::Options options;

@@ -149,7 +149,9 @@ TEST_CASE("a history holds its events and no more, and a replay of it holds no c
 }
 
 TEST_CASE("running out of memory, wherever it hits, harms no connection and no count") {
-  EventManager manager(history_of(10, 40));
+  sse::Options options = history_of(10, 40);
+  options.max_connections_per_key = 1;
+  EventManager manager(options);
   EventStream bystander = add_quiet(manager, "bystander");
   sse::Observer observer;
   observer.connection_added = [](const sse::ConnectionRow&) {};
@@ -181,6 +183,9 @@ TEST_CASE("running out of memory, wherever it hits, harms no connection and no c
   harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(replaying); });
   replaying.topics = {text};
   harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(replaying); });
+  replaying.limit_key = text;  // a place that is not given back would be the only one
+  harmless([&] { stream.reset(); }, [&] { stream = manager.add_connection(replaying); });
+  harmless([] {}, [&] { stream = manager.add_connection(replaying); });
   harmless([] {}, [&] { manager.emit_event("x", text); });
   harmless([] {}, [&] { manager.send_event(id, text, text); });
   harmless([] {}, [&] { manager.disconnect(id, text); });

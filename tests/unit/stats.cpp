@@ -47,6 +47,17 @@ TEST_CASE("stats count what is emitted, delivered and lost, and how the queues s
   check_sum(manager.stats(), 16);
 }
 
+TEST_CASE("an event whose notice has been read, and not itself, waits") {
+  EventManager manager(2);
+  EventStream stream = add_quiet(manager);
+  emit_numbers(manager, 1, 5);
+  REQUIRE(word(stream.try_next().value()) == "overflow 3");
+  CHECK(manager.stats().queued == 2);
+  check_sum(manager.stats(), 5);
+  CHECK(told(stream) == numbers(4, 5));
+  check_sum(manager.stats(), 5);
+}
+
 TEST_CASE("every end has its reason") {
   EventManager manager(1);
   sse::ConnectionOptions policy;

@@ -68,6 +68,11 @@ class Filter : public Counted {
 /// How many connections there are of each ConnectionOptions::limit_key. Thread-safe.
 class KeyCounts {
  public:
+  std::size_t count(std::string_view key) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const Key* const found = keys_.find(key);
+    return found ? found->connections : 0;
+  }
   /// False: there are `most` already.
   bool enter(std::string_view key, std::size_t most) {
     const std::lock_guard lock(mutex_);
@@ -96,7 +101,7 @@ class KeyCounts {
     const std::string name_;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Index<Key> keys_;
 };
 
@@ -164,7 +169,6 @@ class Connection : public List<Connection>::Hook {
                  options.overflow_policy == OverflowPolicy::drop_oldest;
     if (!may_share_) own_ = Owned<Own>(new Own(max_queue_size_, max_bytes, options.overflow_policy));
     if (options.filter) own_->filter = Ref<Filter>(new Filter(options.filter));
-    shard->unfinished->fetch_add(1);
   }
   ~Connection() { finish(); }
   Connection(const Connection&) = delete;
@@ -201,6 +205,8 @@ class Connection : public List<Connection>::Hook {
   }
 
   std::size_t queued() const noexcept { return backlog_ ? backlog_->count(place_) : own_ ? own_->queue.size() : 0; }
+  /// With the event whose notice has been read, which has left the queue.
+  std::size_t waiting() const noexcept { return queued() + (next_.empty() ? 0 : 1); }
   std::size_t dropped() const noexcept { return dropped_ + uncounted(); }
   /// What it has lost of the backlog and has not come across.
   std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }
@@ -308,6 +314,8 @@ class Connection : public List<Connection>::Hook {
       leave_lists();
       throw;
     }
+    finished_ = false;
+    shard->unfinished->fetch_add(1);
     ++shard->counts.opened;
     shard->counts.lost[LossReason::history_gone] += told_.count;
     if (told_.reset) ++shard->counts.lost[LossReason::unknown];
@@ -431,7 +439,7 @@ class Connection : public List<Connection>::Hook {
 
   /// What comes next is what others at the same place read too.
   bool stands_in_line() const noexcept {
-    if (!first.empty() || !next_.empty() || told_.any()) return false;
+    if (shard->cut || !first.empty() || !next_.empty() || told_.any()) return false;
     if (replay) return replay->wants_all();
     return backlog_ && backlog_->count(place_) != 0 && backlog_->count_lost(place_) == 0;
   }
@@ -682,7 +690,7 @@ class Connection : public List<Connection>::Hook {
   const std::size_t max_queue_size_;
   bool urgent_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
-  bool finished_ = false;
+  bool finished_ = true;  ///< the reader has seen the end, or will see nothing: it is not in the map yet
   std::optional<EndReason> ended_;
   const Owned<const Rare> rare_;
 };

@@ -248,7 +248,7 @@ class Core : public std::enable_shared_from_this<Core> {
       stats.connections += shard.connections.size();
       for (const Connection* connection : shard.connections) {
         stats.lost[LossReason::queue_full] += connection->uncounted();
-        const std::size_t queued = connection->queued();
+        const std::size_t queued = connection->waiting();
         stats.queued += queued;
         for (std::size_t i = 0; i < Stats::depths.size() && queued >= Stats::depths[i]; ++i) ++stats.queued_at_least[i];
       }
@@ -492,29 +492,42 @@ class Core : public std::enable_shared_from_this<Core> {
     return last;
   }
 
-  /// Throws Refused when there is no place for `connection`, which may take that of the `older` one with its id.
+  /// Throws Refused when there is no place for `connection`. The `older` one with its id hands its own on, so there is
+  /// one however many others are being replaced at the same time.
   void check_place(const Connection* older, std::size_t taken) const {
     if (draining_.load()) throw Refused(RefusalReason::draining, "sse: the manager is being drained");
-    if (options.max_connections != 0 && taken >= options.max_connections + (older ? 1 : 0))
+    if (!older && options.max_connections != 0 && taken >= options.max_connections)
       throw Refused(RefusalReason::max_connections,
                     "sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
   }
   void check_place(MapShard& shard, const Connection& connection) const {
     const std::lock_guard lock(shard.mutex);
-    check_place(shard.by_id.find(connection.connection_id), total_.load());
+    const Connection* const older = shard.by_id.find(connection.connection_id);
+    check_place(older, total_.load());
+    if (has_limit(connection) && keys_.count(connection.limit_key()) >= most_of_key(connection, older))
+      throw key_full();
+  }
+  bool has_limit(const Connection& connection) const noexcept {
+    return options.max_connections_per_key != 0 && !connection.limit_key().empty();
+  }
+  std::size_t most_of_key(const Connection& connection, const Connection* older) const noexcept {
+    const bool same = older && older->limit_key() == connection.limit_key();
+    return same ? std::numeric_limits<std::size_t>::max() : options.max_connections_per_key;
+  }
+  Refused key_full() const {
+    return {
+        RefusalReason::max_connections_per_key,
+        "sse: Options::max_connections_per_key, " + std::to_string(options.max_connections_per_key) + ", is reached"};
   }
   void reserve_place(const Connection& connection, const Connection* older) {
     std::size_t now = total_.load();
     do {
       check_place(older, now);
     } while (!total_.compare_exchange_weak(now, now + 1));
-    const std::size_t most = options.max_connections_per_key;
-    if (most == 0 || connection.limit_key().empty()) return;
+    if (!has_limit(connection)) return;
     try {
-      const bool same = older && older->limit_key() == connection.limit_key();
-      if (keys_.enter(connection.limit_key(), most + (same ? 1 : 0))) return;
-      throw Refused(RefusalReason::max_connections_per_key,
-                    "sse: Options::max_connections_per_key, " + std::to_string(most) + ", is reached");
+      if (keys_.enter(connection.limit_key(), most_of_key(connection, older))) return;
+      throw key_full();
     } catch (...) {
       total_.fetch_sub(1);
       throw;
@@ -522,7 +535,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
   void give_back_place(const Connection& connection) noexcept {
     total_.fetch_sub(1);
-    if (options.max_connections_per_key != 0 && !connection.limit_key().empty()) keys_.leave(connection.limit_key());
+    if (has_limit(connection)) keys_.leave(connection.limit_key());
   }
 
   /// Asks those that want the topic and have not been asked yet.

@@ -333,8 +333,10 @@ class EventWriter : public Sweep::Entry {
   }
   void on_time() {
     if (!this->expired()) return;  // something was written meanwhile
+    const bool time_is_up = !expired_ && events_->end_if_expired();
+    expired_ = expired_ || time_is_up;
     if (unsent_) return look_at_unsent();
-    if (events_->expires() && events_->time_left().count() == 0 && !std::exchange(expired_, true)) return write();
+    if (time_is_up) return write();
     static const Event comment = raw_frame(": keep-alive\n\n");
     write(comment);
   }
