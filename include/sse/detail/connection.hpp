@@ -321,8 +321,13 @@ class Connection : public List<Connection>::Hook {
     if (told_.reset) ++shard->counts.lost[LossReason::unknown];
   }
 
+  /// What one that is replaced leaves to the one that comes with its id.
+  struct HandsOn {
+    bool place = false;  ///< of Options::max_connections
+    bool key = false;    ///< of Options::max_connections_per_key
+  };
   /// Takes the connection off the map; what waits stays. False: it was off already.
-  bool leave_map(EndReason why) noexcept {
+  bool leave_map(EndReason why, const HandsOn& hands_on) noexcept {
     if (!open) return false;
     open = false;
     ended_ = why;
@@ -336,8 +341,9 @@ class Connection : public List<Connection>::Hook {
                      [&](const Event& event) { told_.add(EventAccess::sequence(event)); });
     }
     leave_lists();
-    shard->total->fetch_sub(1);
-    if (!limit_key().empty() && shard->options->max_connections_per_key != 0) shard->keys->leave(limit_key());
+    if (!hands_on.place) shard->total->fetch_sub(1);
+    if (!hands_on.key && !limit_key().empty() && shard->options->max_connections_per_key != 0)
+      shard->keys->leave(limit_key());
     return true;
   }
 
@@ -361,7 +367,7 @@ class Connection : public List<Connection>::Hook {
     {
       const std::lock_guard lock(shard->mutex);
       discard_queue();
-      removed = leave_map(why);
+      removed = leave_map(why, {});
       own_ = {};
       replay = {};
       first = next_ = back = Event();

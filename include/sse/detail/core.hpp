@@ -469,22 +469,24 @@ class Core : public std::enable_shared_from_this<Core> {
     if (settings.filter) order.lock();  // what is on its way has asked the filters that were there
     const std::lock_guard lock(shard.mutex);
     Connection* const older = shard.by_id.find(connection.connection_id);
+    const Event last_of_older = older ? goodbye(replaced) : Event();
+    const Connection::HandsOn inherited = inherits(older, connection);
     // Before it looks at the history: what is kept later does not find nobody here.
-    reserve_place(connection, older);
+    reserve_place(connection, inherited);
     const std::uint64_t last = history_.last();
     if (last > asked) {
-      give_back_place(connection);
+      give_back_place(connection, inherited);
       return std::nullopt;
     }
+    if (older) end(*older, EndReason::replaced, last_of_older, wakeups, removed, inherited);
     try {
-      if (older) end(*older, EndReason::replaced, goodbye(replaced), wakeups, removed);
       if (keeps_history() && settings.announce) {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
         EventAccess::set_id(connection.first, id.start, id.n);
       }
       connection.enter_map(settings.topics, last);
     } catch (...) {
-      give_back_place(connection);
+      give_back_place(connection, {});
       connection.open = false;
       throw;
     }
@@ -492,50 +494,50 @@ class Core : public std::enable_shared_from_this<Core> {
     return last;
   }
 
-  /// Throws Refused when there is no place for `connection`. The `older` one with its id hands its own on, so there is
-  /// one however many others are being replaced at the same time.
-  void check_place(const Connection* older, std::size_t taken) const {
+  /// What `connection` takes over from the one with its id, if there is one.
+  static Connection::HandsOn inherits(const Connection* older, const Connection& connection) noexcept {
+    return {older != nullptr, older && older->limit_key() == connection.limit_key()};
+  }
+  bool counts_key(const Connection& connection, const Connection::HandsOn& inherited) const noexcept {
+    return options.max_connections_per_key != 0 && !inherited.key && !connection.limit_key().empty();
+  }
+
+  /// Throws Refused when there is no place for one more.
+  void check_place(const Connection::HandsOn& inherited, std::size_t taken) const {
     if (draining_.load()) throw Refused(RefusalReason::draining, "sse: the manager is being drained");
-    if (!older && options.max_connections != 0 && taken >= options.max_connections)
+    if (!inherited.place && options.max_connections != 0 && taken >= options.max_connections)
       throw Refused(RefusalReason::max_connections,
                     "sse: Options::max_connections, " + std::to_string(options.max_connections) + ", is reached");
   }
   void check_place(MapShard& shard, const Connection& connection) const {
     const std::lock_guard lock(shard.mutex);
-    const Connection* const older = shard.by_id.find(connection.connection_id);
-    check_place(older, total_.load());
-    if (has_limit(connection) && keys_.count(connection.limit_key()) >= most_of_key(connection, older))
+    const Connection::HandsOn inherited = inherits(shard.by_id.find(connection.connection_id), connection);
+    check_place(inherited, total_.load());
+    if (counts_key(connection, inherited) && keys_.count(connection.limit_key()) >= options.max_connections_per_key)
       throw key_full();
-  }
-  bool has_limit(const Connection& connection) const noexcept {
-    return options.max_connections_per_key != 0 && !connection.limit_key().empty();
-  }
-  std::size_t most_of_key(const Connection& connection, const Connection* older) const noexcept {
-    const bool same = older && older->limit_key() == connection.limit_key();
-    return same ? std::numeric_limits<std::size_t>::max() : options.max_connections_per_key;
   }
   Refused key_full() const {
     return {
         RefusalReason::max_connections_per_key,
         "sse: Options::max_connections_per_key, " + std::to_string(options.max_connections_per_key) + ", is reached"};
   }
-  void reserve_place(const Connection& connection, const Connection* older) {
+  void reserve_place(const Connection& connection, const Connection::HandsOn& inherited) {
     std::size_t now = total_.load();
     do {
-      check_place(older, now);
-    } while (!total_.compare_exchange_weak(now, now + 1));
-    if (!has_limit(connection)) return;
+      check_place(inherited, now);
+    } while (!inherited.place && !total_.compare_exchange_weak(now, now + 1));
+    if (!counts_key(connection, inherited)) return;
     try {
-      if (keys_.enter(connection.limit_key(), most_of_key(connection, older))) return;
+      if (keys_.enter(connection.limit_key(), options.max_connections_per_key)) return;
       throw key_full();
     } catch (...) {
-      total_.fetch_sub(1);
+      if (!inherited.place) total_.fetch_sub(1);
       throw;
     }
   }
-  void give_back_place(const Connection& connection) noexcept {
-    total_.fetch_sub(1);
-    if (has_limit(connection)) keys_.leave(connection.limit_key());
+  void give_back_place(const Connection& connection, const Connection::HandsOn& inherited) noexcept {
+    if (!inherited.place) total_.fetch_sub(1);
+    if (counts_key(connection, inherited)) keys_.leave(connection.limit_key());
   }
 
   /// Asks those that want the topic and have not been asked yet.
@@ -568,9 +570,9 @@ class Core : public std::enable_shared_from_this<Core> {
 
   // Under the shard's lock, as everything that takes a row of a connection that others may end.
   static void end(Connection& connection, EndReason why, const Event& last, Wakeups& wakeups,
-                  std::vector<ConnectionRow>& removed) {
+                  std::vector<ConnectionRow>& removed, const Connection::HandsOn& hands_on = {}) {
     note(removed, connection, why);
-    connection.leave_map(why);
+    connection.leave_map(why, hands_on);
     if (connection.announce) connection.back = last;
     wakeups.add(connection.waits.take());
   }
