@@ -125,6 +125,7 @@ last=$(ids events | tail -n 1)
 start=${last%-*}
 missed=$((${last#*-} - 3))
 expect_equal "the ids" "$(seq -f "$start-%.0f" 0 "${last#*-}")" "$(ids events)"
+expect_event events '"type":"stats"'
 expect_equal "what has no id" "state stats watchers" "$(grep -A 1 '^$' "$work/events" | grep -o '^data: {"type":"[a-z]*' | sed 's/.*"//' | sort -u | xargs)"
 three=$(ids events | tail -n 3)
 for how in "-HLast-Event-ID: $start-$missed" "?lastEventId=$start-$missed" "?since=$start-$missed"; do
