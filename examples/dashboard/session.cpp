@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <optional>
 #include <sse/http.hpp>
 #include <utility>
 
@@ -134,14 +135,19 @@ asio::awaitable<bool> Session::answer_own(const RequestParser& request) {
 asio::awaitable<void> Session::watch(const RequestHead& head) {
   stage_ = Stage::watching;
   deadline_.never();  // write_events keeps the time
-  sse::EventStream stream = shared_.events.add_connection(sse::connection_options(request_of(head)));
-  try {
-    // In the stream it stands between what is replayed and what is new: it is the state at that point.
-    shared_.events.send_event(stream.connection_id(), "state", shared_.state());
-  } catch (const sse::Error&) {  // too much for one event: the page will ask for it
-  }
+  const sse::Request request = request_of(head);
   const sse::StreamOptions options;
-  co_await sse::write_events(client_.socket, std::move(stream), options);
+  std::optional<sse::EventStream> stream;
+  try {
+    stream = shared_.events.add_connection(sse::connection_options(request));
+    // In the stream it stands between what is replayed and what is new: it is the state at that point.
+    shared_.events.send_event(stream->connection_id(), "state", shared_.state());
+  } catch (const sse::Error&) {  // too much for one event: the page will ask for it; or the dashboard is being drained
+  }
+  if (stream)
+    co_await sse::write_events(client_.socket, std::move(*stream), options);
+  else
+    co_await sse::write_events(client_.socket, shared_.events, request, options);  // says so
 }
 
 asio::awaitable<bool> Session::refuse(unsigned status, std::string_view text) {
