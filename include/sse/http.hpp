@@ -292,13 +292,17 @@ inline std::optional<std::string> answer(Session& session, const Request& reques
   }
   ConnectionOptions connection = connection_options(request);
   const StreamOptions stream = stream_options(*session.server, request, connection);
-  connection = admitted(options, request, std::move(connection));
-  if (response.head_only) return stream_head(stream);
   try {
+    connection = admitted(options, request, std::move(connection));
+    if (response.head_only) return stream_head(stream);
     start_stream(session, request, stream, std::move(connection));
     return std::nullopt;
   } catch (const Refused& refusal) {
     return refusal_text(request, refusal.reason(), stream);
+  } catch (const HttpError& error) {
+    Headers headers = error.headers();
+    add_cors(headers, stream);
+    throw HttpError(error.status(), error.what(), std::move(headers));
   }
 }
 
@@ -371,10 +375,9 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
 ///
 /// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect` over the time
 /// `options.spread`, and waits until they are delivered, at most `options.grace`; a second cancellation cuts them at
-/// once. Errors: sse::system_error when
-/// the acceptor can't be used. Thread safety: its sessions run on a few strands over the acceptor's executor, whichever
-/// that is. `events` must outlive the call, which needs a coroutine of its own: it clears that coroutine's cancellation
-/// state.
+/// once. Errors: sse::system_error when the acceptor can't be used. Thread safety: its sessions run on a few strands
+/// over the acceptor's executor, whichever that is. `events` must outlive the call, which needs a coroutine of its own:
+/// it clears that coroutine's cancellation state.
 template <class Executor>
 asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor, EventManager& events,
                             ServeOptions options = {}) {

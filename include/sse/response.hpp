@@ -171,6 +171,16 @@ inline bool is_event_source(const Request& request) noexcept {
 
 namespace detail {
 
+/// A page of another origin may read why it gets no stream, as it may read the stream.
+inline void add_cors(Headers& headers, const StreamOptions& options) {
+  if (!options.allow_origin.empty() && !find_header(headers, "Access-Control-Allow-Origin"))
+    headers.emplace_back("Access-Control-Allow-Origin", options.allow_origin);
+  for (const auto& [name, value] : options.headers) {
+    const bool is_cors = same_name(std::string_view(name).substr(0, 15), "Access-Control-") || same_name(name, "Vary");
+    if (is_cors && !find_header(headers, name)) headers.emplace_back(name, value);
+  }
+}
+
 /// The response to one that a limit keeps out.
 inline std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
   const bool of_key = reason == RefusalReason::max_connections_per_key;
@@ -187,7 +197,7 @@ inline std::string refusal_text(const Request& request, RefusalReason reason, co
   Response response(why + '\n');
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
   response.headers = {{"Retry-After", std::to_string(seconds)}};
-  if (!options.allow_origin.empty()) response.headers.emplace_back("Access-Control-Allow-Origin", options.allow_origin);
+  add_cors(response.headers, options);
   return response_text(of_key ? 429 : 503, response);
 }
 

@@ -89,6 +89,38 @@ TEST_CASE("only pages of the allowed origins may read, and each is named for its
   CHECK(none.find("Allow-Origin") == none.npos);
 }
 
+TEST_CASE("a page of another origin may read why it gets no stream") {
+  sse::ServeOptions options;
+  options.allowed_origins = {"https://a.example"};
+  options.stream.headers = {{"Access-Control-Allow-Credentials", "true"}, {"Set-Cookie", "seen=1"}};
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions&) {
+    if (request.query_value("gone"))
+      throw sse::HttpError(204, "", {{"Access-Control-Allow-Origin", "https://other.example"}});
+    if (!request.header("Cookie")) throw sse::HttpError(401, "Log in first");
+  };
+  sse::Options one;
+  one.max_connections = 1;
+  Server server(options, one);
+  const std::string head = "Host: x\r\nOrigin: https://a.example\r\n";
+  const auto holds = [](const std::string& response, std::string_view line) {
+    return response.find(line) != response.npos;
+  };
+  Client first = server.get("GET /events HTTP/1.1\r\nCookie: a=b\r\n" + head + "\r\n");
+  REQUIRE(first.status() == 200);
+  for (const std::string cookie : {"", "Cookie: a=b\r\n"}) {
+    const std::string response = server.get("GET /events HTTP/1.1\r\n" + cookie + head + "\r\n").head();
+    CAPTURE(response);
+    CHECK(response.starts_with(cookie.empty() ? "HTTP/1.1 401 " : "HTTP/1.1 503 "));
+    CHECK(holds(response, "\r\nAccess-Control-Allow-Origin: https://a.example\r\n"));
+    CHECK(holds(response, "\r\nAccess-Control-Allow-Credentials: true\r\n"));
+    CHECK(holds(response, "\r\nVary: Origin\r\n"));
+    CHECK_FALSE(holds(response, "Set-Cookie"));
+  }
+  const std::string own = server.get("GET /events?gone HTTP/1.1\r\n" + head + "\r\n").head();
+  CHECK(holds(own, "\r\nAccess-Control-Allow-Origin: https://other.example\r\n"));
+  CHECK_FALSE(holds(own, "https://a.example"));
+}
+
 TEST_CASE("a connection is ended when its time is up, even if it is silent") {
   sse::ServeOptions options;
   options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) {
