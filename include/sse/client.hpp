@@ -402,13 +402,8 @@ class ClientReader {
     }
     if (status != 200) throw BadResponse(status, why);
     try {
-      const std::string* const type = head.parser.only("Content-Type");
-      if (!type || !same_name(trimmed(std::string_view(*type).substr(0, type->find(';'))), "text/event-stream"))
-        throw BadResponse(
-            status, "The server answers with Content-Type " + (type ? *type : "none") + ", and not text/event-stream");
-      const std::string* const coding = find_header(head.parser.headers(), "Content-Encoding");
-      if (coding && !coding->empty() && !same_name(*coding, "identity"))
-        throw BadResponse(status, "The server answers with Content-Encoding " + *coding + ", and not identity");
+      if (const std::string other = why_no_stream(head.parser); !other.empty())
+        throw BadResponse(status, "The server answers " + other);
     } catch (const BadHead& bad) {
       throw BadResponse(status, bad.what());
     }

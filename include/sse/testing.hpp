@@ -437,15 +437,8 @@ class Client {
     } else {
       body_.emplace(head_->parser);
     }
-    const std::string* const type = head_->parser.only("Content-Type");
-    const std::string* const coding = sse::detail::find_header(head_->parser.headers(), "Content-Encoding");
-    if (status != 200)
-      not_stream_ = "with status " + std::to_string(status);
-    else if (!type || !sse::detail::same_name(sse::detail::trimmed(std::string_view(*type).substr(0, type->find(';'))),
-                                              "text/event-stream"))
-      not_stream_ = "with Content-Type " + (type ? detail::shown(*type) : "none") + ", and not text/event-stream";
-    else if (coding && !coding->empty() && !sse::detail::same_name(*coding, "identity"))
-      not_stream_ = "with Content-Encoding " + detail::shown(*coding) + ", and not identity";
+    const std::string other = sse::detail::why_no_stream(head_->parser);
+    not_stream_ = status == 200 ? detail::shown(other) : "with status " + std::to_string(status);
     return left;
   }
   void take_body(std::string_view part) {

@@ -30,6 +30,17 @@ struct ResponseHead {
   }
 };
 
+/// Why a response with status 200 is no stream of events (WHATWG HTML, 9.2.3); empty: it is one. Throws BadHead.
+inline std::string why_no_stream(const HeadParser& head) {
+  const std::string* const type = head.only("Content-Type");
+  if (!type || !same_name(trimmed(std::string_view(*type).substr(0, type->find(';'))), "text/event-stream"))
+    return "with Content-Type " + (type ? *type : "none") + ", and not text/event-stream";
+  const std::string* const coding = find_header(head.headers(), "Content-Encoding");
+  if (coding && !coding->empty() && !same_name(*coding, "identity"))
+    return "with Content-Encoding " + *coding + ", and not identity";
+  return {};
+}
+
 /// The body of an HTTP/1.1 response, out of the bytes after its head (RFC 9112, 6.3 and 7.1): chunked, of a length that
 /// is told, or until the peer closes. Chunk extensions and trailers are read over. It holds at most one line.
 class BodyDecoder {
