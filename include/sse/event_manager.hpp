@@ -56,7 +56,7 @@ class EventManager {
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
   /// Ends the streams as `disconnect_all` does.
-  ~EventManager() { core_->disconnect_all(EndReason::disconnected, "The event manager was destroyed"); }
+  ~EventManager() { core_->disconnect_all("The event manager was destroyed"); }
 
   /// Adds a connection; its stream reads what is emitted from now on, and before that what the history holds for it
   /// (ConnectionOptions::last_event_id): between the two nothing is lost or doubled, whoever emits meanwhile. Throws
@@ -129,12 +129,10 @@ class EventManager {
   /// Ends one stream: it delivers what waits, then `disconnect` with `reason`, then its end. False: there is no such
   /// connection.
   bool disconnect(std::string_view connection_id, std::string_view reason = {}) {
-    return core_->disconnect(connection_id, EndReason::disconnected, default_to(reason, "Disconnected by the server"));
+    return core_->disconnect(connection_id, EndReason::disconnected, or_usual(reason));
   }
   /// Ends every stream there is; the manager goes on. With no other thread adding one, it has none when this returns.
-  void disconnect_all(std::string_view reason = {}) {
-    core_->disconnect_all(EndReason::disconnected, default_to(reason, "Disconnected by the server"));
-  }
+  void disconnect_all(std::string_view reason = {}) { core_->disconnect_all(or_usual(reason)); }
 
   /// Ends every stream for a restart, and lets no new one in from now on (add_connection throws Refused, draining).
   /// Over the time `spread` (few take less: at least 100 a second) each is told `disconnect` and a `retry:` of its own,
@@ -167,8 +165,8 @@ class EventManager {
  private:
   friend struct detail::CoreAccess;
 
-  static std::string_view default_to(std::string_view reason, std::string_view fallback) noexcept {
-    return reason.empty() ? fallback : reason;
+  static std::string_view or_usual(std::string_view reason) noexcept {
+    return reason.empty() ? "Disconnected by the server" : reason;
   }
   template <std::integral Size>
   static Options with_queue_size(Size size) {

@@ -190,18 +190,7 @@ class Core : public std::enable_shared_from_this<Core> {
     return true;
   }
 
-  void disconnect_all(EndReason why, std::string_view reason) {
-    const Event last = goodbye(reason);
-    std::vector<ConnectionRow> removed;
-    {
-      Wakeups wakeups;
-      for (MapShard& shard : shards_) {
-        const std::lock_guard lock(shard.mutex);
-        while (!shard.connections.empty()) end(*shard.connections.back(), why, last, wakeups, removed);
-      }
-    }
-    tell_removed(removed, reason);
-  }
+  void disconnect_all(std::string_view reason) { end_all(EndReason::disconnected, goodbye(reason), reason, false); }
 
   /// From now on nobody is let in.
   void begin_drain() noexcept { draining_ = true; }
@@ -217,19 +206,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
   std::size_t unfinished() const noexcept { return unfinished_.load(); }
   /// Ends everything at once: what waits is discarded.
-  void cut(std::string_view reason) {
-    std::vector<ConnectionRow> removed;
-    {
-      Wakeups wakeups;
-      for (MapShard& shard : shards_) {
-        const std::lock_guard lock(shard.mutex);
-        shard.cut = true;
-        while (!shard.connections.empty())
-          end(*shard.connections.back(), EndReason::drained, Event(), wakeups, removed);
-      }
-    }
-    tell_removed(removed, reason);
-  }
+  void cut(std::string_view reason) { end_all(EndReason::drained, Event(), reason, true); }
 
   Stats stats() {
     Stats stats;
@@ -383,7 +360,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   std::shared_ptr<Connection> add_one(const ConnectionOptions& settings) {
     MapShard& shard = shard_of(settings.connection_id);
-    const auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
+    auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
     if (settings.announce) {
       std::string id = ",\"connection_id\":";
       append_quoted(id, connection->connection_id);
@@ -559,7 +536,6 @@ class Core : public std::enable_shared_from_this<Core> {
 
   Event format_error(EventForm form) const {
     form.has_id = false;
-    form.named = options.named_events;
     return encode_notice("error", form, "Failed to format event");
   }
   Event goodbye(std::string_view reason, std::optional<std::chrono::milliseconds> retry = {}) const {
@@ -575,6 +551,19 @@ class Core : public std::enable_shared_from_this<Core> {
     connection.leave_map(why, hands_on);
     if (connection.announce) connection.back = last;
     wakeups.add(connection.waits.take());
+  }
+
+  void end_all(EndReason why, const Event& last, std::string_view reason, bool cut) {
+    std::vector<ConnectionRow> removed;
+    {
+      Wakeups wakeups;
+      for (MapShard& shard : shards_) {
+        const std::lock_guard lock(shard.mutex);
+        if (cut) shard.cut = true;
+        while (!shard.connections.empty()) end(*shard.connections.back(), why, last, wakeups, removed);
+      }
+    }
+    tell_removed(removed, reason);
   }
 
   static ConnectionRow row(const Connection& connection) {
