@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -123,11 +122,11 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
           }));
   app.add_flag("--verbose", arguments.verbose, "Tell on standard error who comes, who goes and why, and what is lost");
 
+  app.callback([&arguments] {
+    if (arguments.metrics == arguments.path)
+      throw CLI::ValidationError("--metrics", "'" + arguments.metrics + "' is the path of the events");
+  });
   if (const auto status = parse(app, argc, argv)) return status;
-  if (arguments.metrics == arguments.path) {
-    std::cerr << "cast: --metrics: '" << arguments.metrics << "' is the path of the events" << std::endl;
-    return 2;
-  }
   arguments.listen = *parse_endpoint(listen);
   arguments.keep_alive = std::chrono::seconds(keep_alive);
   arguments.send_timeout = std::chrono::seconds(send_timeout);
