@@ -60,8 +60,8 @@ namespace sse {
 
 #if defined(SSE_USE_BOOST_ASIO)
 namespace asio = ::boost::asio;
-using error_code = ::boost::system::error_code;
-using system_error = ::boost::system::system_error;
+using error_code = ::boost::system::error_code;      ///< of the Asio in use: Boost's, or std::error_code
+using system_error = ::boost::system::system_error;  ///< of the Asio in use: Boost's, or std::system_error
 #else
 namespace asio = ::asio;
 using error_code = std::error_code;
