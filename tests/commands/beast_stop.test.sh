@@ -11,16 +11,7 @@ for signal in TERM INT; do
   exec 7<>"/dev/tcp/127.0.0.1/$port" # a connection that only waits
   printf 'POST /say HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhal' >&7
   expect_equal "a request after half of another one" 200 "$(status_of "$site/")"
-  begin=$SECONDS
-  kill -$signal $pid
-  expect_status $pid 0 "SIG$signal"
-  [ $((SECONDS - begin)) -lt 5 ] || fail "SIG$signal: it waits for a connection that only waits"
-  expect_status $one 0 "the first curl after SIG$signal"
-  expect_status $client 0 "the second curl after SIG$signal"
-  for name in one two; do
-    expect_equal "$name after SIG$signal" $'connection\nsaid {"text":"before"}\ndisconnect' "$(events $name)"
-    grep -q '"type":"disconnect","message":"The server is shutting down"' "$work/$name" || fail "$name is not told why"
-  done
+  stop_told $signal $one $client $'connection\nsaid {"text":"before"}'
   exec 7>&-
 done
 

@@ -24,6 +24,21 @@ leave() {
   kill -9 $client
 }
 
+# stop_told SIGNAL ONE TWO EVENTS: ends pid while the watchers `one` (process ONE) and `two` (TWO) have had EVENTS and a
+# connection only waits.
+stop_told() {
+  local begin=$SECONDS name
+  kill -$1 $pid
+  expect_status $pid 0 "SIG$1"
+  [ $((SECONDS - begin)) -lt 5 ] || fail "SIG$1: it waits for a connection that only waits"
+  expect_status $2 0 "the first curl after SIG$1"
+  expect_status $3 0 "the second curl after SIG$1"
+  for name in one two; do
+    expect_equal "$name after SIG$1" "$4"$'\n'disconnect "$(events $name)"
+    grep -q '"type":"disconnect","message":"The server is shutting down"' "$work/$name" || fail "$name is not told why"
+  done
+}
+
 # refused NAME COMMAND ARGUMENT...: exit status 2, and one line on standard error that has NAME in it.
 refused() {
   local name=$1 status=0
