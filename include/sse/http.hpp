@@ -233,6 +233,24 @@ inline StreamOptions stream_options(Server& server, const Request& request, cons
   return stream;
 }
 
+/// The answer to what a browser asks before a page of another origin sends headers of its own: `Authorization`,
+/// `Last-Event-ID` (Fetch, 4.8, CORS-preflight fetch). Nullopt: it is not asked, or no origin may read. Throws
+/// HttpError.
+inline std::optional<std::string> preflight(Server& server, const Request& request) {
+  if (request.method != "OPTIONS" || request.path != server.options.path || !request.header("Origin") ||
+      !request.header("Access-Control-Request-Method"))
+    return std::nullopt;
+  const StreamOptions stream = stream_options(server, request, ConnectionOptions());
+  if (stream.allow_origin.empty()) return std::nullopt;
+  Response response;
+  add_cors(response.headers, stream);
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD");
+  if (const std::string* const names = request.header("Access-Control-Request-Headers"))
+    response.headers.emplace_back("Access-Control-Allow-Headers", *names);
+  response.headers.emplace_back("Access-Control-Max-Age", "7200");
+  return response_text(204, response);
+}
+
 /// Throws HttpError for what has no path here, or another method.
 inline void check_target(const ServeOptions& options, const Request& request) {
   const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
@@ -280,6 +298,7 @@ inline void start_stream(Session& session, const Request& request, const StreamO
 /// Starts the stream, or returns the response. Throws HttpError.
 inline std::optional<std::string> answer(Session& session, const Request& request) {
   const ServeOptions& options = session.server->options;
+  if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
   check_target(options, request);
   Response response;
   response.head_only = request.method == "HEAD";
@@ -368,16 +387,17 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
 
 }  // namespace detail
 
-/// Offers the events of `events` to every client that connects: accepts, answers GET of `options.path` with a stream
-/// and HEAD with its head, 404 elsewhere, 405 with Allow, 503 past the manager's max_connections, the status of
-/// HttpError to a head that is none, and what `options.admit` says. It survives a lack of descriptors and peers that
-/// give up.
+/// Offers the events of `events` to every client that connects: accepts, answers GET of `options.path` with a stream,
+/// HEAD with its head, and the preflight of a page that may read; 404 elsewhere, 405 with Allow, 503 past the manager's
+/// max_connections, the status of HttpError to a head that is none, and what `options.admit` says. It survives a lack
+/// of descriptors and peers that give up.
 ///
 /// It returns when it is cancelled (terminal): it stops accepting, ends its streams with `disconnect` over the time
 /// `options.spread`, and waits until they are delivered, at most `options.grace`; a second cancellation cuts them at
 /// once. Errors: sse::system_error when the acceptor can't be used. Thread safety: its sessions run on a few strands
-/// over the acceptor's executor, whichever that is. `events` must outlive the call, which needs a coroutine of its own:
-/// it clears that coroutine's cancellation state.
+/// over the acceptor's executor, whichever that is; where that has several threads, the call itself needs a strand, on
+/// which it is cancelled. `events` must outlive the call, which needs a coroutine of its own: it clears that
+/// coroutine's cancellation state.
 template <class Executor>
 asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor, EventManager& events,
                             ServeOptions options = {}) {

@@ -121,6 +121,31 @@ TEST_CASE("a page of another origin may read why it gets no stream") {
   CHECK_FALSE(holds(own, "https://a.example"));
 }
 
+TEST_CASE("a page of another origin may ask whether it may send headers of its own") {
+  sse::ServeOptions options;
+  options.allowed_origins = {"https://a.example"};
+  int asked = 0;
+  options.admit = [&](const sse::Request&, sse::ConnectionOptions&) { ++asked; };
+  const Server server(options);
+  const auto ask = [&](const std::string& headers, const std::string& target = "/events") {
+    return server.get("OPTIONS " + target + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n").read_to_end();
+  };
+  const std::string method = "Access-Control-Request-Method: GET\r\n";
+  CHECK(ask("Origin: https://a.example\r\nAccess-Control-Request-Headers: authorization,last-event-id\r\n" + method) ==
+        "HTTP/1.1 204 No Content\r\nConnection: close\r\nAccess-Control-Allow-Origin: https://a.example\r\n"
+        "Vary: Origin\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n"
+        "Access-Control-Allow-Headers: authorization,last-event-id\r\nAccess-Control-Max-Age: 7200\r\n\r\n");
+  CHECK(ask("Origin: https://evil.example\r\n" + method).starts_with("HTTP/1.1 403 "));
+  CHECK(ask("Origin: https://a.example\r\n").starts_with("HTTP/1.1 405 "));
+  CHECK(ask(method).starts_with("HTTP/1.1 405 "));
+  CHECK(ask("Origin: https://a.example\r\n" + method, "/other").starts_with("HTTP/1.1 404 "));
+  CHECK(asked == 0);
+  const Server closed;
+  CHECK(closed.get("OPTIONS /events HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n" + method + "\r\n")
+            .read_to_end()
+            .starts_with("HTTP/1.1 405 "));
+}
+
 TEST_CASE("a connection is ended when its time is up, even if it is silent") {
   sse::ServeOptions options;
   options.admit = [](const sse::Request&, sse::ConnectionOptions& connection) {
