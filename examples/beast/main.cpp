@@ -133,7 +133,9 @@ asio::awaitable<bool> answer_next(Server& server, beast::tcp_stream& stream, bea
   const bool keep_alive = request.keep_alive() && !server.stopping;
   if (path != "/events" || !is_read(request))
     co_return co_await write(stream, respond(request, path, server.events), request, keep_alive);
-  co_await answer_events(stream, server.events, request);
+  const sse::Request asked = request_of(request);
+  const sse::ConnectionOptions connection = sse::connection_options(asked);  // who it is, what it may: set it here
+  co_await answer_events(stream, server.events, asked, connection);
   co_return false;
 }
 
