@@ -1,13 +1,15 @@
-// The README's C++ is compiled, all of it, and run. A block is a program where it has a main, else functions where it begins
+// The README's C++ is compiled, all of it, and run. A block is a program where it has a main (the first is the one that a
+// newcomer tries, the second is for operating), else functions where it begins
 // with one, else statements of a coroutine; `<!-- code: … -->` before it declares what it uses, and `<!-- code, not run: … -->`
 // has it compiled alone.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import http from 'node:http';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const top = new URL('../..', import.meta.url).pathname;
 const flags = ['-std=c++20', '-O0', '-Wall', '-Wextra', `-I${join(top, 'include')}`, '-pthread', '-Wno-unused-function', '-Wno-unused-variable',
@@ -20,12 +22,12 @@ const blocks = [...readme.matchAll(/(?:<!-- code(, not run)?: ([^]*?) -->\n+)?``
 });
 assert.ok(blocks.length > 10, `README.md has only ${blocks.length} blocks of C++`);
 
-let includes = '', functions = '', coroutines = '', calls = '', program = null;
+let includes = '', functions = '', coroutines = '', calls = '';
+const programs = [];
 const located = ({ line, code }) => `#line ${line} "README.md"\n${code}`;
 for (const block of blocks) {
   if (block.code.includes('int main(')) {
-    assert.equal(program, null, 'there are two programs');
-    program = located(block);
+    programs.push(located(block));
     continue;
   }
   includes += block.code.match(/^#include .*\n/gm)?.join('') ?? '';
@@ -75,29 +77,46 @@ const compile = (name, text, libraries = []) => {
   execFileSync(process.env.CXX ?? 'g++', [...flags, '-o', path, `${path}.cpp`, ...libraries], { stdio: 'inherit' });
   return path;
 };
-let running;
-try {
-  execFileSync(compile('blocks', source, ['-lssl', '-lcrypto']), { stdio: ['ignore', 'ignore', 'inherit'] });
-
-  // The first program: it is the one that a newcomer tries.
-  running = spawn(compile('program', program.replace('8080}', '0}').replace('asio::co_spawn', `{
-    std::FILE* const port = std::fopen("${join(directory, 'port')}", "w");
-    std::fprintf(port, "%d", acceptor.local_endpoint().port());
-    std::fclose(port);
-    std::puts("listening");
-    std::fflush(stdout);
-  }
-  asio::co_spawn`)), { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(running.stdout, 'data');
-  const [response] = await once(http.get(`http://127.0.0.1:${readFileSync(join(directory, 'port'), 'utf8')}/events`), 'response');
+/** Starts it on a free port, which it says first. */
+async function start(program, name) {
+  const telling = program.replace('8080}', '0}').replace('asio::co_spawn', `std::printf("%d\\n", acceptor.local_endpoint().port());
+  std::fflush(stdout);
+  asio::co_spawn`);
+  const child = spawn(compile(name, telling), { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  return { child, get: async (path) => (await once(http.get(`http://127.0.0.1:${line}${path}`), 'response'))[0] };
+}
+async function read_till(response, wanted) {
   let text = '';
   for await (const bytes of response) {
     text += bytes;
-    if (text.includes('"type":"request_complete","data":{"duration_ms":12.5,"status":200}')) break;
+    if (text.includes(wanted)) return text;
   }
-  assert.ok(text.includes('"type":"request_complete"'), text);
+  assert.fail(`no ${wanted} in ${text}`);
+}
+
+const children = [];
+try {
+  execFileSync(compile('blocks', source, ['-lssl', '-lcrypto']), { stdio: ['ignore', 'ignore', 'inherit'] });
+
+  assert.equal(programs.length, 2);
+  const first = await start(programs[0], 'first');
+  await read_till(await first.get('/events'), '"type":"request_complete","data":{"duration_ms":12.5,"status":200}');
+
+  const operated = await start(programs[1], 'operated');
+  const nobody = await operated.get('/events');
+  assert.equal(nobody.statusCode, 401);
+  nobody.resume();
+  const stream = await operated.get('/events?user=ann');
+  await read_till(await operated.get('/metrics'), 'sse_connections 1\n');
+  const exit = once(operated.child, 'exit');
+  operated.child.kill('SIGTERM');
+  const text = await read_till(stream, '"type":"disconnect"');
+  assert.ok(text.includes('"type":"connection"') && text.includes('retry: '), text);
+  assert.deepEqual(await exit, [0, null]);
   console.log(`ok: ${blocks.length} blocks`);
 } finally {
-  running?.kill('SIGKILL');
+  for (const child of children) child.kill('SIGKILL');
   rmSync(directory, { recursive: true });
 }

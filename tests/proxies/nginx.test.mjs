@@ -15,7 +15,7 @@ await test_proxy({
     ['/etc/ssl/example.org.crt', certificate],
     ['/etc/ssl/example.org.key', key],
     ['127.0.0.1:8080;', `${upstream};\n      proxy_read_timeout ${read_timeout}s;`],
-    ['http {', `pid ${directory}/pid;\nevents {}\nhttp {\n  access_log off;\n  gzip on;\n  gzip_types text/event-stream;\n` +
+    ['http {', `pid ${directory}/pid;\nhttp {\n  access_log off;\n  gzip on;\n  gzip_types text/event-stream;\n` +
       ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((what) => `  ${what}_temp_path ${directory}/${what};\n`).join('')],
   ],
   arguments: (place) => [...common(place), '-g', 'daemon off;'],
