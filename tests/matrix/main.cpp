@@ -5,15 +5,20 @@
 #include <sse/event_stream.hpp>
 #include <sse/global.hpp>
 #include <sse/http.hpp>
+#include <sse/metrics.hpp>
 #include <sse/options.hpp>
 #include <sse/parser.hpp>
 #include <sse/request.hpp>
 #include <sse/response.hpp>
 #include <sse/ring_buffer.hpp>
 #include <sse/sse.hpp>
+#include <sse/stats.hpp>
+#include <sse/testing.hpp>
 #include <sse/url.hpp>
 #include <sse/wire.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -128,6 +133,35 @@ void serves_a_client() {
   check(served && events.get_connection_count() == 0, "serve ends when it is cancelled");
 }
 
+void is_watched_and_drained() {
+  const sse::testing::ManualClock clock;
+  sse::Options options;
+  options.clock = clock;
+  options.max_connections = 2;
+  sse::EventManager events(options);
+  sse::testing::Server server(events);
+  auto client = sse::testing::Client::get(server.port());
+  check(client.read().data.find("\"timestamp\":1000000000.000000}") != std::string::npos, "the clock is the test's");
+  events.emit_event("tick", 1);
+  check(client.read().data.find("{\"type\":\"tick\",\"data\":1,") == 0, "a client of the kit reads");
+  sse::ConnectionOptions expires;
+  expires.expires_at = clock.now();
+  sse::EventStream expired = events.add_connection(expires);
+  try {
+    events.add_connection();
+    check(false, "a limit refuses");
+  } catch (const sse::Refused& refusal) {
+    check(refusal.reason() == sse::RefusalReason::max_connections, "a refusal has its reason");
+  }
+  check(sse::testing::take_all(expired).back().type() == "disconnect", "a connection expires");
+  check(sse::metrics_text(events.stats()).find("\nsse_connections 1\n") != std::string::npos, "metrics are written");
+  net::io_context io;
+  std::size_t cut = 1;
+  run(io, [&]() -> net::awaitable<void> { cut = co_await events.drain(std::chrono::seconds(20)); });
+  io.run();
+  check(cut == 0, "a drain waits for those who read");
+}
+
 }  // namespace
 
 int main() try {
@@ -138,6 +172,7 @@ int main() try {
   reads_over_coroutine();
   waits_are_cancelled();
   serves_a_client();
+  is_watched_and_drained();
   std::cout << "ok\n";
 } catch (const std::exception& error) {
   std::cerr << "failed: " << error.what() << '\n';

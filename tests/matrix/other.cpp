@@ -2,12 +2,15 @@
 // clang-format off
 #include <sse/wire.hpp>
 #include <sse/url.hpp>
+#include <sse/testing.hpp>
+#include <sse/stats.hpp>
 #include <sse/sse.hpp>
 #include <sse/ring_buffer.hpp>
 #include <sse/response.hpp>
 #include <sse/request.hpp>
 #include <sse/parser.hpp>
 #include <sse/options.hpp>
+#include <sse/metrics.hpp>
 #include <sse/http.hpp>
 #include <sse/global.hpp>
 #include <sse/event_stream.hpp>
