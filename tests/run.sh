@@ -2,8 +2,8 @@
 # tests/run.sh [-R REGEX] [PRESET...]: does all set-up, builds, and runs the tests of the presets; all tests without arguments.
 #
 #   -R REGEX   only the tests whose name matches REGEX, as ctest takes it
-#   PRESET     release (every test), asan, tsan (the unit and socket tests under sanitizers) or dev;
-#              without one: release, asan and tsan
+#   PRESET     release (every test), asan, tsan (the unit and socket tests under sanitizers; tsan without those of
+#              rooms that know no threads) or dev; without one: release, asan and tsan
 #
 # The last line is "N passed, N failed", and ", N skipped" where some were; the exit status is 0 only if none failed.
 set -euo pipefail
