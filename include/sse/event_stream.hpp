@@ -128,6 +128,7 @@ class EventStream {
 
   void close(EndReason why, std::string_view reason) { connection_->close(why, reason, {}); }
   bool expires() const noexcept { return connection_->expires(); }
+  bool has_clock() const noexcept { return connection_->shard->options->clock != nullptr; }
   /// False: its time is not up.
   bool end_if_expired() const { return end_if_expired(*connection_); }
   static bool end_if_expired(const detail::Connection& connection) {

@@ -136,9 +136,9 @@ inline bool wait_for_event(EventStream& stream, SteadyTime limit) {
 /// A clock that stands still until it is told to go on: `options.clock = clock;`. Its copies share one time, so that a
 /// test keeps one and the manager another. With it, timestamps and ConnectionOptions::expires_at need no waiting.
 ///
-/// A stream looks at the clock when it is read, and `serve` and `write_events` with each event and each keep-alive: a
-/// small StreamOptions::keep_alive makes them see that a time has come. The library's time-outs (keep-alive, sending)
-/// go by the real time, as do the manager's ids.
+/// A stream looks at the clock when it is read, and `serve` and `write_events` with each event, and four times a second
+/// where a connection has its `expires_at`. The library's time-outs (keep-alive, sending) go by the real time, as do
+/// the manager's ids.
 ///
 /// Thread safety: any thread, at any time.
 class ManualClock {

@@ -1,6 +1,7 @@
 // The test kit over sockets: what a service's own tests do with it, hostile services, and how it fails.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -105,19 +106,25 @@ TEST_CASE("a client reads two events and stops, and is told exactly what it has 
   CHECK(log.removed(1).at(0).row.dropped == static_cast<std::size_t>(lost));
 }
 
-TEST_CASE("a served connection expires by the manual clock") {
+TEST_CASE("a served connection expires by the manual clock, and has its keep-alives till then") {
+  const std::chrono::milliseconds keep_alive = GENERATE(0ms, 1000ms, 15'000ms);
   kit::ManualClock clock;
   sse::Options settings;
   settings.clock = clock;
   sse::EventManager events(settings);
   sse::ServeOptions options;
-  options.stream.keep_alive = 20ms;  // when it looks at the clock
+  options.stream.keep_alive = keep_alive;
   options.admit = [clock](const sse::Request&, sse::ConnectionOptions& connection) {
     connection.expires_at = clock() + 1h;
   };
   kit::Server server(events, options);
   kit::Client client = kit::Client::get(server.port());
   CHECK(type_of(client.read()) == "connection");
+  if (keep_alive == 1000ms) {
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(client.take_bytes(28) == ": keep-alive\n\n: keep-alive\n\n");
+    CHECK(std::chrono::steady_clock::now() - begin > 1000ms);  // and not with each look at the clock
+  }
   clock.advance(1h);
   const auto rest = client.read_to_end();
   REQUIRE(rest.size() == 1);

@@ -27,12 +27,12 @@ auto& lowest_layer(Stream& stream) {
 template <class Stream>
 using LowestLayer = std::remove_reference_t<decltype(lowest_layer(std::declval<Stream&>()))>;
 
-/// The deadlines of one execution context: one timer for all, which looks at them four times a second while there are
-/// any.
+/// The deadlines of one execution context: one timer for all, which looks at them with each tick while there are any.
 class Sweep : public std::enable_shared_from_this<Sweep> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr Clock::time_point never = Clock::time_point::max();
+  static constexpr std::chrono::milliseconds interval{250};  ///< of its ticks
 
   /// 0 and less, and what is longer than a year: never.
   static Clock::time_point after(std::chrono::milliseconds time) noexcept {
@@ -95,7 +95,7 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
 
  private:
   void tick() {
-    timer_->expires_after(std::chrono::milliseconds(250));
+    timer_->expires_after(interval);
     timer_->async_wait([weak = weak_from_this()](error_code error) {
       const auto self = weak.lock();
       if (!self || error) return;

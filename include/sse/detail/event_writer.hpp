@@ -184,6 +184,7 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (more) return asio::post(self().get_executor(), Next<&EventWriter::on_turn>(*this));
+    looks_ = 0;
     set_due(self().keep_alive());
     if (std::exchange(waiting_, true)) return;
     events_->async_wait(Next<&EventWriter::on_event>(*this));  // at once where one has come meanwhile
@@ -315,10 +316,20 @@ class EventWriter : public Sweep::Entry {
   void set_due(std::chrono::milliseconds time) {
     Sweep::Clock::time_point due = Sweep::after(time);
     if (events_->expires() && !expired_) {
+      constexpr std::chrono::milliseconds at_once{1};  // the sweep's next tick
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(events_->time_left());
-      due = std::min(due, Sweep::after(std::max(left, std::chrono::milliseconds(1))));
+      due = std::min(due, Sweep::after(events_->has_clock() ? at_once : std::max(left, at_once)));
     }
     this->expire_at(due);
+  }
+  /// A clock of the user's own may go on at any moment: it is looked at with each tick. True: this was for that alone.
+  bool looks_at_clock() {
+    if (expired_ || !events_->expires() || !events_->has_clock()) return false;
+    const std::chrono::milliseconds keep_alive = self().keep_alive();
+    const std::chrono::milliseconds idle = Sweep::interval * ++looks_;
+    if (keep_alive.count() > 0 && idle >= keep_alive) return false;
+    set_due(keep_alive.count() > 0 ? keep_alive - idle : keep_alive);
+    return true;
   }
   void on_deadline() noexcept override {
     auto writer = self().keep_if_alive();
@@ -337,6 +348,7 @@ class EventWriter : public Sweep::Entry {
     expired_ = expired_ || time_is_up;
     if (unsent_) return look_at_unsent();
     if (time_is_up) return write();
+    if (looks_at_clock()) return;
     static const Event comment = raw_frame(": keep-alive\n\n");
     write(comment);
   }
@@ -396,9 +408,9 @@ class EventWriter : public Sweep::Entry {
   std::unique_ptr<Unsent> unsent_;
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
   std::uint32_t unasked_ = 0;
-  std::uint16_t pending_ = 0;
-  bool waiting_ = false, finished_ = false, ended_ = false, cancelled_ = false, was_non_blocking_ = false,
-       expired_ = false;
+  std::uint16_t pending_ = 0, looks_ = 0;
+  bool waiting_ = false, finished_ = false, ended_ = false;
+  bool cancelled_ : 1 = false, was_non_blocking_ : 1 = false, expired_ : 1 = false;
 };
 
 /// A writer that completes a handler: `write_events`.
