@@ -14,6 +14,7 @@
 #include <sse/sse.hpp>
 #include <sse/stats.hpp>
 #include <sse/testing.hpp>
+#include <sse/testing_client.hpp>
 #include <sse/url.hpp>
 #include <sse/wire.hpp>
 

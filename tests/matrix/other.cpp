@@ -2,6 +2,7 @@
 // clang-format off
 #include <sse/wire.hpp>
 #include <sse/url.hpp>
+#include <sse/testing_client.hpp>
 #include <sse/testing.hpp>
 #include <sse/stats.hpp>
 #include <sse/sse.hpp>
