@@ -316,9 +316,10 @@ class EventWriter : public Sweep::Entry {
   void set_due(std::chrono::milliseconds time) {
     Sweep::Clock::time_point due = Sweep::after(time);
     if (events_->expires() && !expired_) {
-      constexpr std::chrono::milliseconds at_once{1};  // the sweep's next tick
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(events_->time_left());
-      due = std::min(due, Sweep::after(events_->has_clock() ? at_once : std::max(left, at_once)));
+      std::chrono::milliseconds left{1};  // the sweep's next tick
+      if (!events_->has_clock())
+        left = std::max(left, std::chrono::ceil<std::chrono::milliseconds>(events_->time_left()));
+      due = std::min(due, Sweep::after(left));
     }
     this->expire_at(due);
   }
@@ -326,9 +327,8 @@ class EventWriter : public Sweep::Entry {
   bool looks_at_clock() {
     if (expired_ || !events_->expires() || !events_->has_clock()) return false;
     const std::chrono::milliseconds keep_alive = self().keep_alive();
-    const std::chrono::milliseconds idle = Sweep::interval * ++looks_;
-    if (keep_alive.count() > 0 && idle >= keep_alive) return false;
-    set_due(keep_alive.count() > 0 ? keep_alive - idle : keep_alive);
+    if (keep_alive.count() > 0 && Sweep::interval * ++looks_ >= keep_alive) return false;
+    set_due(keep_alive);
     return true;
   }
   void on_deadline() noexcept override {
@@ -408,7 +408,7 @@ class EventWriter : public Sweep::Entry {
   std::unique_ptr<Unsent> unsent_;
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
   std::uint32_t unasked_ = 0;
-  std::uint16_t pending_ = 0, looks_ = 0;
+  std::uint16_t pending_ = 0, looks_ = 0;  ///< looks_: ticks since the last write
   bool waiting_ = false, finished_ = false, ended_ = false;
   bool cancelled_ : 1 = false, was_non_blocking_ : 1 = false, expired_ : 1 = false;
 };
