@@ -6,8 +6,6 @@
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/http/message.hpp>
 
-#include <string>
-
 /// A request that Beast has read, as the library has it: for `sse::connection_options`, and to look at its query.
 template <class Body, class Fields>
 sse::Request request_of(const boost::beast::http::request<Body, Fields>& message) {

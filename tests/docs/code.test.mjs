@@ -1,7 +1,6 @@
 // The README's C++ is compiled, all of it, and run. A block is a program where it has a main (the first is the one that a
-// newcomer tries, the second is for operating), else functions where it begins
-// with one, else statements of a coroutine; `<!-- code: … -->` before it declares what it uses, and `<!-- code, not run: … -->`
-// has it compiled alone.
+// newcomer tries, the second is for operating), else functions where it begins with one, else statements of a coroutine;
+// `<!-- code: … -->` before it declares what it uses, and `<!-- code, not run: … -->` has it compiled alone.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
