@@ -1,3 +1,7 @@
+// SPDX-License-Identifier: MIT
+// A byte stream of any type, for clients: a socket, or TLS over one. It is the type that ClientOptions::connect
+// returns.
+
 #pragma once
 
 #include <chrono>
@@ -8,19 +12,13 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/deadline.hpp"
-#include "sse/event.hpp"
+#include "sse/detail/net/deadline.hpp"
+#include "sse/error.hpp"
 #include "sse/url.hpp"
 
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
+#include "sse/detail/base/push_options.hpp"
 
-namespace sse {
-
-using tcp = asio::ip::tcp;  ///< of whichever Asio is in use
+namespace sse::inline SSE_ABI {
 
 /// A connected stream of bytes of any type with `async_read_some` and `async_write_some` over an Asio socket: TCP, a
 /// Unix socket, TLS, Beast's. It is what ClientOptions::connect makes.
@@ -92,8 +90,6 @@ inline asio::awaitable<AnyStream> connect_plain(Url url) {
   co_return AnyStream(co_await connect_tcp(std::move(url)));
 }
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "sse/detail/base/pop_options.hpp"

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
+// Chooses and checks Asio, and names what differs between standalone Asio and Boost.Asio. Every header that needs Asio
+// includes it from here.
+
 #pragma once
 
-/// The version's one place; CMake reads it from here.
-#define SSE_VERSION_MAJOR 0
-#define SSE_VERSION_MINOR 1
-#define SSE_VERSION_PATCH 0
+#include "sse/version.hpp"
 
 #if !defined(__cpp_impl_coroutine)
 #error "sse needs C++20 coroutines: compile with -std=c++20 or later"
@@ -56,7 +57,7 @@
 #endif
 #endif
 
-namespace sse {
+namespace sse::inline SSE_ABI {
 
 #if defined(SSE_USE_BOOST_ASIO)
 namespace asio = ::boost::asio;
@@ -68,4 +69,6 @@ using error_code = std::error_code;
 using system_error = std::system_error;
 #endif
 
-}  // namespace sse
+using tcp = asio::ip::tcp;  ///< of whichever Asio is in use
+
+}  // namespace sse::inline SSE_ABI

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// The manager: it takes events from any thread and hands them to its connections. The work is done in detail/hub/.
+
 #pragma once
 
 #include <chrono>
@@ -10,16 +13,20 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/core.hpp"
-#include "sse/detail/drain.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/hub/drain.hpp"
+#include "sse/detail/hub/hub.hpp"
 #include "sse/event.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/observer.hpp"
 #include "sse/options.hpp"
+#include "sse/reason.hpp"
 #include "sse/stats.hpp"
+#include "sse/wire.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
 
-namespace detail {
+namespace sse::inline SSE_ABI::detail {
 
 struct CoreAccess;
 
@@ -32,11 +39,14 @@ template <class MakeData>
 auto as_data(std::string_view type, MakeData make_data) {
   return [=](const EventForm& form) { return encode_data(type, form, make_data()); };
 }
+
 inline auto as_message(std::string_view type, std::string_view data) {
   return [=](const EventForm& form) { return encode_message(type, form, data); };
 }
 
-}  // namespace detail
+}  // namespace sse::inline SSE_ABI::detail
+
+namespace sse::inline SSE_ABI {
 
 /// Fans events out to connections. Every member may be called from any thread, at any time, and none of them waits for
 /// a reader.
@@ -203,11 +213,15 @@ class EventManager {
   std::shared_ptr<detail::Core> core_;
 };
 
-namespace detail {
+}  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
 /// For `serve`.
 struct CoreAccess {
   static Core& of(EventManager& manager) noexcept { return *manager.core_; }
 };
-}  // namespace detail
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

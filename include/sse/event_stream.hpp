@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// One connection's events, for the coroutine or thread that reads them. EventManager::add_connection makes it.
+
 #pragma once
 
 #include <algorithm>
@@ -13,23 +16,24 @@
 #include <vector>
 
 #include "sse/config.hpp"
-#include "sse/detail/connection.hpp"
-#include "sse/detail/wait.hpp"
+#include "sse/detail/async/wait_operation.hpp"
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/hub/connection.hpp"
 #include "sse/event.hpp"
-#include "sse/stats.hpp"
+#include "sse/reason.hpp"
 
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
+#include "sse/detail/base/push_options.hpp"
 
-namespace sse {
-namespace detail {
+namespace sse::inline SSE_ABI::detail {
+
 template <class Writer, class Stream>
 class EventWriter;
+
 class Session;
-}  // namespace detail
+
+}  // namespace sse::inline SSE_ABI::detail
+
+namespace sse::inline SSE_ABI {
 
 /// One connection's events, as an awaitable generator. Move-only; its destruction removes the connection from its
 /// manager. A stream may outlive its manager: it ends. A moved-from stream can only be destroyed or assigned to.
@@ -191,8 +195,6 @@ class EventStream {
   std::shared_ptr<detail::Connection> connection_;
 };
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "sse/detail/base/pop_options.hpp"

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// The manager of the whole process, for programs that need only one. It is made on first use.
+
 #pragma once
 
 #include <concepts>
@@ -7,8 +10,11 @@
 #include <utility>
 
 #include "sse/event_manager.hpp"
+#include "sse/version.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 namespace detail {
 
@@ -63,4 +69,6 @@ inline void cleanup_sse_manager() {
   if (manager) manager->disconnect_all("The event manager was cleaned up");
 }
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

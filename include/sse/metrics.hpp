@@ -1,3 +1,7 @@
+// SPDX-License-Identifier: MIT
+// Writes a manager's counters for Prometheus and OpenMetrics. `serve` answers with it at
+// ServeOptions::metrics_path.
+
 #pragma once
 
 #include <cstddef>
@@ -7,8 +11,11 @@
 #include <utility>
 
 #include "sse/stats.hpp"
+#include "sse/version.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 /// How metrics are written: OpenMetrics 1.0, or Prometheus' own text format (version 0.0.4), which differs in the name
 /// that a counter's TYPE and HELP have and in the end. Prometheus asks for the first in its `Accept`.
@@ -101,4 +108,6 @@ inline std::string metrics_text(const Stats& stats, MetricsFormat format = Metri
   return out.take();
 }
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,20 +1,25 @@
+// SPDX-License-Identifier: MIT
+// The settings of a manager, of one connection and of one event. Plain data with defaults; each member says its
+// unit and what 0 means.
+
 #pragma once
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "sse/error.hpp"
 #include "sse/event.hpp"
-#include "sse/stats.hpp"
-#include "sse/wire.hpp"
+#include "sse/observer.hpp"
+#include "sse/reason.hpp"
+#include "sse/version.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 /// A manager's settings. (A declared constructor keeps the options types from being aggregates: g++ 12 destroys an
 /// aggregate temporary in an awaited call twice.)
@@ -32,16 +37,6 @@ struct Options {
   /// the manager. Empty: the system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };
-
-namespace detail {
-/// How the library's own notices are written.
-inline EventForm notice_form(const Options& options) {
-  EventForm form;
-  form.named = options.named_events;
-  form.clock = &options.clock;
-  return form;
-}
-}  // namespace detail
 
 /// What add_connection throws when a limit is reached: nobody who is there is ended for who comes.
 class Refused : public Error {
@@ -107,66 +102,6 @@ struct EmitOptions {
   bool transient = false;  ///< no id, and not in the history: progress, typing, ticks
 };
 
-/// What is known of one connection.
-struct ConnectionRow {
-  std::string connection_id;       ///< ConnectionOptions::connection_id, or the UUID in its place
-  std::string request_id;          ///< ConnectionOptions::request_id
-  std::string limit_key;           ///< ConnectionOptions::limit_key
-  std::size_t queued = 0;          ///< events that wait, without those of the history
-  std::size_t dropped = 0;         ///< events lost so far
-  std::optional<EndReason> ended;  ///< why, where the connection has left the manager
-};
+}  // namespace sse::inline SSE_ABI
 
-/// Events that one connection has lost.
-struct LostEvents {
-  LossReason reason{};      ///< why
-  std::uint64_t count = 0;  ///< with LossReason::unknown 0
-  std::string first_id;     ///< of those that had an id; empty: none had
-  std::string last_id;      ///< likewise
-};
-
-/// A manager's connections; while others come and go not all of one moment.
-struct ConnectionInfo {
-  std::size_t active_connections = 0;       ///< how many there are
-  std::size_t max_queue_size = 0;           ///< Options::max_queue_size
-  std::vector<std::string> connection_ids;  ///< in the order of `connections`
-  std::vector<ConnectionRow> connections;   ///< one for each
-};
-
-/// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
-template <class Json>
-void to_json(Json& json, const ConnectionRow& row) {
-  std::string connection_id, request_id, limit_key;
-  wire::append_utf8(connection_id, row.connection_id);
-  wire::append_utf8(request_id, row.request_id);
-  wire::append_utf8(limit_key, row.limit_key);
-  json = {
-      {"connection_id", connection_id}, {"request_id", request_id}, {"queued", row.queued}, {"dropped", row.dropped}};
-  if (!limit_key.empty()) json["limit_key"] = limit_key;
-}
-template <class Json>
-void to_json(Json& json, const ConnectionInfo& info) {
-  json = {{"active_connections", info.active_connections},
-          {"max_queue_size", info.max_queue_size},
-          {"connection_ids", Json::array()},
-          {"connections", info.connections}};
-  for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
-}
-
-/// Your logger's place. Each function may be empty, is called on the thread where the thing happened and on several at
-/// once, with no lock held, and may call the manager; what it throws is ignored. Where another thread ends a connection
-/// that is just being added, its removal may be told first.
-struct Observer {
-  Observer() = default;
-
-  std::function<void(const ConnectionRow&)> connection_added;                             ///< one that was let in
-  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;  ///< ConnectionRow::ended too
-  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;            ///< one that was not let in
-  std::function<void(const ConnectionRow&)> overflow;  ///< once a gap, at its first event
-
-  /// Once a gap, with the exact number: when its reader is told, or its stream is closed before that.
-  std::function<void(const ConnectionRow&, const LostEvents&)> loss;
-  std::function<void(std::string_view type, std::string_view what)> format_failure;  ///< what the emitter is thrown
-};
-
-}  // namespace sse
+#include "sse/detail/base/pop_options.hpp"

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Parses the text of an event stream, exactly as WHATWG HTML, section 9.2, says. It needs no Asio.
+
 #pragma once
 
 #include <algorithm>
@@ -11,9 +14,12 @@
 #include <system_error>
 #include <utility>
 
+#include "sse/version.hpp"
 #include "sse/wire.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 /// One message of a stream, as a browser's MessageEvent has it: UTF-8, whatever bytes came.
 struct Message {
@@ -48,12 +54,12 @@ inline std::error_code make_error_code(ParserError error) noexcept {
   return {static_cast<int>(error), parser_category()};
 }
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
 
 template <>
 struct std::is_error_code_enum<sse::ParserError> : std::true_type {};
 
-namespace sse {
+namespace sse::inline SSE_ABI {
 
 /// Reads `text/event-stream` as the bytes arrive, however they are cut (WHATWG HTML 9.2.5 and 9.2.6). It needs no Asio,
 /// and so reports by `std::error_code` with Boost.Asio too. Not thread-safe.
@@ -332,4 +338,6 @@ class Parser {
   bool too_long_ = false;
 };
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

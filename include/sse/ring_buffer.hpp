@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// A bounded queue that drops its oldest element. It depends on nothing else of the library.
+
 #pragma once
 
 #include <algorithm>
@@ -6,7 +9,11 @@
 #include <stdexcept>
 #include <utility>
 
-namespace sse {
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 /// A bounded queue that drops its oldest element when it is full. One element is held in place; room for more is
 /// allocated as it is needed, up to the capacity, and given back when the queue runs empty. Not thread-safe.
@@ -91,4 +98,6 @@ class RingBuffer {
   T* slots_ = nullptr;  ///< an array; null: one_ is the only slot
 };
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

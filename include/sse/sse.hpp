@@ -1,6 +1,7 @@
-#pragma once
+// SPDX-License-Identifier: MIT
+// The front door: events, streams and their manager, without a socket. http.hpp serves them.
 
-/// The front door: events, streams and their manager, without a socket (`sse/http.hpp` has those).
+#pragma once
 
 #include "sse/config.hpp"
 #include "sse/event.hpp"

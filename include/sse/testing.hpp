@@ -1,7 +1,8 @@
-#pragma once
+// SPDX-License-Identifier: MIT
+// A test kit for services, for any test framework. Nothing in it sleeps or polls; every call blocks its thread, so
+// what it waits for must come from another.
 
-/// For the tests of a service, with any test framework: nothing here sleeps or polls, and a wait for what does not
-/// happen fails with what it waited for. Every call blocks its thread: what it waits for must come from another one.
+#pragma once
 
 #include <atomic>
 #include <chrono>
@@ -29,13 +30,9 @@
 #include "sse/stats.hpp"
 #include "sse/testing_client.hpp"
 
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
+#include "sse/detail/base/push_options.hpp"
 
-namespace sse::testing {
+namespace sse::inline SSE_ABI::testing {
 
 namespace detail {
 
@@ -225,8 +222,6 @@ class Server {
   std::thread thread_;
 };
 
-}  // namespace sse::testing
+}  // namespace sse::inline SSE_ABI::testing
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "sse/detail/base/pop_options.hpp"

@@ -1,3 +1,7 @@
+// SPDX-License-Identifier: MIT
+// The client of the test kit: it reads a service's stream and fails with what came instead. testing.hpp includes
+// it.
+
 #pragma once
 
 /// The client of `sse/testing.hpp`, which includes it: an HTTP connection that reads when it is told to, and what the
@@ -20,20 +24,16 @@
 
 #include "sse/client.hpp"
 #include "sse/config.hpp"
-#include "sse/detail/http_head.hpp"
-#include "sse/detail/http_response.hpp"
+#include "sse/detail/http1/head_parser.hpp"
+#include "sse/detail/http1/response_reader.hpp"
 #include "sse/event.hpp"
 #include "sse/http.hpp"
 #include "sse/parser.hpp"
 #include "sse/wire.hpp"
 
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
+#include "sse/detail/base/push_options.hpp"
 
-namespace sse::testing {
+namespace sse::inline SSE_ABI::testing {
 
 /// What a thing may take on a busy machine before it counts as not happening.
 inline constexpr std::chrono::milliseconds default_patience{10'000};
@@ -442,8 +442,6 @@ inline ConnectedPair connected_pair(const asio::any_io_executor& executor, std::
   return {std::move(service), std::move(client)};
 }
 
-}  // namespace sse::testing
+}  // namespace sse::inline SSE_ABI::testing
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "sse/detail/base/pop_options.hpp"

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// A URL of http or https, as the client needs it. It depends on no network.
+
 #pragma once
 
 #include <algorithm>
@@ -7,10 +10,13 @@
 #include <string_view>
 #include <system_error>
 
-#include "sse/detail/http_head.hpp"
-#include "sse/event.hpp"
+#include "sse/error.hpp"
+#include "sse/headers.hpp"
+#include "sse/version.hpp"
 
-namespace sse {
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
 
 /// An http or https URL, taken apart (RFC 3986).
 class Url {
@@ -131,4 +137,6 @@ class Url {
   }
 };
 
-}  // namespace sse
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// UTF-8 and the fields of an event stream. Everything that is written to a client passes through here.
+
 #pragma once
 
 #include <cstddef>
@@ -8,7 +11,12 @@
 
 /// The `text/event-stream` writer (WHATWG HTML 9.2.5 and 9.2.6): whatever bytes come in, what goes out is UTF-8 and
 /// can't leave its line.
-namespace sse::wire {
+
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::wire {
 
 /// One step of a UTF-8 decoder over non-empty `text`.
 struct Utf8Step {
@@ -101,4 +109,6 @@ inline void append_comment(std::string& out, std::string_view text) {
   out.append("\n\n");
 }
 
-}  // namespace sse::wire
+}  // namespace sse::inline SSE_ABI::wire
+
+#include "sse/detail/base/pop_options.hpp"

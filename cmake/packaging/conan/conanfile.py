@@ -26,7 +26,7 @@ class SseConan(ConanFile):
         return os.path.join(self.recipe_folder, "..", "..", "..")
 
     def set_version(self):
-        config = load(self, os.path.join(self._checkout, "include", "sse", "config.hpp"))
+        config = load(self, os.path.join(self._checkout, "include", "sse", "version.hpp"))
         self.version = ".".join(re.findall(r"^#define SSE_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", config, re.MULTILINE))
 
     def export_sources(self):

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// The wait operation of every completion token: allocation, executor, cancellation and completion. It follows
+// Asio's requirements on asynchronous operations.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/async/wait_place.hpp"
+#include "sse/detail/async/waiter.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// What is posted to the handler's executor; it passes the handler's allocator on.
+template <class Handler>
+struct Completion {
+  using allocator_type = asio::associated_allocator_t<Handler>;
+  allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler); }
+  void operator()() { std::move(handler)(error); }
+
+  Handler handler;
+  error_code error;
+};
+
+/// Names executors for Wakeups: equal executors have the same hash. An executor may have a `hash()` of its own.
+template <class Executor>
+std::size_t executor_hash(const Executor& executor) noexcept {
+  if constexpr (requires { executor.hash(); })
+    return executor.hash();
+  else if constexpr (asio::can_query_v<const Executor&, asio::execution::context_t>)
+    return std::hash<const void*>()(&asio::query(executor, asio::execution::context));
+  else
+    return 0;
+}
+
+/// Several waits of one executor, which are completed by one function there.
+template <class Operation>
+class WaitBatch {
+ public:
+  explicit WaitBatch(Waiter* first) noexcept : first_(first) {}
+  WaitBatch(WaitBatch&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
+  ~WaitBatch() {
+    while (first_) pop()->destroy();
+  }
+
+  void operator()() {
+    constexpr int max_size = 64;
+    Waiter* last = first_;
+    for (int size = 1; size < max_size && last->next; ++size) last = last->next;
+    try {  // another thread of the executor may take the rest
+      if (last->next) Operation::post_all(std::exchange(last->next, nullptr));
+    } catch (...) {  // as Waiter::complete
+    }
+    while (first_) {
+      try {
+        Operation::run(pop());
+      } catch (...) {  // one handler's failure is not the others'
+        if (first_) Operation::post_all(std::exchange(first_, nullptr));
+        throw;
+      }
+    }
+  }
+
+ private:
+  Waiter* pop() noexcept { return std::exchange(first_, first_->next); }
+
+  Waiter* first_;
+};
+
+/// A pending wait of one handler. It holds tracked work for the handler's executor, so that the context stays alive.
+template <class Handler>
+class WaitOperation final : public Waiter {
+  using Executor = asio::associated_executor_t<Handler, asio::system_executor>;
+  using Tracked =
+      std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
+  using Allocator =
+      typename std::allocator_traits<asio::associated_allocator_t<Handler>>::template rebind_alloc<WaitOperation>;
+  using Traits = std::allocator_traits<Allocator>;
+
+ public:
+  static WaitOperation* make(Handler handler) {
+    Allocator allocator(asio::get_associated_allocator(handler));
+    WaitOperation* const memory = Traits::allocate(allocator, 1);
+    try {
+      return ::new (static_cast<void*>(memory)) WaitOperation(std::move(handler));
+    } catch (...) {
+      Traits::deallocate(allocator, memory, 1);
+      throw;
+    }
+  }
+
+  asio::execution_context* context() const {
+    if constexpr (asio::can_query_v<const Tracked&, asio::execution::context_t>)
+      return &static_cast<asio::execution_context&>(asio::query(executor_, asio::execution::context));
+    else
+      return nullptr;
+  }
+
+ private:
+  friend class WaitBatch<WaitOperation>;
+
+  explicit WaitOperation(Handler&& handler)
+      : Waiter(kind_of_this),
+        executor_(asio::prefer(asio::get_associated_executor(handler, asio::system_executor()),
+                               asio::execution::outstanding_work.tracked)),
+        handler_(std::move(handler)) {}
+  ~WaitOperation() = default;
+
+  static WaitOperation* self(Waiter* waiter) noexcept { return static_cast<WaitOperation*>(waiter); }
+  static const Tracked& executor_of(const Waiter* waiter) noexcept {
+    return static_cast<const WaitOperation*>(waiter)->executor_;
+  }
+
+  // The memory is given back before the handler runs, which may own what it was allocated from.
+  static Completion<Handler> release(Waiter* waiter, error_code error) {
+    Completion<Handler> completion{std::move(self(waiter)->handler_), error};
+    Allocator allocator(completion.get_allocator());
+    self(waiter)->~WaitOperation();
+    Traits::deallocate(allocator, self(waiter), 1);
+    return completion;
+  }
+  static void finish(Waiter* waiter, const error_code* error) {
+    const Tracked executor(std::move(self(waiter)->executor_));
+    Completion<Handler> completion = release(waiter, error ? *error : error_code());
+    if (error) asio::post(executor, std::move(completion));
+  }
+  static void post_all(Waiter* first) {
+    WaitBatch<WaitOperation> batch(first);
+    const Tracked executor(executor_of(first));
+    asio::post(executor, std::move(batch));
+  }
+  static void run(Waiter* waiter) {
+    [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
+    release(waiter, {})();
+  }
+  static bool same_executor(const Waiter* one, const Waiter* other) { return executor_of(one) == executor_of(other); }
+  static std::size_t hash(const Waiter* waiter) { return executor_hash(executor_of(waiter)); }
+
+  static constexpr Kind kind_of_this{&finish, &post_all, &same_executor, &hash};
+
+  Tracked executor_;
+  Handler handler_;
+};
+
+/// Cancels one wait, if it is still the one that waits. It owns nothing: the slot may keep it long after the stream is
+/// gone.
+struct WaitCanceller {
+  std::weak_ptr<WaitPlace> place;
+  std::uint64_t key;
+
+  void operator()(asio::cancellation_type type) const noexcept {
+    if (type == asio::cancellation_type::none) return;
+    // The resumed coroutine may destroy *this.
+    if (const std::shared_ptr<WaitPlace> alive = place.lock()) alive->cancel(key);
+  }
+};
+
+/// Starts a wait on `owner`, which has `waits` and, under the lock, `ready()`; a class and not a lambda because Asio
+/// asks an initiation for its executor, and with a constructor because g++ 12 destroys an aggregate temporary in an
+/// awaited call twice.
+template <class Owner>
+class InitiateWait {
+ public:
+  using executor_type = asio::system_executor;
+  executor_type get_executor() const noexcept { return {}; }
+
+  explicit InitiateWait(std::shared_ptr<Owner> owner) noexcept : owner_(std::move(owner)) {}
+
+  template <class Handler>
+  void operator()(Handler&& handler) const {
+    using Operation = WaitOperation<std::decay_t<Handler>>;
+    WaitPlace& place = owner_->waits;
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    Operation* const operation = Operation::make(std::forward<Handler>(handler));
+    try {
+      const std::uint64_t key = ++place.last_key;
+      if (slot.is_connected())
+        slot.template emplace<WaitCanceller>(WaitCanceller{std::shared_ptr<WaitPlace>(owner_, &place), key});
+      place.wait(operation, key, operation->context(), [&] { return owner_->ready(); });
+    } catch (...) {
+      operation->destroy();
+      throw;
+    }
+  }
+
+ private:
+  std::shared_ptr<Owner> owner_;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// An intrusive list: its links are in its elements. See decisions/intrusive-containers.md.
+
+#pragma once
+
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// A list whose places are in its members themselves: to join allocates nothing, and to leave takes no search. A T is a
+/// List<T>::Hook. Not thread-safe.
+template <class T>
+class List {
+ public:
+  class Hook {
+   protected:
+    Hook() = default;
+    Hook(const Hook&) = delete;
+    ~Hook() = default;
+
+   private:
+    friend class List;
+    Hook* next_ = nullptr;
+    Hook** place_ = nullptr;  ///< what points here; null: in no list
+  };
+
+  bool empty() const noexcept { return first_ == nullptr; }
+  /// Null: it is empty.
+  T* first() const noexcept { return static_cast<T*>(first_); }
+
+  void insert(Hook& hook) noexcept {
+    hook.next_ = first_;
+    hook.place_ = &first_;
+    if (first_) first_->place_ = &hook.next_;
+    first_ = &hook;
+  }
+  /// False: it was in no list.
+  static bool erase(Hook& hook) noexcept {
+    if (!hook.place_) return false;
+    *hook.place_ = hook.next_;
+    if (hook.next_) hook.next_->place_ = hook.place_;
+    hook.place_ = nullptr;
+    return true;
+  }
+
+  /// The first that `is_it(const T&)`, or null.
+  template <class IsIt>
+  T* find(IsIt&& is_it) const noexcept {
+    for (Hook* hook = first_; hook; hook = hook->next_)
+      if (is_it(static_cast<const T&>(*hook))) return static_cast<T*>(hook);
+    return nullptr;
+  }
+
+  /// `visit` must not change the list.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (Hook* hook = first_; hook; hook = hook->next_) visit(static_cast<T&>(*hook));
+  }
+
+ private:
+  Hook* first_ = nullptr;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

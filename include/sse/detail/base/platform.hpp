@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The system's own functions that are used beside Asio, where they exist. Each use has a fallback, for Windows and
+// macOS; SSE_PORTABLE chooses the fallbacks everywhere, to test them.
+
+#pragma once
+
+#include "sse/version.hpp"
+
+#if !defined(SSE_PORTABLE)
+// <random> costs a user's build more than most of this library.
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#define SSE_GETENTROPY
+#endif
+#if __has_include(<netinet/tcp.h>)
+#include <netinet/tcp.h>
+#endif
+#if __has_include(<linux/sockios.h>)
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
+#if __has_include(<sys/socket.h>)
+#include <sys/socket.h>
+#endif
+
+#if defined(TCP_USER_TIMEOUT)
+#define SSE_TCP_USER_TIMEOUT TCP_USER_TIMEOUT
+#endif
+#if defined(TCP_NOTSENT_LOWAT)
+#define SSE_TCP_NOTSENT_LOWAT TCP_NOTSENT_LOWAT
+#endif
+#if defined(SIOCOUTQ)
+#define SSE_SIOCOUTQ SIOCOUTQ
+#endif
+// Asio hands at most 64 buffers to the system.
+#if defined(MSG_NOSIGNAL) && defined(MSG_DONTWAIT)
+#include <sys/uio.h>
+#define SSE_SENDMSG
+#endif
+#endif
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Whether the system gives accepted sockets the options of their acceptor.
+#if defined(__linux__) && !defined(SSE_PORTABLE)
+inline constexpr bool accepted_inherit_options = true;
+#else
+inline constexpr bool accepted_inherit_options = false;
+#endif
+
+}  // namespace sse::inline SSE_ABI::detail

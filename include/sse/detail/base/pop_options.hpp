@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Included after the last namespace of each header; it undoes push_options.hpp. It has no include guard.
+
+#if defined(__GNUC__)
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#pragma GCC visibility pop
+#endif

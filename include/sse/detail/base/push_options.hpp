@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Included before the first namespace of each header; pop_options.hpp undoes it after the last. It has no include
+// guard.
+
+#if defined(__GNUC__)
+// A program whose files are compiled with -fvisibility=hidden must still have one manager of the process.
+#pragma GCC visibility push(default)
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+// g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+#endif

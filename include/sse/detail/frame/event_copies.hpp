@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Copies of events whose reference counts belong to one shard. It keeps a few blocks of counts and uses them
+// again.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/event_text.hpp"
+#include "sse/event.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Makes copies of events that have counts of their own (EventCounts). Not thread-safe.
+class EventCopies {
+ public:
+  /// `events`: how many copies live at once, more or less.
+  explicit EventCopies(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
+  EventCopies(const EventCopies&) = delete;
+  EventCopies& operator=(const EventCopies&) = delete;
+  ~EventCopies() { shrink(0); }
+
+  /// Without memory a copy like any other.
+  Event make(const Event& event) noexcept {
+    if (used_ == EventCounts::size && !next_block()) return event;
+    return EventAccess::copy(event, *last_, used_++);
+  }
+  /// Keeps `blocks` of what is kept to be used again.
+  void shrink(std::size_t blocks) noexcept {
+    while (size_ > blocks) take_first()->remove();
+    if (blocks == 0) used_ = EventCounts::size;
+  }
+
+ private:
+  bool next_block() noexcept {
+    const bool is_free = first_ && first_->used.load(std::memory_order_acquire) == 1;
+    EventCounts* const block = is_free ? take_first() : new (std::nothrow) EventCounts;
+    if (!block) return false;
+    block->next = nullptr;
+    (first_ ? last_->next : first_) = block;
+    last_ = block;
+    ++size_;
+    shrink(max_blocks_);
+    used_ = 0;
+    return true;
+  }
+  EventCounts* take_first() noexcept {
+    --size_;
+    return std::exchange(first_, first_->next);
+  }
+
+  const std::size_t max_blocks_;
+  EventCounts *first_ = nullptr, *last_ = nullptr;  ///< the last is in use, the first is free next
+  std::size_t size_ = 0;
+  std::size_t used_ = EventCounts::size;  ///< of the last
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Ends the connections of a manager over a time, and waits for their readers. EventManager::drain is this.
+
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/jitter.hpp"
+#include "sse/detail/hub/hub.hpp"
+#include "sse/reason.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// The `retry:` of a client that is sent away because the service stops: about its usual one (unset: a browser's), and
+/// the time over which the others are sent away.
+inline std::chrono::milliseconds retry_of_drained(std::optional<std::chrono::milliseconds> usual,
+                                                  std::chrono::milliseconds spread) {
+  return jittered(usual.value_or(std::chrono::seconds(3))) + jittered(spread) / 2;
+}
+
+/// Calls `end(item)` for each, evenly over `spread`; at least 100 a second, so that few don't take long.
+template <class Executor, class Item, class End>
+asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::milliseconds spread, End& end) {
+  using Clock = std::chrono::steady_clock;
+  const auto count = static_cast<Clock::rep>(items.size());
+  const Clock::duration step =
+      std::min<Clock::duration>(within_a_year(spread) / std::max<Clock::rep>(count, 1), std::chrono::milliseconds(10));
+  const Clock::time_point start = Clock::now();
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (Clock::rep i = 0; i < count; ++i) {
+    if (const auto due = start + step * i; due > Clock::now()) {
+      timer.expires_at(due);
+      co_await timer.async_wait(asio::use_awaitable_t<Executor>());
+    }
+    const Item item = std::move(items[static_cast<std::size_t>(i)]);  // what it keeps alive may go
+    end(item);
+  }
+}
+
+/// EventManager::drain.
+template <class Executor>
+asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Core> core, std::chrono::milliseconds deadline,
+                                             std::chrono::milliseconds spread, std::string reason) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point last = Clock::now() + within_a_year(deadline);
+  core->begin_drain();
+  const auto end = [&](const std::string& id) {
+    core->disconnect(id, EndReason::drained, reason, retry_of_drained({}, spread));
+  };
+  co_await end_each<Executor>(core->to_drain(), std::min(spread, deadline), end);
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (core->unfinished() != 0 && Clock::now() < last) {
+    timer.expires_after(std::min<Clock::duration>(last - Clock::now(), std::chrono::milliseconds(10)));
+    co_await timer.async_wait(asio::use_awaitable_t<Executor>());
+  }
+  const std::size_t left = core->unfinished();
+  core->cut(reason);
+  co_return left;
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Cancels what waits on a stream when its time is up. For coroutines that read or write a request.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/sweep.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Cancels what waits on a stream when the time is up. It lives in a coroutine, on whose executor the cancellation
+/// happens.
+template <class Stream>
+class Deadline final : Sweep::Entry {
+ public:
+  Deadline(Stream& stream, asio::any_io_executor executor, std::chrono::milliseconds time)
+      : sweep_(sweep_of(executor)), executor_(std::move(executor)), state_(std::make_shared<State>(State{&stream})) {
+    expire_at(Sweep::after(time));
+    if constexpr (requires { lowest_layer(stream).get_executor().lane(); })
+      sweep_->add(*this, lowest_layer(stream).get_executor().lane().strand.get_inner_executor());
+    else
+      sweep_->add(*this, executor_);
+  }
+  ~Deadline() {
+    state_->stream = nullptr;
+    sweep_->remove(*this);
+  }
+  bool passed() const noexcept { return state_->passed; }
+
+ private:
+  struct State {
+    Stream* stream;
+    bool passed = false;
+  };
+
+  // Again and again until the coroutine has gone on: between two steps of a composed operation there is nothing to
+  // cancel.
+  void on_deadline() noexcept override {
+    expire_at(Sweep::Clock::now());
+    post(executor_, [state = state_] {
+      if (!state->stream) return;
+      state->passed = true;
+      error_code ignored;
+      lowest_layer(*state->stream).cancel(ignored);
+    });
+  }
+
+  std::shared_ptr<Sweep> sweep_;
+  asio::any_io_executor executor_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

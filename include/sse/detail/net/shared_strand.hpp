@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// A strand that many sockets share, and its small executor. See decisions/shared-strands.md.
+
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include "sse/config.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// A strand that many sockets share: two threads still work on two lanes, what one lane's sockets wait for can come to
+/// all of them at once, and none of them needs a strand of its own.
+struct Lane {
+  explicit Lane(const asio::any_io_executor& executor)
+      : context(&asio::query(executor, asio::execution::context)),
+        strand(executor),
+        posting(asio::require(strand, asio::execution::blocking.never)) {}
+
+  asio::execution_context* const context;
+  const asio::strand<asio::any_io_executor> strand, posting;
+};
+
+/// A lane's executor, small because every pending operation holds two of them: it does not keep the lane, which whoever
+/// waits must do, and counts no work. `posts`: it never runs a function inside `execute`.
+template <bool posts>
+class BasicLaneExecutor {
+ public:
+  explicit BasicLaneExecutor(const Lane& lane) noexcept : lane_(&lane) {}
+
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *lane_->context; }
+  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
+    if constexpr (posts)
+      return asio::execution::blocking.never;
+    else
+      return asio::execution::blocking.possibly;
+  }
+  BasicLaneExecutor<true> require(asio::execution::blocking_t::never_t) const noexcept {
+    return BasicLaneExecutor<true>(*lane_);
+  }
+  BasicLaneExecutor<false> require(asio::execution::blocking_t::possibly_t) const noexcept {
+    return BasicLaneExecutor<false>(*lane_);
+  }
+
+  template <class Function>
+  void execute(Function&& function) const {
+    const auto strand = posts ? lane_->posting : lane_->strand;  // the function may end the lane
+    strand.execute(std::forward<Function>(function));
+  }
+
+  bool operator==(const BasicLaneExecutor&) const noexcept = default;
+  const Lane& lane() const noexcept { return *lane_; }
+  std::size_t hash() const noexcept { return std::hash<const Lane*>()(lane_); }
+
+ private:
+  const Lane* lane_;
+};
+
+using LaneExecutor = BasicLaneExecutor<false>;
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The socket options of a stream of events. `serve` sets them on the acceptor where sockets inherit them.
+
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/platform.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// What a stream's socket needs.
+template <class Socket>
+void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::milliseconds send_timeout) {
+  error_code ignored;
+  if constexpr (requires { socket.set_option(asio::ip::tcp::no_delay(true), ignored); }) {
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    [[maybe_unused]] const auto set = [&](int name, unsigned value) {
+      ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, reinterpret_cast<const char*>(&value), sizeof value);
+    };
+#if defined(SSE_TCP_USER_TIMEOUT)
+    // For a peer that vanishes while nothing waits to be sent. Far longer than
+    // the writer's own time-out, because Linux counts a small window of a slow
+    // peer as none.
+    constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
+    set(SSE_TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
+#endif
+#if defined(SSE_TCP_NOTSENT_LOWAT)
+    // What waits for a slow peer waits in its stream's queue, where the oldest
+    // gives way, and not in the system's, which grows to megabytes.
+    set(SSE_TCP_NOTSENT_LOWAT, 64 * 1024);
+#endif
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

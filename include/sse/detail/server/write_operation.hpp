@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// The asynchronous operation behind write_events. It is an event writer that completes a handler.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/async/wait_operation.hpp"
+#include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/socket_options.hpp"
+#include "sse/detail/net/sweep.hpp"
+#include "sse/detail/server/event_writer.hpp"
+#include "sse/event_stream.hpp"
+#include "sse/http_options.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// A writer that completes a handler: `write_events`.
+template <class Stream, class Handler>
+class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>, Stream>,
+                             public std::enable_shared_from_this<WriteOperation<Stream, Handler>> {
+ public:
+  using executor_type = asio::associated_executor_t<Handler, typename LowestLayer<Stream>::executor_type>;
+
+  WriteOperation(Stream& stream, std::chrono::milliseconds keep_alive, std::chrono::milliseconds send_timeout,
+                 Handler&& handler)
+      : stream_(stream),
+        executor_(asio::get_associated_executor(handler, lowest_layer(stream).get_executor())),
+        sweep_(sweep_of(executor_)),
+        keep_alive_(keep_alive),
+        send_timeout_(send_timeout),
+        handler_(std::move(handler)) {}
+  ~WriteOperation() { sweep_->remove(*this); }
+
+  void start(EventStream&& events, std::string head) {
+    auto slot = asio::get_associated_cancellation_slot(*handler_);
+    if (slot.is_connected())
+      slot.assign([weak = this->weak_from_this()](asio::cancellation_type type) {
+        const auto alive = weak.lock();
+        if (alive && type != asio::cancellation_type::none) alive->cancel_stream();
+      });
+    set_stream_options(lowest_layer(stream_), send_timeout_);
+    EventWriter<WriteOperation, Stream>::start(std::move(events), std::move(head));
+  }
+
+  Stream& stream() noexcept { return stream_; }
+  executor_type get_executor() const noexcept { return executor_; }
+  std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
+  std::chrono::milliseconds send_timeout() const noexcept { return send_timeout_; }
+  void join_sweep() { sweep_->add(*this, executor_); }
+  auto keep() { return this->shared_from_this(); }
+  auto keep_if_alive() noexcept { return this->weak_from_this().lock(); }
+  void ended(bool cancelled) {
+    const error_code result = cancelled ? asio::error::operation_aborted : error_code();
+    Completion<Handler> completion{std::move(*handler_), result};
+    handler_.reset();
+    asio::post(executor_, std::move(completion));
+  }
+
+ private:
+  Stream& stream_;
+  const executor_type executor_;
+  const std::shared_ptr<Sweep> sweep_;
+  const std::chrono::milliseconds keep_alive_, send_timeout_;
+  std::optional<Handler> handler_;
+};
+
+/// Starts a WriteOperation; with a constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
+template <class Stream>
+class InitiateWrite {
+ public:
+  using executor_type = typename LowestLayer<Stream>::executor_type;
+  executor_type get_executor() const noexcept { return lowest_layer(stream_).get_executor(); }
+
+  InitiateWrite(Stream& stream, EventStream&& events, const StreamOptions& options)
+      : stream_(stream), events_(std::move(events)), options_(options) {}
+
+  template <class Handler>
+  void operator()(Handler&& handler) {
+    std::make_shared<WriteOperation<Stream, std::decay_t<Handler>>>(stream_, options_.keep_alive, options_.send_timeout,
+                                                                    std::forward<Handler>(handler))
+        ->start(std::move(events_), stream_start(options_));
+  }
+
+ private:
+  Stream& stream_;
+  EventStream events_;
+  const StreamOptions& options_;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
