@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/net/deadline.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
 #include "sse/error.hpp"
 #include "sse/url.hpp"
 
@@ -73,7 +73,7 @@ inline asio::awaitable<tcp::socket> connect_tcp(Url url) {
   std::size_t left = addresses.size();
   for (const auto& address : addresses) {
     tcp::socket socket(executor);
-    detail::Deadline<tcp::socket> deadline(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
+    detail::StreamTimeout<tcp::socket> deadline(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
     co_await socket.async_connect(address.endpoint(), asio::redirect_error(asio::use_awaitable, error));
     if (error) continue;
     error_code ignored;

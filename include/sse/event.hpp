@@ -15,7 +15,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-class EventAccess;
+class EventFactory;
 
 }  // namespace sse::inline SSE_ABI::detail
 
@@ -61,7 +61,7 @@ class Event {
   bool empty() const noexcept { return count_ == nullptr; }
 
  private:
-  friend class detail::EventAccess;
+  friend class detail::EventFactory;
 
   std::string_view part(detail::EventText::Part detail::EventText::*which) const noexcept {
     if (!count_) return {};

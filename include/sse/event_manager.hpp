@@ -28,20 +28,20 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-struct CoreAccess;
+struct HubAccess;
 
 /// What is not JSON already but can be made into it, by a `to_json` that may throw.
 template <class T>
 concept ConvertsToJson = !std::derived_from<T, nlohmann::json> && std::constructible_from<nlohmann::json, const T&>;
 
-/// What Core::encode takes.
+/// A function that Hub::encode calls.
 template <class MakeData>
 auto as_data(std::string_view type, MakeData make_data) {
-  return [=](const EventForm& form) { return encode_data(type, form, make_data()); };
+  return [=](const EncodeOptions& form) { return encode_data(type, form, make_data()); };
 }
 
 inline auto as_message(std::string_view type, std::string_view data) {
-  return [=](const EventForm& form) { return encode_message(type, form, data); };
+  return [=](const EncodeOptions& form) { return encode_message(type, form, data); };
 }
 
 }  // namespace sse::inline SSE_ABI::detail
@@ -60,28 +60,30 @@ class EventManager {
   /// Throws sse::Error when `max_queue_size` is 0.
   EventManager() : EventManager(Options()) {}
   explicit EventManager(std::integral auto max_queue_size) : EventManager(with_queue_size(max_queue_size)) {}
-  explicit EventManager(Options options) : core_(std::make_shared<detail::Core>(std::move(options))) {}
+  explicit EventManager(Options options) : hub_(std::make_shared<detail::Hub>(std::move(options))) {}
   // What EventManager({}) means, which without it would be as near to a copy as to the options.
   explicit EventManager(std::nullptr_t) : EventManager() {}
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
   /// Ends the streams as `disconnect_all` does.
-  ~EventManager() { core_->disconnect_all("The event manager was destroyed"); }
+  ~EventManager() { hub_->disconnect_all("The event manager was destroyed"); }
 
   /// Adds a connection; its stream reads what is emitted from now on, and before that what the history holds for it
   /// (ConnectionOptions::last_event_id): between the two nothing is lost or doubled, whoever emits meanwhile. Throws
   /// sse::Error past Options::max_connections.
-  EventStream add_connection() { return EventStream(core_->add(ConnectionOptions())); }
-  EventStream add_connection(ConnectionOptions options) { return EventStream(core_->add(std::move(options))); }
-  EventStream add_connection(std::string connection_id, std::string request_id) {
+  [[nodiscard]] EventStream add_connection() { return EventStream(hub_->add(ConnectionOptions())); }
+  [[nodiscard]] EventStream add_connection(ConnectionOptions options) {
+    return EventStream(hub_->add(std::move(options)));
+  }
+  [[nodiscard]] EventStream add_connection(std::string connection_id, std::string request_id) {
     ConnectionOptions options;
     options.connection_id = std::move(connection_id);
     options.request_id = std::move(request_id);
-    return EventStream(core_->add(std::move(options)));
+    return EventStream(hub_->add(std::move(options)));
   }
   // A template, so that add_connection({}) has only the options to mean.
   template <class Id>
-  requires std::constructible_from<std::string, Id> EventStream add_connection(Id&& connection_id) {
+  [[nodiscard]] EventStream add_connection(Id&& connection_id) requires std::constructible_from<std::string, Id> {
     return add_connection(std::string(std::forward<Id>(connection_id)), std::string());
   }
 
@@ -128,21 +130,21 @@ class EventManager {
   /// Adds a topic to those that a connection wants, from the next event on; one that wants every topic goes on to.
   /// False: there is no connection of that id.
   bool subscribe(std::string_view connection_id, std::string_view topic) {
-    return core_->want(connection_id, topic, true);
+    return hub_->want(connection_id, topic, true);
   }
   /// Takes a topic from those that a connection wants; without any it gets what has no topic. False: there is no
   /// connection of that id, or the topic is none of those that it named.
   bool unsubscribe(std::string_view connection_id, std::string_view topic) {
-    return core_->want(connection_id, topic, false);
+    return hub_->want(connection_id, topic, false);
   }
 
   /// Ends one stream: it delivers what waits, then `disconnect` with `reason`, then its end. False: there is no such
   /// connection.
   bool disconnect(std::string_view connection_id, std::string_view reason = {}) {
-    return core_->disconnect(connection_id, EndReason::disconnected, or_usual(reason));
+    return hub_->disconnect(connection_id, EndReason::disconnected, or_usual(reason));
   }
   /// Ends every stream there is; the manager goes on. With no other thread adding one, it has none when this returns.
-  void disconnect_all(std::string_view reason = {}) { core_->disconnect_all(or_usual(reason)); }
+  void disconnect_all(std::string_view reason = {}) { hub_->disconnect_all(or_usual(reason)); }
 
   /// Ends every stream for a restart, and lets no new one in from now on (add_connection throws Refused, draining).
   /// Over the time `spread` (few take less: at least 100 a second) each is told `disconnect` and a `retry:` of its own,
@@ -156,24 +158,24 @@ class EventManager {
   asio::awaitable<std::size_t, Executor> drain(std::chrono::milliseconds deadline,
                                                std::chrono::milliseconds spread = {},
                                                std::string reason = "The server is shutting down") {
-    return detail::drain<Executor>(core_, deadline, spread, std::move(reason));
+    return detail::drain<Executor>(hub_, deadline, spread, std::move(reason));
   }
 
   /// What has been counted since the manager was made. It costs an emit nothing that could be measured, and itself
   /// looks at each connection; a number may be ahead of another while events come.
-  Stats stats() const { return core_->stats(); }
+  Stats stats() const { return hub_->stats(); }
 
   /// How many connections there are.
-  std::size_t get_connection_count() const { return core_->size(); }
+  std::size_t get_connection_count() const { return hub_->size(); }
   /// A row for each connection. It takes each shard's lock in turn.
-  ConnectionInfo get_connection_info() const { return core_->info(); }
+  ConnectionInfo get_connection_info() const { return hub_->info(); }
 
   /// Replaces the observer. A call to the old one may still run, and may come after this manager's end: it owns what it
   /// uses.
-  void set_observer(Observer observer) { core_->set_observer(std::move(observer)); }
+  void set_observer(Observer observer) { hub_->set_observer(std::move(observer)); }
 
  private:
-  friend struct detail::CoreAccess;
+  friend struct detail::HubAccess;
 
   static std::string_view or_usual(std::string_view reason) noexcept {
     return reason.empty() ? "Disconnected by the server" : reason;
@@ -192,25 +194,25 @@ class EventManager {
   }
   template <class Make>
   std::size_t emit(std::string_view type, const EmitOptions& options, Make&& make) {
-    if (!core_->begin_emit(options)) return 0;
-    return core_->publish(core_->encode(type, options, make,
-                                        [&](Event error) {
-                                          EmitOptions transient = options;
-                                          transient.transient = true;
-                                          core_->publish(std::move(error), transient);
-                                        }),
-                          options);
+    if (!hub_->begin_emit(options)) return 0;
+    return hub_->publish(hub_->encode(type, options, make,
+                                      [&](Event error) {
+                                        EmitOptions transient = options;
+                                        transient.transient = true;
+                                        hub_->publish(std::move(error), transient);
+                                      }),
+                         options);
   }
   template <class Make>
   bool send(std::string_view connection_id, std::string_view type, Make&& make) {
     EmitOptions transient;
     transient.transient = true;
-    return core_->deliver_to(connection_id, core_->encode(type, transient, make, [&](const Event& error) {
-      core_->deliver_to(connection_id, error);
+    return hub_->deliver_to(connection_id, hub_->encode(type, transient, make, [&](const Event& error) {
+      hub_->deliver_to(connection_id, error);
     }));
   }
 
-  std::shared_ptr<detail::Core> core_;
+  std::shared_ptr<detail::Hub> hub_;
 };
 
 }  // namespace sse::inline SSE_ABI
@@ -218,8 +220,8 @@ class EventManager {
 namespace sse::inline SSE_ABI::detail {
 
 /// For `serve`.
-struct CoreAccess {
-  static Core& of(EventManager& manager) noexcept { return *manager.core_; }
+struct HubAccess {
+  static Hub& of(EventManager& manager) noexcept { return *manager.hub_; }
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -75,7 +75,7 @@ class EventStream {
   }
 
   /// The next event at once; nullopt: nothing waits.
-  std::optional<Event> try_next() {
+  [[nodiscard]] std::optional<Event> try_next() {
     Event event = take_one(*connection_);
     return event.empty() ? std::nullopt : std::optional<Event>(std::move(event));
   }
@@ -107,7 +107,7 @@ class EventStream {
   }
 
   /// The stream has ended, and all of it has been read.
-  bool done() const { return is_done(*connection_); }
+  [[nodiscard]] bool done() const { return is_done(*connection_); }
 
   /// ConnectionOptions::connection_id, or the UUID in its place.
   const std::string& connection_id() const noexcept { return connection_->connection_id; }

@@ -13,7 +13,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/hub/drain.hpp"
-#include "sse/detail/net/sweep.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/server/accept.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
@@ -61,14 +61,14 @@ asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor,
   EventStream gone = server->latch.add_connection();
   while (gone.try_next()) {
   }
-  std::vector<detail::Ref<detail::Session>> sessions = server->all();
+  std::vector<detail::IntrusivePtr<detail::Session>> sessions = server->all();
   const std::chrono::milliseconds grace = server->options.grace;
   if (grace.count() <= 0) server->cut();
-  server->expire_at(detail::Sweep::after(grace));
-  server->sweep->add(*server, acceptor.get_executor());
+  server->expire_at(detail::CoarseTimer::after(grace));
+  server->timer->add(*server, acceptor.get_executor());
   bool cancelled_again = false;
   try {
-    const auto stop = [](const detail::Ref<detail::Session>& session) { session->stop(); };
+    const auto stop = [](const detail::IntrusivePtr<detail::Session>& session) { session->stop(); };
     co_await detail::end_each<asio::any_io_executor>(std::move(sessions), std::min(server->options.spread, grace),
                                                      stop);
   } catch (const system_error&) {

@@ -14,15 +14,19 @@
 
 namespace sse::inline SSE_ABI {
 
-/// A response that is due to the peer instead of what was asked for; `what()` says why, to the peer too.
-class HttpError : public Error {
+/// Thrown to answer a request with a status instead of what it asked for. The peer gets `what()` as the body.
+class [[nodiscard("throw it")]] HttpError : public Error {
  public:
-  HttpError(unsigned status, const std::string& why, Headers headers = {})
+  [[nodiscard("throw it")]] HttpError(unsigned status, const std::string& why, Headers headers = {})
       : Error(why), status_(status), headers_(std::move(headers)) {}
-  /// The response's.
-  unsigned status() const noexcept { return status_; }
-  /// Further ones of the response: WWW-Authenticate, Retry-After, Location.
-  const Headers& headers() const noexcept { return headers_; }
+  /// The status of the response.
+  unsigned status() const noexcept {
+    return status_;
+  }
+  /// More headers of the response, such as WWW-Authenticate, Retry-After or Location.
+  const Headers& headers() const noexcept {
+    return headers_;
+  }
 
  private:
   unsigned status_;

@@ -12,7 +12,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/http1/head_parser.hpp"
 #include "sse/detail/http1/request_reader.hpp"
-#include "sse/detail/net/deadline.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/request.hpp"
@@ -29,7 +29,7 @@ namespace sse::inline SSE_ABI {
 /// Thread safety: the coroutine runs on one thread at a time: on a strand, where several threads run its context.
 template <class Stream>
 asio::awaitable<Request> read_request(Stream& stream, RequestLimits limits = {}) {
-  detail::Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, limits.timeout);
+  detail::StreamTimeout<Stream> deadline(stream, co_await asio::this_coro::executor, limits.timeout);
   detail::HeadParser head(limits.max_head_size, limits.max_headers);
   Request request;
   std::array<char, 2048> bytes;

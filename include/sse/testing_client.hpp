@@ -351,7 +351,7 @@ class Client {
     } else {
       body_.emplace(head_->parser);
     }
-    const std::string other = sse::detail::why_no_stream(head_->parser);
+    const std::string other = sse::detail::content_type_error(head_->parser);
     not_stream_ = status == 200 ? detail::shown(other) : "with status " + std::to_string(status);
     return left;
   }

@@ -31,9 +31,9 @@ class WaitService : public asio::execution_context::service {
 
 /// Where one reader waits: alone, or with those of a list. Its owner's mutex guards it: it is locked by the caller of
 /// `take` and `join`, and by everything else here itself.
-class WaitPlace : public List<WaitPlace>::Hook {
+class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  public:
-  explicit WaitPlace(Mutex& mutex) noexcept : mutex_(mutex) {}
+  explicit WaitPlace(SpinMutex& mutex) noexcept : mutex_(mutex) {}
   WaitPlace(const WaitPlace&) = delete;
   WaitPlace& operator=(const WaitPlace&) = delete;
   ~WaitPlace() { leave_registry(); }
@@ -136,7 +136,7 @@ class WaitPlace : public List<WaitPlace>::Hook {
     context_ = context;
   }
 
-  Mutex& mutex_;
+  SpinMutex& mutex_;
   Waiter* waiter_ = nullptr;
   std::uint64_t key_ = 0;
   WaitList* list_ = nullptr;

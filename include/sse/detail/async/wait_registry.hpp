@@ -39,7 +39,7 @@ class WaitRegistry {
  private:
   std::mutex mutex_;
   std::condition_variable completed_;
-  List<WaitPlace> places_;
+  IntrusiveList<WaitPlace> places_;
   std::atomic<std::size_t> completions_{0};
   std::atomic<bool> stopping_{false};
 };

@@ -170,7 +170,7 @@ class WaitList {
 
  private:
   /// The waiters of one execution context, in a ring.
-  struct Group : List<Group>::Hook {
+  struct Group : IntrusiveList<Group>::Hook {
     WaitRegistry* registry = nullptr;
     Waiter* first = nullptr;
     std::size_t size = 0;
@@ -179,7 +179,7 @@ class WaitList {
     return groups_.find([=](const Group& one) { return one.registry == registry && one.size != 0; });
   }
 
-  List<Group> groups_;
+  IntrusiveList<Group> groups_;
   std::uint64_t round_ = 0;
 };
 

@@ -10,9 +10,9 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// A list whose places are in its members themselves: to join allocates nothing, and to leave takes no search. A T is a
-/// List<T>::Hook. Not thread-safe.
+/// IntrusiveList<T>::Hook. Not thread-safe.
 template <class T>
-class List {
+class IntrusiveList {
  public:
   class Hook {
    protected:
@@ -21,7 +21,7 @@ class List {
     ~Hook() = default;
 
    private:
-    friend class List;
+    friend class IntrusiveList;
     Hook* next_ = nullptr;
     Hook** place_ = nullptr;  ///< what points here; null: in no list
   };

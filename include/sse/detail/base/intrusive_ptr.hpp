@@ -15,44 +15,44 @@
 namespace sse::inline SSE_ABI::detail {
 
 template <class T>
-class Ref;
+class IntrusivePtr;
 
 /// An object that counts the references to it itself. (A std::shared_ptr would take 48 bytes more of each connection
 /// that only waits: in its object, and in each operation that keeps it.)
-class Counted {
+class RefCounted {
  protected:
-  Counted() = default;
-  Counted(const Counted&) = delete;
-  ~Counted() = default;
+  RefCounted() = default;
+  RefCounted(const RefCounted&) = delete;
+  ~RefCounted() = default;
 
  private:
   template <class T>
-  friend class Ref;
+  friend class IntrusivePtr;
   std::atomic<std::uint32_t> references_{0};
 };
 
-/// Keeps a Counted object, which was made by `new`; the last one deletes it.
+/// Keeps a RefCounted object, which was made by `new`; the last one deletes it.
 template <class T>
-class Ref {
+class IntrusivePtr {
  public:
-  Ref() noexcept = default;
-  explicit Ref(T* object) noexcept : object_(object) {
+  IntrusivePtr() noexcept = default;
+  explicit IntrusivePtr(T* object) noexcept : object_(object) {
     if (object_) count().fetch_add(1, std::memory_order_relaxed);
   }
-  Ref(const Ref& other) noexcept : Ref(other.object_) {}
-  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Ref& operator=(Ref other) noexcept {
+  IntrusivePtr(const IntrusivePtr& other) noexcept : IntrusivePtr(other.object_) {}
+  IntrusivePtr(IntrusivePtr&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  IntrusivePtr& operator=(IntrusivePtr other) noexcept {
     std::swap(object_, other.object_);
     return *this;
   }
-  ~Ref() {
+  ~IntrusivePtr() {
     if (object_ && count().fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
   }
 
   /// Null, where the last reference has gone already: for a list that the object's destructor leaves, under its lock.
-  static Ref if_alive(T& object) noexcept {
-    Ref ref;
-    std::atomic<std::uint32_t>& count = object.Counted::references_;
+  static IntrusivePtr if_alive(T& object) noexcept {
+    IntrusivePtr ref;
+    std::atomic<std::uint32_t>& count = object.RefCounted::references_;
     for (std::uint32_t seen = count.load(); seen != 0 && !ref;)
       if (count.compare_exchange_weak(seen, seen + 1)) ref.object_ = &object;
     return ref;
@@ -63,7 +63,7 @@ class Ref {
   explicit operator bool() const noexcept { return object_ != nullptr; }
 
  private:
-  std::atomic<std::uint32_t>& count() const noexcept { return object_->Counted::references_; }
+  std::atomic<std::uint32_t>& count() const noexcept { return object_->RefCounted::references_; }
 
   T* object_ = nullptr;
 };

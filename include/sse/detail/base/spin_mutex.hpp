@@ -13,7 +13,7 @@ namespace sse::inline SSE_ABI::detail {
 
 /// A mutex for what takes a microsecond: who finds it locked looks again for about as long before it sleeps, because to
 /// sleep and to be woken takes ten.
-class Mutex {
+class SpinMutex {
  public:
   void lock() {
     for (int left = 64; left > 0; --left) {

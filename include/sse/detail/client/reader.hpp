@@ -27,8 +27,8 @@
 #include "sse/detail/client/state.hpp"
 #include "sse/detail/http1/head_parser.hpp"
 #include "sse/detail/http1/response_reader.hpp"
-#include "sse/detail/net/deadline.hpp"
-#include "sse/detail/net/sweep.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
 #include "sse/error.hpp"
 #include "sse/headers.hpp"
 #include "sse/parser.hpp"
@@ -81,7 +81,7 @@ class ClientReader {
       const auto [reason, may_pass, retry_after] = explain(error);
       if (connected_) state_->tell(options.observer.disconnected, reason);
       if (!may_pass || !options.reconnect.value_or(options.method == "GET")) co_return state_->finish(error);
-      const bool lasted = connected_ && Sweep::Clock::now() - *connected_ > options.max_retry;
+      const bool lasted = connected_ && CoarseTimer::Clock::now() - *connected_ > options.max_retry;
       failures = got_message_ || lasted ? 0 : failures + 1;
       if (options.max_failures > 0 && failures >= options.max_failures)
         co_return state_->finish(error ? error : std::make_exception_ptr(Unavailable(200, reason)));
@@ -139,7 +139,7 @@ class ClientReader {
       if (status == 204) co_return false;
       if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308) {
         check(head);
-        connected_ = Sweep::Clock::now();
+        connected_ = CoarseTimer::Clock::now();
         state_->tell(state_->options.observer.connected, url);
         co_await read_body(stream, head);
         co_return true;
@@ -168,7 +168,7 @@ class ClientReader {
     const auto time = state_->options.connect_timeout;
     const auto attempt = std::make_shared<Attempt>();
     attempt->timer = &timer_;
-    timer_.expires_at(Sweep::after(time));
+    timer_.expires_at(CoarseTimer::after(time));
     // The state is there as long as the attempt, because it has the function.
     auto on_end = [attempt, state = state_](const std::exception_ptr& error, AnyStream stream) {
       attempt->done = true;
@@ -226,7 +226,7 @@ class ClientReader {
   /// Sends a request and reads the head of its answer.
   asio::awaitable<ResponseHead> exchange(AnyStream& stream, std::string bytes) {
     const auto time = state_->options.head_timeout;
-    Deadline<AnyStream> deadline(stream, executor_, time);
+    StreamTimeout<AnyStream> deadline(stream, executor_, time);
     const auto fail = [&](const error_code& error, const char* what) {
       if (deadline.passed())
         throw system_error(asio::error::timed_out, "No answer within " + std::to_string(time.count()) + " ms");
@@ -258,7 +258,7 @@ class ClientReader {
 
   static Url redirect(const Url& url, const ResponseHead& head) {
     try {
-      const std::string* const location = head.parser.only("Location");
+      const std::string* const location = head.parser.unique_header("Location");
       if (!location) throw Error("There is no Location header");
       Url next = url.resolve(*location);
       if (url.scheme == "https" && next.scheme == "http") throw Error("A redirect must not leave https");
@@ -283,7 +283,7 @@ class ClientReader {
     }
     if (status != 200) throw BadResponse(status, why);
     try {
-      if (const std::string other = why_no_stream(head.parser); !other.empty())
+      if (const std::string other = content_type_error(head.parser); !other.empty())
         throw BadResponse(status, "The server answers " + other);
     } catch (const BadHead& bad) {
       throw BadResponse(status, bad.what());
@@ -303,13 +303,13 @@ class ClientReader {
     for (;;) {
       while (!state_->queue.empty() && !state_->ended) {
         paused_ = true;
-        timer_.expires_at(Sweep::never);
+        timer_.expires_at(CoarseTimer::never);
         error_code ignored;
         co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       }
       if (body->done() || state_->ended) co_return;
       error_code error;
-      Deadline<AnyStream> deadline(stream, executor_, time);
+      StreamTimeout<AnyStream> deadline(stream, executor_, time);
       const std::size_t size = co_await stream.read_some(asio::buffer(buffer_), error);
       feed(*body, {buffer_.data(), size});
       if (!error) continue;
@@ -342,7 +342,7 @@ class ClientReader {
   bool paused_ = false;
   std::array<char, 16 * 1024> buffer_;
   std::minstd_rand random_{std::random_device()()};
-  std::optional<Sweep::Clock::time_point> connected_;
+  std::optional<CoarseTimer::Clock::time_point> connected_;
   bool got_message_ = false;
 };
 
@@ -367,7 +367,7 @@ inline asio::awaitable<std::optional<Message>> ClientState::next(std::shared_ptr
   if (state->queue.empty() && !state->ended) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto cancelled_before = (co_await asio::this_coro::cancellation_state).cancelled();
-    asio::steady_timer timer(executor, Sweep::never);
+    asio::steady_timer timer(executor, CoarseTimer::never);
     const Waiting waiting(*state, timer);
     if (!state->reader) ClientReader::start(state, executor);
     error_code woken;

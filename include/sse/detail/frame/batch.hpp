@@ -20,7 +20,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// Events in line whose frames go out in one gathered write.
-class Batch : public Counted {
+class Batch : public RefCounted {
  public:
   /// Many, because each write costs the system as much as 30 frames; and few bytes, because what is being written to a
   /// slow peer does not grow old as what waits in its queue does.
@@ -52,7 +52,7 @@ class Batch : public Counted {
 
 /// One reader's part of a batch.
 struct BatchPart {
-  Ref<Batch> batch;
+  IntrusivePtr<Batch> batch;
   std::size_t begin = 0, size = 0;
   bool more = false;  ///< something waits behind it
 
@@ -80,7 +80,8 @@ class BatchCache {
       place = &entry;  // more has come
     }
     if (place == &entries_[next_]) next_ = (next_ + 1) % entries_.size();
-    const Ref<Batch> batch(new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
+    const IntrusivePtr<Batch> batch(
+        new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
     for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
     *place = {batch, at};
     return place->part(at, end);
@@ -96,7 +97,7 @@ class BatchCache {
 
  private:
   struct Entry {
-    Ref<Batch> batch;
+    IntrusivePtr<Batch> batch;
     std::uint64_t begin = 0;  ///< the place of its first event
 
     std::uint64_t end() const noexcept { return begin + batch->size(); }

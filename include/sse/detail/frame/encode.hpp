@@ -82,7 +82,7 @@ inline std::chrono::system_clock::time_point time_of(const ClockFunction* clock)
 }
 
 /// How an event is written.
-struct EventForm {
+struct EncodeOptions {
   bool named = false;   ///< the frame has the type as its `event:` field
   bool has_id = false;  ///< the frame gets an id later
   std::string_view topic = {}, key = {};
@@ -91,14 +91,14 @@ struct EventForm {
 };
 
 /// Makes events, and gives them ids.
-class EventAccess {
+class EventFactory {
  public:
   static constexpr std::size_t id_room = sizeof("id: 18446744073709551615-18446744073709551615");
 
   /// `write_data(std::string&)` appends the `data` lines, each with its LF, and returns where in it the JSON is; a
   /// text that is not in it comes back by `tail`.
   template <class WriteData>
-  static Event make(std::string_view type, const EventForm& form, std::size_t size_hint, WriteData&& write_data) {
+  static Event make(std::string_view type, const EncodeOptions& form, std::size_t size_hint, WriteData&& write_data) {
     Event event;
     auto* const shared = new EventText;
     event.count_ = shared;
@@ -174,13 +174,13 @@ class EventAccess {
 };
 
 inline Event raw_frame(std::string bytes) {
-  return EventAccess::raw(std::move(bytes));
+  return EventFactory::raw(std::move(bytes));
 }
 
 /// One `data:` line; `write_json(std::string&)` appends it: JSON, UTF-8.
 template <class WriteJson>
-Event encode_event(std::string_view type, const EventForm& form, std::size_t size_hint, WriteJson&& write_json) {
-  return EventAccess::make(type, form, size_hint, [&](std::string& out, std::string&) {
+Event encode_event(std::string_view type, const EncodeOptions& form, std::size_t size_hint, WriteJson&& write_json) {
+  return EventFactory::make(type, form, size_hint, [&](std::string& out, std::string&) {
     out.append("data: ");
     const std::size_t begin = out.size();
     write_json(out);
@@ -191,7 +191,7 @@ Event encode_event(std::string_view type, const EventForm& form, std::size_t siz
 }
 
 /// `{"type":…,"data":…,"timestamp":…}` around `data`, which is JSON already: one line, UTF-8.
-inline Event encode_data(std::string_view type, const EventForm& form, std::string_view data) {
+inline Event encode_data(std::string_view type, const EncodeOptions& form, std::string_view data) {
   return encode_event(type, form, data.size() + type.size(), [&](std::string& out) {
     append_quoted(out.append("{\"type\":"), type);
     out.append(",\"data\":").append(data).append(",\"timestamp\":");
@@ -201,9 +201,9 @@ inline Event encode_data(std::string_view type, const EventForm& form, std::stri
 }
 
 /// A message as it is: the type as its `event:` field, and a `data:` line for each line of `data`.
-inline Event encode_message(std::string_view type, EventForm form, std::string_view data) {
+inline Event encode_message(std::string_view type, EncodeOptions form, std::string_view data) {
   form.named = true;
-  return EventAccess::make(type, form, data.size(), [&](std::string& out, std::string& tail) {
+  return EventFactory::make(type, form, data.size(), [&](std::string& out, std::string& tail) {
     const bool one_line = data.find_first_of("\r\n") == data.npos;
     EventText::Part line;
     for (bool more = true; more;) {

@@ -17,7 +17,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// An event of the library's own: `{"type":…,"message":…` + `members` + `,"timestamp":…}`.
-inline Event encode_notice(std::string_view type, const EventForm& form, std::string_view message,
+inline Event encode_notice(std::string_view type, const EncodeOptions& form, std::string_view message,
                            std::string_view members = {}) {
   return encode_event(type, form, message.size() + members.size() + type.size(), [&](std::string& out) {
     append_quoted(out.append("{\"type\":"), type);
@@ -29,8 +29,8 @@ inline Event encode_notice(std::string_view type, const EventForm& form, std::st
 }
 
 /// How the library's own notices are written.
-inline EventForm notice_form(const Options& options) {
-  EventForm form;
+inline EncodeOptions notice_form(const Options& options) {
+  EncodeOptions form;
   form.named = options.named_events;
   form.clock = &options.clock;
   return form;

@@ -43,7 +43,7 @@ class Replay {
   Event take(const History& history, Loss& lost) noexcept {
     while (!done()) {
       Event event = history.from(next_);
-      const std::uint64_t found = std::min(EventAccess::sequence(event), end_ + 1);
+      const std::uint64_t found = std::min(EventFactory::sequence(event), end_ + 1);
       if (found == next_) {
         ++next_;
         skip_unwanted();

@@ -69,7 +69,7 @@ class HeadParser {
   const std::string& rest() const noexcept { return rest_; }
 
   /// The header of that name, of which there may be one only; or null.
-  const std::string* only(std::string_view name) const {
+  const std::string* unique_header(std::string_view name) const {
     const std::string* found = nullptr;
     for (const auto& [key, value] : headers_)
       if (same_name(key, name) && std::exchange(found, &value))
@@ -79,7 +79,7 @@ class HeadParser {
 
   /// The body's length where it is told (RFC 9112, 6.2). Throws BadHead.
   std::optional<std::uint64_t> content_length() const {
-    const std::string* const text = only("Content-Length");
+    const std::string* const text = unique_header("Content-Length");
     if (!text) return std::nullopt;
     if (text->empty() || !std::all_of(text->begin(), text->end(), is_digit))
       throw BadHead(400, "Content-Length is not a number");
@@ -91,7 +91,7 @@ class HeadParser {
 
   /// Whether the body is chunked, which is the only transfer coding understood (RFC 9112, 6.1). Throws BadHead.
   bool chunked() const {
-    const std::string* const coding = only("Transfer-Encoding");
+    const std::string* const coding = unique_header("Transfer-Encoding");
     if (!coding) return false;
     if (find_header(headers_, "Content-Length")) throw BadHead(400, "There are Content-Length and Transfer-Encoding");
     if (same_name(*coding, "chunked")) return true;

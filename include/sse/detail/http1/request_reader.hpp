@@ -58,7 +58,7 @@ std::string remote_address_of(Stream& stream) {
 
 /// What a complete head means. Throws BadHead.
 inline Request finish_request(Request&& request, HeadParser& head) {
-  const std::string* const host = head.only("Host");
+  const std::string* const host = head.unique_header("Host");
   if (!host && request.minor_version > 0) throw BadHead(400, "There is no Host header");
   const auto no_host = [](char c) {
     return c <= ' ' || c > '~' || std::string_view("\"#/<>?@\\^`{|},").find(c) != std::string_view::npos;

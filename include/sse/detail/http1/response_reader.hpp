@@ -38,8 +38,8 @@ struct ResponseHead {
 };
 
 /// Why a response with status 200 is no stream of events (WHATWG HTML, 9.2.3); empty: it is one. Throws BadHead.
-inline std::string why_no_stream(const HeadParser& head) {
-  const std::string* const type = head.only("Content-Type");
+inline std::string content_type_error(const HeadParser& head) {
+  const std::string* const type = head.unique_header("Content-Type");
   if (!type || !same_name(trimmed(std::string_view(*type).substr(0, type->find(';'))), "text/event-stream"))
     return "with Content-Type " + (type ? *type : "none") + ", and not text/event-stream";
   const std::string* const coding = find_header(head.headers(), "Content-Encoding");

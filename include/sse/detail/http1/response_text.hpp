@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "sse/config.hpp"
-#include "sse/detail/net/deadline.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
 #include "sse/http_options.hpp"
 #include "sse/metrics.hpp"
 #include "sse/wire.hpp"
@@ -79,7 +79,7 @@ inline std::string response_text(unsigned status, const Response& response) {
 
 template <class Stream>
 asio::awaitable<void> write_text(Stream& stream, std::string text) {
-  Deadline<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
+  StreamTimeout<Stream> deadline(stream, co_await asio::this_coro::executor, std::chrono::seconds(30));
   error_code error;
   co_await asio::async_write(stream, asio::buffer(text), asio::redirect_error(asio::use_awaitable, error));
   if (deadline.passed()) error = asio::error::timed_out;

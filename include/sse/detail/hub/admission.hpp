@@ -42,7 +42,7 @@ class KeyCounts {
   }
 
  private:
-  struct Key : List<Key>::Hook {
+  struct Key : IntrusiveList<Key>::Hook {
     explicit Key(std::string_view its_name) : name_(its_name) {}
     std::string_view name() const noexcept { return name_; }
 
@@ -53,7 +53,7 @@ class KeyCounts {
   };
 
   mutable std::mutex mutex_;
-  Index<Key> keys_;
+  IntrusiveMap<Key> keys_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

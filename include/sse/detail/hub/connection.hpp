@@ -43,7 +43,7 @@ namespace sse::inline SSE_ABI::detail {
 ///
 /// While it is in the map, its live events wait in its shard's backlog; or in a queue of its own, where it does not
 /// want every event, has another policy, or has been sent one that is for it alone.
-class Connection : public List<Connection>::Hook {
+class Connection : public IntrusiveList<Connection>::Hook {
   struct Own;
 
  public:
@@ -60,7 +60,7 @@ class Connection : public List<Connection>::Hook {
     may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
                  options.overflow_policy == OverflowPolicy::drop_oldest;
     if (!may_share_) own_ = Owned<Own>(new Own(max_queue_size_, max_bytes, options.overflow_policy));
-    if (options.filter) own_->filter = Ref<Filter>(new Filter(options.filter));
+    if (options.filter) own_->filter = IntrusivePtr<Filter>(new Filter(options.filter));
   }
   ~Connection() { finish(); }
   Connection(const Connection&) = delete;
@@ -92,7 +92,7 @@ class Connection : public List<Connection>::Hook {
   /// What it has lost before its replay.
   void begin_with(const Loss& lost) noexcept {
     told_ = lost;
-    urgent_ = lost.any();
+    notify_at_once_ = lost.any();
     dropped_ = lost.count;
   }
 
@@ -106,7 +106,7 @@ class Connection : public List<Connection>::Hook {
   bool something_waits() const noexcept {
     if (shard->cut) return false;
     return !first.empty() || !next_.empty() || replay || queued() != 0 || !back.empty() ||
-           (told_.any() && (urgent_ || !open)) || (!open && own_ && own_->lost.any());
+           (told_.any() && (notify_at_once_ || !open)) || (!open && own_ && own_->lost.any());
   }
   bool done() const noexcept { return !open && !something_waits(); }
   /// Whether the reader, who asks, has seen the end.
@@ -123,11 +123,11 @@ class Connection : public List<Connection>::Hook {
     if (shard->cut) return {};
     if (!first.empty()) return std::exchange(first, Event());
     if (next_.empty()) load_next();
-    if (told_.any() && (!next_.empty() || urgent_ || !open)) {
+    if (told_.any() && (!next_.empty() || notify_at_once_ || !open)) {
       Event notice = encode_overflow();
       report(told_);
       told_ = {};
-      urgent_ = false;
+      notify_at_once_ = false;
       return notice;
     }
     if (next_.empty()) return open ? Event() : std::exchange(back, Event());
@@ -155,7 +155,7 @@ class Connection : public List<Connection>::Hook {
 
   /// Into its own queue.
   Push push(const Event& event, Wakeups& wakeups) noexcept {
-    const std::uint64_t sequence = EventAccess::sequence(event);
+    const std::uint64_t sequence = EventFactory::sequence(event);
     if (sequence != 0 && sequence <= own_->after) return Push::skipped;
     if (own_->policy == OverflowPolicy::disconnect && !own_->queue.fits(event)) return Push::refused;
     const std::size_t before = own_->lost.count;
@@ -169,7 +169,7 @@ class Connection : public List<Connection>::Hook {
     try {
       if (backlog_) take_own_queue();
     } catch (const std::bad_alloc&) {
-      told_.add(EventAccess::sequence(event));
+      told_.add(EventFactory::sequence(event));
       count_lost(1, LossReason::queue_full);
       return Push::queued_after_gap;
     }
@@ -180,7 +180,7 @@ class Connection : public List<Connection>::Hook {
     return backlog_ == &backlog && place_.at == at;
   }
 
-  Ref<Filter> filter() const noexcept { return own_ ? own_->filter : Ref<Filter>(); }
+  IntrusivePtr<Filter> filter() const noexcept { return own_ ? own_->filter : IntrusivePtr<Filter>(); }
   /// Names one with a filter; 0: it has none, or does not see events yet.
   std::uint64_t serial() const noexcept { return own_ ? own_->serial : 0; }
   void set_serial(std::uint64_t serial) noexcept { own_->serial = serial; }
@@ -214,12 +214,12 @@ class Connection : public List<Connection>::Hook {
   }
 
   /// What one that is replaced leaves to the one that comes with its id.
-  struct HandsOn {
+  struct Inherited {
     bool place = false;  ///< of Options::max_connections
     bool key = false;    ///< of Options::max_connections_per_key
   };
   /// Takes the connection off the map; what waits stays. False: it was off already.
-  bool leave_map(EndReason why, const HandsOn& hands_on) noexcept {
+  bool leave_map(EndReason why, const Inherited& inherited) noexcept {
     if (!open) return false;
     open = false;
     ended_ = why;
@@ -230,11 +230,11 @@ class Connection : public List<Connection>::Hook {
       skip_lost(told_);
       count_lost(backlog_->count(place_), LossReason::queue_full);
       backlog_->read(place_, backlog_->count(place_),
-                     [&](const Event& event) { told_.add(EventAccess::sequence(event)); });
+                     [&](const Event& event) { told_.add(EventFactory::sequence(event)); });
     }
     leave_lists();
-    if (!hands_on.place) shard->total->fetch_sub(1);
-    if (!hands_on.key && !limit_key().empty() && shard->options->max_connections_per_key != 0)
+    if (!inherited.place) shard->total->fetch_sub(1);
+    if (!inherited.key && !limit_key().empty() && shard->options->max_connections_per_key != 0)
       shard->keys->leave(limit_key());
     return true;
   }
@@ -289,7 +289,7 @@ class Connection : public List<Connection>::Hook {
     Loss lost;                ///< before the queue's oldest event
     std::uint64_t after = 0;  ///< live events up to this number are before the stream, or in its replay
     const OverflowPolicy policy;
-    Ref<Filter> filter;
+    IntrusivePtr<Filter> filter;
     std::uint64_t serial = 0;            ///< never the same twice among those with a filter
     Connection* next_refused = nullptr;  ///< of those that an event did not fit into
     std::vector<Subscription> subscriptions;
@@ -319,7 +319,7 @@ class Connection : public List<Connection>::Hook {
       if (!something_waits()) return {};
     }
     const std::size_t most = replay ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
-    const Ref<Batch> batch(new Batch(most));
+    const IntrusivePtr<Batch> batch(new Batch(most));
     if (!head.empty()) batch->add(std::move(head));
     while (batch->size() < most && !batch->full() && something_waits()) {
       Event event;
@@ -410,7 +410,7 @@ class Connection : public List<Connection>::Hook {
   /// What nobody will read any more: its reader will not be told of it.
   void discard_queue() noexcept {
     Loss unread;
-    const auto discard = [&](const Event& event) { unread.add(EventAccess::sequence(event)); };
+    const auto discard = [&](const Event& event) { unread.add(EventFactory::sequence(event)); };
     if (!next_.empty()) discard(next_);
     if (backlog_) {
       skip_lost(told_);
@@ -432,9 +432,9 @@ class Connection : public List<Connection>::Hook {
     if (told_.first != 0 && !told_.reset)
       members += ",\"first_id\":\"" + to_string({start, told_.first}) + "\",\"last_id\":\"" +
                  to_string({start, told_.last}) + '"';
-    const std::string_view why = told_.reset ? "It is not known what this client has missed"
-                                 : urgent_   ? "The history does not go back to the last event of this client"
-                                             : "Events were dropped because this connection reads too slowly";
+    const std::string_view why = told_.reset       ? "It is not known what this client has missed"
+                                 : notify_at_once_ ? "The history does not go back to the last event of this client"
+                                                   : "Events were dropped because this connection reads too slowly";
     return encode_notice("overflow", notice_form(*shard->options), why, members);
   }
 
@@ -586,7 +586,7 @@ class Connection : public List<Connection>::Hook {
   Backlog::Place place_;  ///< in the backlog
   std::size_t index_ = nowhere;
   const std::size_t max_queue_size_;
-  bool urgent_ = false;  ///< `told_` is told at once, not only before an event
+  bool notify_at_once_ = false;  ///< `told_` is told at once, not only before an event
   bool may_share_ = false;
   bool finished_ = true;  ///< the reader has seen the end, or will see nothing: it is not in the map yet
   std::optional<EndReason> ended_;

@@ -49,7 +49,7 @@ asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::m
 
 /// EventManager::drain.
 template <class Executor>
-asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Core> core, std::chrono::milliseconds deadline,
+asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Hub> core, std::chrono::milliseconds deadline,
                                              std::chrono::milliseconds spread, std::string reason) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point last = Clock::now() + within_a_year(deadline);

@@ -62,10 +62,9 @@ inline std::uint64_t next_start() noexcept {
 /// A manager's inside, shared with its streams, so that these may outlive it.
 ///
 /// Locks are taken in the order order_mutex_, a shard's, the history's; of the shards one at a time.
-class Core : public std::enable_shared_from_this<Core> {
+class Hub : public std::enable_shared_from_this<Hub> {
  public:
-  explicit Core(Options settings)
-      : options(checked(std::move(settings))), history_(options.history_size, next_start()) {
+  explicit Hub(Options settings) : options(checked(std::move(settings))), history_(options.history_size, next_start()) {
     for (auto& shard : shards_) {
       shard.core = this;
       shard.options = &options;
@@ -119,7 +118,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::size_t publish(Event event, const EmitOptions& settings) {
     std::size_t reached = 0;
     Pushes pushes(*this);
-    Verdicts verdicts;
+    FilterResults verdicts;
     {
       Wakeups wakeups;
       std::unique_lock order(order_mutex_, std::defer_lock);
@@ -131,7 +130,7 @@ class Core : public std::enable_shared_from_this<Core> {
         order.unlock();
       }
       if (is_kept(settings)) {
-        EventAccess::set_id(event, history_.start, history_.last() + 1);
+        EventFactory::set_id(event, history_.start, history_.last() + 1);
         history_.keep(event);
       } else if (size() == 0) {
         return 0;
@@ -139,7 +138,7 @@ class Core : public std::enable_shared_from_this<Core> {
       for (MapShard& shard : shards_) {
         const std::lock_guard lock(shard.mutex);
         shard.backlogs.for_each([&](Backlog& backlog) { reached += pushes.append(shard, backlog, event, wakeups); });
-        if (is_kept(settings)) shard.sequence = EventAccess::sequence(event);
+        if (is_kept(settings)) shard.sequence = EventFactory::sequence(event);
         const auto push = [&](Connection& connection) {
           if (connection.serial() != 0) {
             const auto verdict = verdicts.find(connection.serial());
@@ -264,18 +263,18 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   void set_observer(Observer observer) {
-    Ref<SharedObserver> shared(new SharedObserver(std::move(observer)));
+    IntrusivePtr<SharedObserver> shared(new SharedObserver(std::move(observer)));
     const std::lock_guard lock(observer_mutex_);
     watches_overflow_ = shared->overflow != nullptr;
     watches_loss_ = shared->loss != nullptr;
     std::swap(observer_, shared);
   }
 
-  /// The event that `make(const EventForm&)` gives. What that throws goes on to the caller, after the observer and
+  /// The event that `make(const EncodeOptions&)` gives. What that throws goes on to the caller, after the observer and
   /// `deliver_error` were told.
   template <class Make, class DeliverError>
   Event encode(std::string_view type, const EmitOptions& settings, Make&& make, DeliverError&& deliver_error) {
-    EventForm form = notice_form(options);
+    EncodeOptions form = notice_form(options);
     form.has_id = is_kept(settings);
     form.topic = settings.topic;
     form.key = settings.key;
@@ -306,24 +305,24 @@ class Core : public std::enable_shared_from_this<Core> {
       core->tell_loss(connection, lost);
     }
     void on_expired(const Connection& connection) noexcept override { core->expire(connection); }
-    Core* core = nullptr;
+    Hub* core = nullptr;
   };
 
-  struct SharedObserver : Counted, Observer {
+  struct SharedObserver : RefCounted, Observer {
     explicit SharedObserver(Observer&& observer) : Observer(std::move(observer)) {}
   };
 
   /// What a filter has said of one event.
-  struct Verdict {
-    Ref<Filter> filter;  ///< until it has
+  struct FilterResult {
+    IntrusivePtr<Filter> filter;  ///< until it has
     bool given = false, accepts = false;
   };
-  using Verdicts = std::unordered_map<std::uint64_t, Verdict>;  ///< by their connection's serial
+  using FilterResults = std::unordered_map<std::uint64_t, FilterResult>;  ///< by their connection's serial
 
   /// What pushing an event to some connections leads to.
   class Pushes {
    public:
-    explicit Pushes(Core& core) noexcept : core_(core), watched_(core.watches_overflow_.load()) {}
+    explicit Pushes(Hub& core) noexcept : hub_(core), watched_(core.watches_overflow_.load()) {}
 
     // All of these under the shard's lock.
 
@@ -348,15 +347,15 @@ class Core : public std::enable_shared_from_this<Core> {
         Connection& connection = *std::exchange(refused_, refused_->next_refused());
         Event last;
         try {
-          last = core_.goodbye(too_slow);
+          last = hub_.goodbye(too_slow);
         } catch (const std::bad_alloc&) {  // it ends all the same
         }
         end(connection, EndReason::too_slow, last, wakeups, ended_);
       }
     }
     void tell() const {
-      core_.tell_overflow(gaps_);
-      core_.tell_removed(ended_, too_slow);
+      hub_.tell_overflow(gaps_);
+      hub_.tell_removed(ended_, too_slow);
     }
 
    private:
@@ -370,7 +369,7 @@ class Core : public std::enable_shared_from_this<Core> {
       }
       return result == Connection::Push::queued || result == Connection::Push::queued_after_gap ? 1 : 0;
     }
-    Core& core_;
+    Hub& hub_;
     const bool watched_;
     std::vector<ConnectionRow> gaps_, ended_;
     Connection* refused_ = nullptr;
@@ -382,7 +381,7 @@ class Core : public std::enable_shared_from_this<Core> {
     if (settings.announce) {
       std::string id = ",\"connection_id\":";
       append_quoted(id, connection->connection_id);
-      EventForm form = notice_form(options);
+      EncodeOptions form = notice_form(options);
       form.has_id = keeps_history();
       connection->first = encode_notice("connection", form, "Connection established", id);
     }
@@ -446,7 +445,7 @@ class Core : public std::enable_shared_from_this<Core> {
                       std::vector<bool>& wanted) const {
     for (std::uint64_t n = next + wanted.size(); n <= last; n = next + wanted.size()) {
       const Event event = history_.from(n);
-      const std::uint64_t found = std::min(EventAccess::sequence(event), last + 1);
+      const std::uint64_t found = std::min(EventFactory::sequence(event), last + 1);
       wanted.resize(static_cast<std::size_t>(found - next), true);  // what has gone meanwhile may have been wanted
       if (found > last) return;
       bool of_topic = settings.topics.empty() || event.topic().empty();
@@ -465,7 +464,7 @@ class Core : public std::enable_shared_from_this<Core> {
     const std::lock_guard lock(shard.mutex);
     Connection* const older = shard.by_id.find(connection.connection_id);
     const Event last_of_older = older ? goodbye(replaced) : Event();
-    const Connection::HandsOn inherited = inherits(older, connection);
+    const Connection::Inherited inherited = inherits(older, connection);
     // Before it looks at the history: what is kept later does not find nobody here.
     reserve_place(connection, inherited);
     const std::uint64_t last = history_.last();
@@ -477,7 +476,7 @@ class Core : public std::enable_shared_from_this<Core> {
     try {
       if (keeps_history() && settings.announce) {
         const EventId id = plan.after.value_or(EventId{history_.start, last});
-        EventAccess::set_id(connection.first, id.start, id.n);
+        EventFactory::set_id(connection.first, id.start, id.n);
       }
       connection.enter_map(settings.topics, last);
     } catch (...) {
@@ -490,15 +489,15 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   /// What `connection` takes over from the one with its id, if there is one.
-  static Connection::HandsOn inherits(const Connection* older, const Connection& connection) noexcept {
+  static Connection::Inherited inherits(const Connection* older, const Connection& connection) noexcept {
     return {older != nullptr, older && older->limit_key() == connection.limit_key()};
   }
-  bool counts_key(const Connection& connection, const Connection::HandsOn& inherited) const noexcept {
+  bool counts_key(const Connection& connection, const Connection::Inherited& inherited) const noexcept {
     return options.max_connections_per_key != 0 && !inherited.key && !connection.limit_key().empty();
   }
 
   /// Throws Refused when there is no place for one more.
-  void check_place(const Connection::HandsOn& inherited, std::size_t taken) const {
+  void check_place(const Connection::Inherited& inherited, std::size_t taken) const {
     if (draining_.load()) throw Refused(RefusalReason::draining, "sse: the manager is being drained");
     if (!inherited.place && options.max_connections != 0 && taken >= options.max_connections)
       throw Refused(RefusalReason::max_connections,
@@ -506,7 +505,7 @@ class Core : public std::enable_shared_from_this<Core> {
   }
   void check_place(MapShard& shard, const Connection& connection) const {
     const std::lock_guard lock(shard.mutex);
-    const Connection::HandsOn inherited = inherits(shard.by_id.find(connection.connection_id), connection);
+    const Connection::Inherited inherited = inherits(shard.by_id.find(connection.connection_id), connection);
     check_place(inherited, total_.load());
     if (counts_key(connection, inherited) && keys_.count(connection.limit_key()) >= options.max_connections_per_key)
       throw key_full();
@@ -516,7 +515,7 @@ class Core : public std::enable_shared_from_this<Core> {
         RefusalReason::max_connections_per_key,
         "sse: Options::max_connections_per_key, " + std::to_string(options.max_connections_per_key) + ", is reached"};
   }
-  void reserve_place(const Connection& connection, const Connection::HandsOn& inherited) {
+  void reserve_place(const Connection& connection, const Connection::Inherited& inherited) {
     std::size_t now = total_.load();
     do {
       check_place(inherited, now);
@@ -530,18 +529,19 @@ class Core : public std::enable_shared_from_this<Core> {
       throw;
     }
   }
-  void give_back_place(const Connection& connection, const Connection::HandsOn& inherited) noexcept {
+  void give_back_place(const Connection& connection, const Connection::Inherited& inherited) noexcept {
     if (!inherited.place) total_.fetch_sub(1);
     if (counts_key(connection, inherited)) keys_.leave(connection.limit_key());
   }
 
   /// Asks those that want the topic and have not been asked yet.
-  void ask_filters(const Event& event, std::string_view topic, Verdicts& verdicts) {
+  void ask_filters(const Event& event, std::string_view topic, FilterResults& verdicts) {
     for (MapShard& shard : shards_) {
       const std::lock_guard lock(shard.mutex);
       for (const Connection* connection : shard.filtered) {
         if (!connection->wants(topic)) continue;
-        if (Verdict& verdict = verdicts[connection->serial()]; !verdict.given) verdict.filter = connection->filter();
+        if (FilterResult& verdict = verdicts[connection->serial()]; !verdict.given)
+          verdict.filter = connection->filter();
       }
     }
     for (auto& [serial, verdict] : verdicts) {
@@ -552,21 +552,21 @@ class Core : public std::enable_shared_from_this<Core> {
     }
   }
 
-  Event format_error(EventForm form) const {
+  Event format_error(EncodeOptions form) const {
     form.has_id = false;
     return encode_notice("error", form, "Failed to format event");
   }
   Event goodbye(std::string_view reason, std::optional<std::chrono::milliseconds> retry = {}) const {
-    EventForm form = notice_form(options);
+    EncodeOptions form = notice_form(options);
     form.retry = retry;
     return encode_notice("disconnect", form, reason);
   }
 
   // Under the shard's lock, as everything that takes a row of a connection that others may end.
   static void end(Connection& connection, EndReason why, const Event& last, Wakeups& wakeups,
-                  std::vector<ConnectionRow>& removed, const Connection::HandsOn& hands_on = {}) {
+                  std::vector<ConnectionRow>& removed, const Connection::Inherited& inherited = {}) {
     note(removed, connection, why);
-    connection.leave_map(why, hands_on);
+    connection.leave_map(why, inherited);
     if (connection.announce) connection.back = last;
     wakeups.add(connection.waits.take());
   }
@@ -606,14 +606,14 @@ class Core : public std::enable_shared_from_this<Core> {
     }
   }
 
-  Ref<SharedObserver> observer() const {
+  IntrusivePtr<SharedObserver> observer() const {
     const std::lock_guard lock(observer_mutex_);
     return observer_;
   }
   template <class Function>
-  Ref<SharedObserver> observer_if(Function Observer::*function) const {
+  IntrusivePtr<SharedObserver> observer_if(Function Observer::*function) const {
     auto current = observer();
-    return current && (*current).*function ? current : Ref<SharedObserver>();
+    return current && (*current).*function ? current : IntrusivePtr<SharedObserver>();
   }
   template <class Function, class... Arguments>
   static void tell(const Function& function, const Arguments&... arguments) noexcept {
@@ -671,7 +671,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::atomic<std::size_t> total_{0};
   std::atomic<std::uint64_t> filters_added_{0};  ///< changes under order_mutex_, when filters begin to see a topic
   mutable std::mutex observer_mutex_;
-  Ref<SharedObserver> observer_;
+  IntrusivePtr<SharedObserver> observer_;
   std::atomic<bool> watches_overflow_{false}, watches_loss_{false}, draining_{false};
   std::atomic<std::size_t> unfinished_{0};
   KeyCounts keys_;

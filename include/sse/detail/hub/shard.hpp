@@ -34,7 +34,7 @@ namespace sse::inline SSE_ABI::detail {
 class Connection;
 
 /// The connections of one shard that want a topic. Each knows its places, so that it leaves at no cost.
-struct Topic : List<Topic>::Hook {
+struct Topic : IntrusiveList<Topic>::Hook {
   struct Member {
     Connection* connection;
     std::size_t slot;  ///< of the connection's subscriptions
@@ -49,7 +49,7 @@ struct Topic : List<Topic>::Hook {
 };
 
 /// A ConnectionOptions::filter, kept while it is asked.
-class Filter : public Counted {
+class Filter : public RefCounted {
  public:
   explicit Filter(std::function<bool(const Event&)> function) : function_(std::move(function)) {}
 
@@ -74,15 +74,15 @@ struct Shard {
     Tally<LossReason> lost;
     Tally<EndReason> ended;
   };
-  Mutex mutex;
+  SpinMutex mutex;
   Counts counts;
   std::vector<Connection*> connections;
   std::vector<Connection*> queued;    ///< of them, those with a queue of their own
   std::vector<Connection*> wide;      ///< of those, the ones that want every topic
   std::vector<Connection*> filtered;  ///< of those, the ones with a filter
-  Index<Connection> by_id;
-  Index<Topic> topics;                             ///< each has members
-  List<Backlog> backlogs;                          ///< one for each max_queue_size; each has readers
+  IntrusiveMap<Connection> by_id;
+  IntrusiveMap<Topic> topics;                      ///< each has members
+  IntrusiveList<Backlog> backlogs;                 ///< one for each max_queue_size; each has readers
   std::uint64_t sequence = 0;                      ///< of the last event with an id that came here
   std::atomic<bool> cut{false};                    ///< nothing is delivered any more
   std::atomic<std::size_t>* total = nullptr;       ///< connections of all shards

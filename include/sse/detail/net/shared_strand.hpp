@@ -15,8 +15,8 @@ namespace sse::inline SSE_ABI::detail {
 
 /// A strand that many sockets share: two threads still work on two lanes, what one lane's sockets wait for can come to
 /// all of them at once, and none of them needs a strand of its own.
-struct Lane {
-  explicit Lane(const asio::any_io_executor& executor)
+struct SharedStrand {
+  explicit SharedStrand(const asio::any_io_executor& executor)
       : context(&asio::query(executor, asio::execution::context)),
         strand(executor),
         posting(asio::require(strand, asio::execution::blocking.never)) {}
@@ -28,9 +28,9 @@ struct Lane {
 /// A lane's executor, small because every pending operation holds two of them: it does not keep the lane, which whoever
 /// waits must do, and counts no work. `posts`: it never runs a function inside `execute`.
 template <bool posts>
-class BasicLaneExecutor {
+class BasicSharedStrandExecutor {
  public:
-  explicit BasicLaneExecutor(const Lane& lane) noexcept : lane_(&lane) {}
+  explicit BasicSharedStrandExecutor(const SharedStrand& lane) noexcept : lane_(&lane) {}
 
   asio::execution_context& query(asio::execution::context_t) const noexcept { return *lane_->context; }
   static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
@@ -39,11 +39,11 @@ class BasicLaneExecutor {
     else
       return asio::execution::blocking.possibly;
   }
-  BasicLaneExecutor<true> require(asio::execution::blocking_t::never_t) const noexcept {
-    return BasicLaneExecutor<true>(*lane_);
+  BasicSharedStrandExecutor<true> require(asio::execution::blocking_t::never_t) const noexcept {
+    return BasicSharedStrandExecutor<true>(*lane_);
   }
-  BasicLaneExecutor<false> require(asio::execution::blocking_t::possibly_t) const noexcept {
-    return BasicLaneExecutor<false>(*lane_);
+  BasicSharedStrandExecutor<false> require(asio::execution::blocking_t::possibly_t) const noexcept {
+    return BasicSharedStrandExecutor<false>(*lane_);
   }
 
   template <class Function>
@@ -52,15 +52,15 @@ class BasicLaneExecutor {
     strand.execute(std::forward<Function>(function));
   }
 
-  bool operator==(const BasicLaneExecutor&) const noexcept = default;
-  const Lane& lane() const noexcept { return *lane_; }
-  std::size_t hash() const noexcept { return std::hash<const Lane*>()(lane_); }
+  bool operator==(const BasicSharedStrandExecutor&) const noexcept = default;
+  const SharedStrand& lane() const noexcept { return *lane_; }
+  std::size_t hash() const noexcept { return std::hash<const SharedStrand*>()(lane_); }
 
  private:
-  const Lane* lane_;
+  const SharedStrand* lane_;
 };
 
-using LaneExecutor = BasicLaneExecutor<false>;
+using SharedStrandExecutor = BasicSharedStrandExecutor<false>;
 
 }  // namespace sse::inline SSE_ABI::detail
 

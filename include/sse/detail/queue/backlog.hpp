@@ -12,7 +12,7 @@
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
-#include "sse/detail/frame/event_copies.hpp"
+#include "sse/detail/frame/ref_count_pool.hpp"
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
@@ -25,7 +25,7 @@ namespace sse::inline SSE_ABI::detail {
 /// The live events of connections that get every event and drop the oldest, which is most of them: kept once for all,
 /// and each connection is a place in it. So an event costs the emitter the same for 10 connections as for 10,000, and a
 /// queue costs memory once. All have the same max_queue_size. Guarded by its shard's mutex.
-class Backlog : public List<Backlog>::Hook {
+class Backlog : public IntrusiveList<Backlog>::Hook {
  public:
   /// Where a reader is: before the event number `at`, counted from the backlog's first.
   struct Place {
@@ -60,7 +60,7 @@ class Backlog : public List<Backlog>::Hook {
     const bool lost = full && events_[0].readers != 0;
     if (full) drop_oldest();
     ++end_.at;
-    if (const std::uint64_t sequence = EventAccess::sequence(event); sequence != 0) end_.sequence = sequence;
+    if (const std::uint64_t sequence = EventFactory::sequence(event); sequence != 0) end_.sequence = sequence;
     events_.push({copies_.make(event), end_.sequence, std::exchange(caught_up_, 0)});
     trim();
     return lost;
@@ -136,7 +136,7 @@ class Backlog : public List<Backlog>::Hook {
     copies_.shrink(1);
   }
 
-  EventCopies copies_;
+  RefCountPool copies_;
   RingBuffer<Slot> events_;
   BatchCache batches_;
   Place begin_, end_;  ///< of `events_`

@@ -52,7 +52,7 @@ class KeyedQueue {
 
  private:
   /// In newest_ or in superseded_, if it has a key.
-  struct Node : List<Node>::Hook {
+  struct Node : IntrusiveList<Node>::Hook {
     Node(const Event& its_event, Node* before) noexcept : event(its_event), previous(before) {}
     std::string_view name() const noexcept { return event.key(); }
 
@@ -64,7 +64,7 @@ class KeyedQueue {
   Event take(Node* node) noexcept {
     if (!node) return {};
     if (node->superseded)
-      List<Node>::erase(*node);
+      IntrusiveList<Node>::erase(*node);
     else
       newest_.erase(*node);
     (node->previous ? node->previous->next : first_) = node->next;
@@ -77,8 +77,8 @@ class KeyedQueue {
 
   Node *first_ = nullptr, *last_ = nullptr;
   std::size_t size_ = 0;
-  Index<Node> newest_;  ///< by their key
-  List<Node> superseded_;
+  IntrusiveMap<Node> newest_;  ///< by their key
+  IntrusiveList<Node> superseded_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -40,12 +40,12 @@ class Queue {
       if (keeps_newest_) {
         keyed_.push(event);
       } else {
-        if (!ring_.make_room()) lost.add(EventAccess::sequence(ring_[0]));
+        if (!ring_.make_room()) lost.add(EventFactory::sequence(ring_[0]));
         ring_.push(event);
       }
       if (max_bytes_ != 0) bytes_ += event.frame().size();
     } catch (...) {
-      lost.add(EventAccess::sequence(event));
+      lost.add(EventFactory::sequence(event));
     }
   }
 
@@ -64,7 +64,7 @@ class Queue {
   void make_room(const Event& event, Loss& lost) noexcept {
     const auto lose = [&](const Event& old) {
       uncount(old);
-      lost.add(EventAccess::sequence(old));
+      lost.add(EventFactory::sequence(old));
     };
     if (keeps_newest_ && !fits(event)) {
       for (Event old = keyed_.pop_superseded(); !old.empty(); old = keyed_.pop_superseded()) lose(old);

@@ -16,8 +16,8 @@
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/platform.hpp"
 #include "sse/detail/http1/response_text.hpp"
-#include "sse/detail/net/deadline.hpp"
 #include "sse/detail/net/socket_options.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
 #include "sse/detail/server/answer.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/http_error.hpp"
@@ -34,13 +34,13 @@ namespace sse::inline SSE_ABI::detail {
 inline asio::awaitable<void> linger(Session::Socket& socket) {
   error_code error;
   socket.shutdown(tcp::socket::shutdown_send, error);
-  Deadline<Session::Socket> deadline(socket, co_await asio::this_coro::executor, std::chrono::seconds(2));
+  StreamTimeout<Session::Socket> deadline(socket, co_await asio::this_coro::executor, std::chrono::seconds(2));
   std::array<char, 4096> ignored;
   for (std::size_t left = 1 << 20; !error && !deadline.passed() && left > ignored.size();)
     left -= co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
 }
 
-inline asio::awaitable<void> serve_one(Ref<Session> session) {
+inline asio::awaitable<void> serve_one(IntrusivePtr<Session> session) {
   Session::Socket& socket = session->socket;
   std::string text;
   Response error_response;
@@ -64,9 +64,9 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
   constexpr int max_accepts = 64;  // in a row, then others have their turn
   asio::steady_timer pause(server->executor);
   std::size_t lane = 0;
-  Ref<Session> next;
+  IntrusivePtr<Session> next;
   const auto prepare_next = [&] {
-    if (!next) next = Ref<Session>(new Session(server, server->lanes[lane++ % server->lanes.size()]));
+    if (!next) next = IntrusivePtr<Session>(new Session(server, server->lanes[lane++ % server->lanes.size()]));
   };
   acceptor.non_blocking(true);
   set_stream_options(acceptor, server->options.stream.send_timeout);
@@ -76,7 +76,7 @@ asio::awaitable<void> accept_all(asio::basic_socket_acceptor<tcp, Executor>& acc
     prepare_next();
     co_await acceptor.async_accept(next->socket, asio::redirect_error(asio::use_awaitable, error));
     for (int left = max_accepts; !error;) {
-      const Ref<Session> session = std::move(next);
+      const IntrusivePtr<Session> session = std::move(next);
       if (!inherits) set_stream_options(session->socket, server->options.stream.send_timeout);
       session->socket.non_blocking(true);  // before Asio makes it so for itself, and once more for the writer
       if (server->add(*session))

@@ -66,7 +66,7 @@ inline void start_stream(Session& session, const Request& request, const StreamO
   if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
   Server& server = *session.server;
   if (server.is_stopping()) {
-    CoreAccess::of(server.events).refuse(connection, RefusalReason::draining);
+    HubAccess::of(server.events).refuse(connection, RefusalReason::draining);
     throw Refused(RefusalReason::draining, "The server is shutting down");
   }
   session.start(server.events.add_connection(std::move(connection)), stream_start(options));

@@ -32,7 +32,7 @@ inline StreamOptions stream_options(Server& server, const Request& request, cons
   const std::string* const origin = request.header("Origin");
   if (!origin) return stream;
   if (std::find(allowed.begin(), allowed.end(), *origin) == allowed.end()) {
-    CoreAccess::of(server.events).refuse(connection, RefusalReason::origin);
+    HubAccess::of(server.events).refuse(connection, RefusalReason::origin);
     throw HttpError(403, "Pages of this origin may not read the events");
   }
   stream.allow_origin = *origin;

@@ -22,8 +22,8 @@
 #include "sse/detail/base/platform.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
-#include "sse/detail/net/sweep.hpp"
 #include "sse/event.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/reason.hpp"
@@ -64,11 +64,11 @@ struct PlainAllocator : std::allocator<T> {
 ///
 /// A Writer derives from it, leaves the sweep in its destructor, and has
 /// `stream()`, `get_executor()`, `keep_alive()`, `send_timeout()`,
-/// `join_sweep()`, `keep()` and `keep_if_alive()`, which return a pointer that
+/// `join_timer()`, `keep()` and `keep_if_alive()`, which return a pointer that
 /// owns it or is null, and `ended(bool cancelled)`, which is called once
 /// nothing refers to the stream any more.
 template <class Writer, class Stream>
-class EventWriter : public Sweep::Entry {
+class EventWriter : public CoarseTimer::Deadline {
   static constexpr bool plain = PlainSocket<Stream>;
   static constexpr int max_batches = 2;  ///< then others have their turn
   static constexpr std::size_t max_unasked = 64 * 1024;
@@ -80,7 +80,7 @@ class EventWriter : public Sweep::Entry {
   void start(EventStream&& events, std::string head) {
     events_.emplace(std::move(events));
     step([&] {
-      self().join_sweep();
+      self().join_timer();
       if constexpr (plain) {
         error_code ignored;
         was_non_blocking_ = socket().non_blocking();
@@ -161,7 +161,7 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (more) return asio::post(self().get_executor(), Next<&EventWriter::on_turn>(*this));
-    looks_ = 0;
+    ticks_since_write_ = 0;
     set_due(self().keep_alive());
     if (std::exchange(waiting_, true)) return;
     events_->async_wait(Next<&EventWriter::on_event>(*this));  // at once where one has come meanwhile
@@ -192,7 +192,7 @@ class EventWriter : public Sweep::Entry {
       }
     }
     if (left == 0) return true;
-    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken(), Sweep::Clock::now()});
+    unsent_ = std::make_unique<Unsent>(Unsent{std::move(part), sent, count_untaken(), CoarseTimer::Clock::now()});
     set_due(look_again());
     if constexpr (plain) {
       socket().async_wait(asio::socket_base::wait_write, LongNext<&EventWriter::on_sent>(*this));
@@ -270,15 +270,16 @@ class EventWriter : public Sweep::Entry {
   }
 
   void on_peer(error_code error, std::size_t size) {
-    std::size_t unasked = unasked_ + size;
+    std::size_t unexpected_bytes = unexpected_bytes_ + size;
     if constexpr (plain) {
       std::array<char, 4096> ignored;
-      while (!error && unasked <= max_unasked) unasked += socket().read_some(asio::buffer(ignored), error);
+      while (!error && unexpected_bytes <= max_unasked)
+        unexpected_bytes += socket().read_some(asio::buffer(ignored), error);
       if (error == asio::error::would_block || error == asio::error::try_again) error = {};
     }
-    unasked_ = static_cast<std::uint32_t>(unasked);
+    unexpected_bytes_ = static_cast<std::uint32_t>(unexpected_bytes);
     if (error) return lose_peer(error);
-    if (unasked > max_unasked)
+    if (unexpected_bytes > max_unasked)
       return finish(false, EndReason::flooded, "The peer sent more than 64 KiB after its request");
     wait_for_peer();
   }
@@ -291,12 +292,12 @@ class EventWriter : public Sweep::Entry {
   }
 
   void set_due(std::chrono::milliseconds time) {
-    Sweep::Clock::time_point due = Sweep::after(time);
+    CoarseTimer::Clock::time_point due = CoarseTimer::after(time);
     if (events_->expires() && !expired_) {
       std::chrono::milliseconds left{1};  // the sweep's next tick
       if (!events_->has_clock())
         left = std::max(left, std::chrono::ceil<std::chrono::milliseconds>(events_->time_left()));
-      due = std::min(due, Sweep::after(left));
+      due = std::min(due, CoarseTimer::after(left));
     }
     this->expire_at(due);
   }
@@ -304,7 +305,7 @@ class EventWriter : public Sweep::Entry {
   bool looks_at_clock() {
     if (expired_ || !events_->expires() || !events_->has_clock()) return false;
     const std::chrono::milliseconds keep_alive = self().keep_alive();
-    if (keep_alive.count() > 0 && Sweep::interval * ++looks_ >= keep_alive) return false;
+    if (keep_alive.count() > 0 && CoarseTimer::interval * ++ticks_since_write_ >= keep_alive) return false;
     set_due(keep_alive);
     return true;
   }
@@ -339,7 +340,7 @@ class EventWriter : public Sweep::Entry {
   void look_at_unsent() {
     if (events_->is_cut()) return finish(false, EndReason::drained, "Cut by the service");
     const int untaken = count_untaken();
-    const auto now = Sweep::Clock::now();
+    const auto now = CoarseTimer::Clock::now();
     if (std::exchange(unsent_->untaken, untaken) > untaken) unsent_->since = now;
     const std::chrono::milliseconds timeout = self().send_timeout();
     if (timeout.count() <= 0 || now - unsent_->since < timeout) return set_due(look_again());
@@ -357,14 +358,14 @@ class EventWriter : public Sweep::Entry {
   // operation there is nothing to cancel.
   void cancel() {
     if (ended_) return;
-    this->expire_at(Sweep::Clock::now());
+    this->expire_at(CoarseTimer::Clock::now());
     error_code ignored;
     socket().cancel(ignored);
   }
 
   void settle() {
     if (!finished_ || pending_ != 0 || std::exchange(ended_, true)) return;
-    this->expire_at(Sweep::never);
+    this->expire_at(CoarseTimer::never);
     error_code ignored;
     if constexpr (plain) {
       if (!was_non_blocking_) socket().non_blocking(false, ignored);
@@ -375,17 +376,17 @@ class EventWriter : public Sweep::Entry {
   /// What the socket has no room for yet.
   struct Unsent {
     BatchPart part;
-    std::size_t sent;                ///< bytes of `part`
-    int untaken;                     ///< count_untaken() when it was last looked at
-    Sweep::Clock::time_point since;  ///< the peer has taken nothing
+    std::size_t sent;                      ///< bytes of `part`
+    int untaken;                           ///< count_untaken() when it was last looked at
+    CoarseTimer::Clock::time_point since;  ///< the peer has taken nothing
   };
   struct Nothing {};
 
   std::optional<EventStream> events_;
   std::unique_ptr<Unsent> unsent_;
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
-  std::uint32_t unasked_ = 0;
-  std::uint16_t pending_ = 0, looks_ = 0;  ///< looks_: ticks since the last write
+  std::uint32_t unexpected_bytes_ = 0;
+  std::uint16_t pending_ = 0, ticks_since_write_ = 0;  ///< ticks_since_write_: ticks since the last write
   bool waiting_ = false, finished_ = false, ended_ = false;
   bool cancelled_ : 1 = false, was_non_blocking_ : 1 = false, expired_ : 1 = false;
 };

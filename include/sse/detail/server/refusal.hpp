@@ -46,7 +46,7 @@ inline std::string refusal_text(const Request& request, RefusalReason reason, co
   const std::chrono::milliseconds retry = jittered(options.refusal_retry);
   if (options.refusal == RefusalForm::stream ||
       (options.refusal == RefusalForm::by_client && is_event_source(request))) {
-    EventForm form;
+    EncodeOptions form;
     form.retry = retry;
     return stream_head(options).append(encode_notice("disconnect", form, why).frame());
   }

@@ -14,8 +14,8 @@
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/hub/drain.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/shared_strand.hpp"
-#include "sse/detail/net/sweep.hpp"
 #include "sse/detail/server/event_writer.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
@@ -30,13 +30,14 @@ struct Server;
 
 /// One accepted socket of `serve`, from its head to its end: first a coroutine reads the head and may answer, then it
 /// is the writer of a stream. All of it runs on its lane.
-class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp, LaneExecutor>>,
-                      public Counted,
-                      public List<Session>::Hook {
+class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp, SharedStrandExecutor>>,
+                      public RefCounted,
+                      public IntrusiveList<Session>::Hook {
  public:
-  using Socket = asio::basic_stream_socket<tcp, LaneExecutor>;
+  using Socket = asio::basic_stream_socket<tcp, SharedStrandExecutor>;
 
-  Session(std::shared_ptr<Server> owner, const Lane& lane) : server(std::move(owner)), socket(LaneExecutor(lane)) {}
+  Session(std::shared_ptr<Server> owner, const SharedStrand& lane)
+      : server(std::move(owner)), socket(SharedStrandExecutor(lane)) {}
   ~Session();
 
   /// From any thread: ends a stream in good order, unless it may finish, and what is not a stream yet at once.
@@ -45,12 +46,12 @@ class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp,
   void abort();
 
   Socket& stream() noexcept { return socket; }
-  LaneExecutor get_executor() noexcept { return socket.get_executor(); }
+  SharedStrandExecutor get_executor() noexcept { return socket.get_executor(); }
   std::chrono::milliseconds keep_alive() const noexcept;
   std::chrono::milliseconds send_timeout() const noexcept;
-  void join_sweep();
-  Ref<Session> keep() noexcept { return Ref<Session>(this); }
-  Ref<Session> keep_if_alive() noexcept { return Ref<Session>::if_alive(*this); }
+  void join_timer();
+  IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
+  IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }
   void ended(bool) noexcept {}
 
   const std::shared_ptr<Server> server;
@@ -58,23 +59,23 @@ class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp,
 };
 
 /// What `serve` and its sessions share.
-struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
+struct Server final : CoarseTimer::Deadline, std::enable_shared_from_this<Server> {
   Server(EventManager& manager, ServeOptions settings, asio::any_io_executor on)
-      : events(manager), options(std::move(settings)), executor(std::move(on)), sweep(sweep_of(executor)) {
+      : events(manager), options(std::move(settings)), executor(std::move(on)), timer(coarse_timer_of(executor)) {
     for (int i = 0; i < max_lanes; ++i) lanes.emplace_back(executor);
   }
-  ~Server() { sweep->remove(*this); }
+  ~Server() { timer->remove(*this); }
 
   static constexpr int max_lanes = 16;  ///< more than threads that would work on one serve's sockets
 
   EventManager& events;
   const ServeOptions options;
   const asio::any_io_executor executor;
-  const std::shared_ptr<Sweep> sweep;
+  const std::shared_ptr<CoarseTimer> timer;
   std::mutex mutex;
-  List<Session> sessions;
+  IntrusiveList<Session> sessions;
   bool stopping = false;
-  std::deque<Lane> lanes;
+  std::deque<SharedStrand> lanes;
   EventManager latch;  ///< its one stream ends when the last session has gone
 
   bool add(Session& session) {
@@ -104,8 +105,8 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
   }
 
   // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
-  std::vector<Ref<Session>> all() {
-    std::vector<Ref<Session>> all;
+  std::vector<IntrusivePtr<Session>> all() {
+    std::vector<IntrusivePtr<Session>> all;
     const std::lock_guard lock(mutex);
     stopping = true;
     sessions.for_each([&](Session& session) {
@@ -121,7 +122,7 @@ struct Server final : Sweep::Entry, std::enable_shared_from_this<Server> {
 };
 
 inline Session::~Session() {
-  server->sweep->remove(*this);
+  server->timer->remove(*this);
   server->remove(*this);
 }
 
@@ -133,7 +134,7 @@ inline void Session::stop() {
     if (!events)
       self->socket.close(ignored);
     else if (!events->lets_finish())
-      CoreAccess::of(self->server->events)
+      HubAccess::of(self->server->events)
           .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
                       retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
   });
@@ -154,8 +155,8 @@ inline std::chrono::milliseconds Session::send_timeout() const noexcept {
   return server->options.stream.send_timeout;
 }
 
-inline void Session::join_sweep() {
-  server->sweep->add(*this, server->executor);
+inline void Session::join_timer() {
+  server->timer->add(*this, server->executor);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -13,9 +13,9 @@
 #include "sse/config.hpp"
 #include "sse/detail/async/wait_operation.hpp"
 #include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
 #include "sse/detail/net/socket_options.hpp"
-#include "sse/detail/net/sweep.hpp"
 #include "sse/detail/server/event_writer.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/http_options.hpp"
@@ -35,11 +35,11 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
                  Handler&& handler)
       : stream_(stream),
         executor_(asio::get_associated_executor(handler, lowest_layer(stream).get_executor())),
-        sweep_(sweep_of(executor_)),
+        timer_(coarse_timer_of(executor_)),
         keep_alive_(keep_alive),
         send_timeout_(send_timeout),
         handler_(std::move(handler)) {}
-  ~WriteOperation() { sweep_->remove(*this); }
+  ~WriteOperation() { timer_->remove(*this); }
 
   void start(EventStream&& events, std::string head) {
     auto slot = asio::get_associated_cancellation_slot(*handler_);
@@ -56,7 +56,7 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
   executor_type get_executor() const noexcept { return executor_; }
   std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
   std::chrono::milliseconds send_timeout() const noexcept { return send_timeout_; }
-  void join_sweep() { sweep_->add(*this, executor_); }
+  void join_timer() { timer_->add(*this, executor_); }
   auto keep() { return this->shared_from_this(); }
   auto keep_if_alive() noexcept { return this->weak_from_this().lock(); }
   void ended(bool cancelled) {
@@ -69,7 +69,7 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
  private:
   Stream& stream_;
   const executor_type executor_;
-  const std::shared_ptr<Sweep> sweep_;
+  const std::shared_ptr<CoarseTimer> timer_;
   const std::chrono::milliseconds keep_alive_, send_timeout_;
   std::optional<Handler> handler_;
 };

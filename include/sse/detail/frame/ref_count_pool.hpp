@@ -19,18 +19,18 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// Makes copies of events that have counts of their own (EventCounts). Not thread-safe.
-class EventCopies {
+class RefCountPool {
  public:
   /// `events`: how many copies live at once, more or less.
-  explicit EventCopies(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
-  EventCopies(const EventCopies&) = delete;
-  EventCopies& operator=(const EventCopies&) = delete;
-  ~EventCopies() { shrink(0); }
+  explicit RefCountPool(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
+  RefCountPool(const RefCountPool&) = delete;
+  RefCountPool& operator=(const RefCountPool&) = delete;
+  ~RefCountPool() { shrink(0); }
 
   /// Without memory a copy like any other.
   Event make(const Event& event) noexcept {
     if (used_ == EventCounts::size && !next_block()) return event;
-    return EventAccess::copy(event, *last_, used_++);
+    return EventFactory::copy(event, *last_, used_++);
   }
   /// Keeps `blocks` of what is kept to be used again.
   void shrink(std::size_t blocks) noexcept {

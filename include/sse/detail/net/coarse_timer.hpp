@@ -18,7 +18,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// The deadlines of one execution context: one timer for all, which looks at them with each tick while there are any.
-class Sweep : public std::enable_shared_from_this<Sweep> {
+class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr Clock::time_point never = Clock::time_point::max();
@@ -29,7 +29,7 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     return time.count() > 0 && time < std::chrono::hours(24 * 365) ? Clock::now() + time : never;
   }
 
-  class Entry : public List<Entry>::Hook {
+  class Deadline : public IntrusiveList<Deadline>::Hook {
    public:
     void expire_at(Clock::time_point when) noexcept {
       deadline_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
@@ -38,8 +38,8 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     bool expired() const noexcept { return deadline_.load(std::memory_order_relaxed) == past; }
 
    protected:
-    Entry() = default;
-    ~Entry() = default;
+    Deadline() = default;
+    ~Deadline() = default;
 
     template <class Executor, class Function>
     void post(const Executor& executor, Function&& function) noexcept {
@@ -53,13 +53,13 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
     virtual void on_deadline() noexcept = 0;
 
    private:
-    friend class Sweep;
+    friend class CoarseTimer;
     static constexpr Clock::rep past = never.time_since_epoch().count() - 1;  ///< does not come again
     std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
   /// The timer may keep `executor` for longer than the entry stays.
-  void add(Entry& entry, const asio::any_io_executor& executor) {
+  void add(Deadline& entry, const asio::any_io_executor& executor) {
     const std::lock_guard lock(mutex_);
     entries_.insert(entry);
     if (stopped_ || timer_) return;
@@ -72,7 +72,7 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
       throw;
     }
   }
-  void remove(Entry& entry) noexcept {
+  void remove(Deadline& entry) noexcept {
     const std::lock_guard lock(mutex_);
     entries_.erase(entry);
     if (entries_.empty()) timer_.reset();
@@ -92,34 +92,34 @@ class Sweep : public std::enable_shared_from_this<Sweep> {
       const std::lock_guard lock(self->mutex_);
       if (!self->timer_) return;
       const Clock::rep now = Clock::now().time_since_epoch().count();
-      self->entries_.for_each([now](Entry& entry) {
+      self->entries_.for_each([now](Deadline& entry) {
         Clock::rep deadline = entry.deadline_.load(std::memory_order_relaxed);
-        if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Entry::past)) entry.on_deadline();
+        if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Deadline::past)) entry.on_deadline();
       });
       self->tick();
     });
   }
 
   std::mutex mutex_;
-  List<Entry> entries_;
+  IntrusiveList<Deadline> entries_;
   std::optional<asio::steady_timer> timer_;
   bool stopped_ = false;
 };
 
-class SweepService : public asio::execution_context::service {
+class CoarseTimerService : public asio::execution_context::service {
  public:
-  using key_type = SweepService;
+  using key_type = CoarseTimerService;
   static inline asio::execution_context::id id;
 
-  explicit SweepService(asio::execution_context& context) : service(context) {}
-  void shutdown() noexcept override { sweep->shut_down(); }
+  explicit CoarseTimerService(asio::execution_context& context) : service(context) {}
+  void shutdown() noexcept override { timer->shut_down(); }
 
-  const std::shared_ptr<Sweep> sweep = std::make_shared<Sweep>();
+  const std::shared_ptr<CoarseTimer> timer = std::make_shared<CoarseTimer>();
 };
 
 template <class Executor>
-const std::shared_ptr<Sweep>& sweep_of(const Executor& executor) {
-  return asio::use_service<SweepService>(asio::query(executor, asio::execution::context)).sweep;
+const std::shared_ptr<CoarseTimer>& coarse_timer_of(const Executor& executor) {
+  return asio::use_service<CoarseTimerService>(asio::query(executor, asio::execution::context)).timer;
 }
 
 }  // namespace sse::inline SSE_ABI::detail

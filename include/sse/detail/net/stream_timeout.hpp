@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
-#include "sse/detail/net/sweep.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -18,19 +18,21 @@ namespace sse::inline SSE_ABI::detail {
 /// Cancels what waits on a stream when the time is up. It lives in a coroutine, on whose executor the cancellation
 /// happens.
 template <class Stream>
-class Deadline final : Sweep::Entry {
+class StreamTimeout final : CoarseTimer::Deadline {
  public:
-  Deadline(Stream& stream, asio::any_io_executor executor, std::chrono::milliseconds time)
-      : sweep_(sweep_of(executor)), executor_(std::move(executor)), state_(std::make_shared<State>(State{&stream})) {
-    expire_at(Sweep::after(time));
+  StreamTimeout(Stream& stream, asio::any_io_executor executor, std::chrono::milliseconds time)
+      : timer_(coarse_timer_of(executor)),
+        executor_(std::move(executor)),
+        state_(std::make_shared<State>(State{&stream})) {
+    expire_at(CoarseTimer::after(time));
     if constexpr (requires { lowest_layer(stream).get_executor().lane(); })
-      sweep_->add(*this, lowest_layer(stream).get_executor().lane().strand.get_inner_executor());
+      timer_->add(*this, lowest_layer(stream).get_executor().lane().strand.get_inner_executor());
     else
-      sweep_->add(*this, executor_);
+      timer_->add(*this, executor_);
   }
-  ~Deadline() {
+  ~StreamTimeout() {
     state_->stream = nullptr;
-    sweep_->remove(*this);
+    timer_->remove(*this);
   }
   bool passed() const noexcept { return state_->passed; }
 
@@ -43,7 +45,7 @@ class Deadline final : Sweep::Entry {
   // Again and again until the coroutine has gone on: between two steps of a composed operation there is nothing to
   // cancel.
   void on_deadline() noexcept override {
-    expire_at(Sweep::Clock::now());
+    expire_at(CoarseTimer::Clock::now());
     post(executor_, [state = state_] {
       if (!state->stream) return;
       state->passed = true;
@@ -52,7 +54,7 @@ class Deadline final : Sweep::Entry {
     });
   }
 
-  std::shared_ptr<Sweep> sweep_;
+  std::shared_ptr<CoarseTimer> timer_;
   asio::any_io_executor executor_;
   std::shared_ptr<State> state_;
 };

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// The bodies of the library, for a program that compiles them once: exactly one of its source files includes this
+// header, and all of them are compiled with SSE_SEPARATE_COMPILATION.
+
+#pragma once
+
+#if !defined(SSE_SEPARATE_COMPILATION)
+#error "sse/src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
+#endif
