@@ -149,7 +149,7 @@ void is_watched_and_drained() {
   expires.expires_at = clock.now();
   sse::EventStream expired = events.add_connection(expires);
   try {
-    events.add_connection();
+    (void)events.add_connection();
     check(false, "a limit refuses");
   } catch (const sse::Refused& refusal) {
     check(refusal.reason() == sse::RefusalReason::max_connections, "a refusal has its reason");

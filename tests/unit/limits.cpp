@@ -14,7 +14,7 @@ sse::ConnectionOptions of(std::string key, std::string id = {}) {
 
 std::string refusal(EventManager& manager, const sse::ConnectionOptions& options) {
   try {
-    manager.add_connection(options);
+    (void)manager.add_connection(options);
   } catch (const sse::Refused& refused) {
     return std::string(to_string(refused.reason()));
   }

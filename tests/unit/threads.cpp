@@ -272,7 +272,7 @@ TEST_CASE("the observer may be replaced while others emit, connect and disconnec
   {
     const Emitter emitter(manager);
     std::jthread comer([&](std::stop_token stop) {
-      while (!stop.stop_requested()) manager.add_connection();
+      while (!stop.stop_requested()) (void)manager.add_connection();
     });
     EventStream slow = add_quiet(manager);
     for (int round = 0; round < 300 || *overflows == 0; ++round) {
