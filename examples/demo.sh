@@ -21,10 +21,11 @@ for argument in "$@"; do
   esac
 done
 
+dashboard=build/release/examples/dashboard
+[ -e $dashboard ] || say "sets up and builds the dashboard, once: about 2 minutes on 2 cores"
 set_up demo
 configure release OFF
 cmake --build --preset release --target dashboard
-dashboard=build/release/examples/dashboard
 
 if [ -z "$check" ]; then
   say "Ctrl-C ends it; the page is at the address in the next line"

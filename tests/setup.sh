@@ -1,44 +1,101 @@
-# Sourced by tests/run.sh and examples/demo.sh: what both need before they can build. For Debian 12; on another system
-# with everything installed it has nothing to do.
+# Sourced by tests/run.sh and examples/demo.sh: set_up gets what they need before they can build. With apt-get (Debian 12) it
+# installs what is missing. On another system it names the missing packages, and goes on once they are there.
 
 say() { printf '%s: %s\n' "$program" "$*"; }
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
-# Boost 1.81 is the first that the dashboard can use; Debian 12's default is 1.74.
-has_boost() {
-  local version
-  version=$(sed -n 's/^#define BOOST_VERSION \([0-9]*\).*/\1/p' /usr/include/boost/version.hpp /usr/local/include/boost/version.hpp 2>/dev/null |
-    sort -n | tail -n 1)
-  [ "${version:-0}" -ge 108100 ]
-}
-has_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
-clang_version() { local n; for n in 20 19 18 17 16; do if has "clang++-$n"; then echo "$n" && return; fi; done; }
-has_libfuzzer() { ls /usr/lib/llvm-"$(clang_version)"/lib/clang/*/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1; }
+# Headers of packages that are unpacked instead of installed, one folder each: a newer Boost conflicts with a machine's own.
+headers=build/headers
+header_prefixes() { find "$PWD/$headers" -mindepth 2 -maxdepth 2 -name usr 2>/dev/null | sort; }
 
-# The packages of what is missing, for the demo or (with "tests") for the tests.
-missing_packages() {
-  has g++ || echo g++
+# has_header HEADER [CONDITION]: the compiler finds the header, and the condition holds of the header's macros.
+has_header() {
+  local compiler=${CXX:-c++} prefix prefixes flags=()
+  IFS=: read -ra prefixes <<<"$(header_prefixes | tr '\n' :)${CMAKE_PREFIX_PATH:-}:/opt/homebrew"
+  for prefix in "${prefixes[@]}"; do if [ -d "$prefix/include" ]; then flags+=(-isystem "$prefix/include"); fi; done
+  {
+    printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$1"
+    if [ $# -gt 1 ]; then printf '#include <%s>\n#if !(%s)\n#error\n#endif\n' "$@"; fi
+  } | $compiler -std=c++17 "${flags[@]}" -fsyntax-only -x c++ - >/dev/null 2>&1
+}
+has_compiler() { [ -n "${CXX:-}" ] || has c++; }
+has_asio() { has_header asio/version.hpp 'ASIO_VERSION >= 102200'; }
+has_json() { has_header nlohmann/detail/abi_macros.hpp; } # came with 3.11, the first that we take
+has_boost() { has_header boost/version.hpp 'BOOST_VERSION >= 108100'; }
+has_chart_js() { [ -e /usr/share/javascript/chart.js/chart.min.js ] || { ! has apt-get && has npm; }; }
+clang() { local name; for name in clang++-{20,19,18,17,16} clang++; do if has "$name"; then echo "$name" && return; fi; done; }
+clang_version() { "$(clang | grep . || echo false)" -dumpversion | sed 's/[.].*//'; }
+has_clang() { local version; version=$(clang_version) && [ "${version:-0}" -ge 16 ]; }
+has_libfuzzer() { ls "$("$(clang | grep . || echo false)" -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1; }
+has_chromium() { has chromium || has chromium-browser || [ -e /Applications/Chromium.app ]; }
+
+# The needs of the demo or (with "tests") of the tests, that this machine lacks.
+missing() {
+  has_compiler || echo compiler
   has cmake || echo cmake
-  has ninja || echo ninja-build
+  has ninja || echo ninja
   has curl || echo curl
-  has_header asio.hpp || echo libasio-dev
-  has_header nlohmann/json.hpp || echo nlohmann-json3-dev
-  has_header CLI/CLI.hpp || echo libcli11-dev
-  has_boost || echo libboost1.81-dev
-  [ -e /usr/share/javascript/chart.js/chart.min.js ] || echo libjs-chart.js
+  has_asio || echo asio
+  has_json || echo json
+  has_header CLI/CLI.hpp || echo cli11
+  has_boost || echo boost
+  has_chart_js || echo chart.js
   [ "$1" = tests ] || return 0
-  has_header catch2/catch_all.hpp || echo libcatch2-dev
-  has_header openssl/ssl.h || echo libssl-dev
+  has_header catch2/catch_all.hpp || echo catch2
+  has_header openssl/ssl.h || echo openssl-headers
   has openssl || echo openssl
-  [ -n "$(clang_version)" ] || echo clang-16
-  has_libfuzzer || echo "libclang-rt-$(clang_version | grep . || echo 16)-dev"
-  has chromium || echo chromium
+  has_clang || echo clang
+  has_libfuzzer || echo libfuzzer
+  has_chromium || echo chromium
   has pkg-config || echo pkg-config
   has doxygen || echo doxygen
   has python3 || echo python3
-  has node || echo nodejs
+  has node || echo node
   has npm || echo npm
+}
+
+# packages MANAGER: reads needs, and writes the names that the manager has for them.
+packages() {
+  awk -v manager="$1" -v clang="$(clang_version || true)" '
+    NR == FNR { if (FNR == 1) for (i = 2; i <= NF; i++) column[$i] = i; else name[$1] = $(column[manager]); next }
+    { sub(/CLANG/, clang ? clang : 16, name[$1]); if (!seen[name[$1]]++) printf "%s%s", separator, name[$1]; separator = " " }
+  ' <(cat <<'END'
+need             apt-get              dnf                 pacman         apk            brew
+compiler         g++                  gcc-c++             gcc            g++            gcc
+cmake            cmake                cmake               cmake          cmake          cmake
+ninja            ninja-build          ninja-build         ninja          samurai        ninja
+curl             curl                 curl                curl           curl           curl
+asio             libasio-dev          asio-devel          asio           asio-dev       asio
+json             nlohmann-json3-dev   json-devel          nlohmann-json  nlohmann-json  nlohmann-json
+cli11            libcli11-dev         cli11-devel         cli11          cli11          cli11
+boost            libboost1.81-dev     boost-devel         boost          boost-dev      boost
+chart.js         libjs-chart.js       nodejs-npm          npm            npm            node
+catch2           libcatch2-dev        catch-devel         catch2         catch2-3       catch2
+openssl-headers  libssl-dev           openssl-devel       openssl        openssl-dev    openssl
+openssl          openssl              openssl             openssl        openssl        openssl
+clang            clang-16             clang               clang          clang          llvm
+libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compiler-rt    llvm
+chromium         chromium             chromium            chromium       chromium       chromium
+pkg-config       pkg-config           pkgconf-pkg-config  pkgconf        pkgconf        pkgconf
+doxygen          doxygen              doxygen             doxygen        doxygen        doxygen
+python3          python3              python3             python         python3        python3
+node             nodejs               nodejs              nodejs         nodejs         node
+npm              npm                  nodejs-npm          npm            npm            node
+END
+  ) -
+}
+
+# Without apt-get: the command for this system's package manager, or for each that we know.
+name_packages() {
+  local manager commands="" install
+  for manager in dnf pacman apk brew; do
+    case $manager in dnf | brew) install=install ;; pacman) install="-S --needed" ;; apk) install=add ;; esac
+    install="$manager $install $(packages $manager <<<"$1")"
+    if has $manager; then commands=$'\n'"  $install" && break; fi
+    commands+=$'\n'"  $install"
+  done
+  fail "missing: $(tr '\n' ' ' <<<"$1" | sed 's/ $//'). There is no apt-get; install what is missing, and start again:$commands"
 }
 
 as_root() {
@@ -75,14 +132,33 @@ add_backports() {
     "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg" | as_root tee "$backports_file" >/dev/null
 }
 
-# set_up demo|tests: installs what is missing, and says what before it does.
+# A newer one than the machine's own must not replace it, nor can it be found behind it.
+is_unpacked() {
+  case $1 in
+    boost) ;;
+    asio) has_header asio.hpp ;;
+    json) has_header nlohmann/json.hpp ;;
+    *) return 1 ;;
+  esac
+}
+
+# set_up demo|tests: gets what is missing, and says what before it does.
 newly_installed=
 set_up() {
-  local packages backports=
-  packages=$(missing_packages "$1" | tr '\n' ' ')
-  packages=${packages% }
-  if [ -z "$packages" ]; then return; fi
-  has apt-get || fail "missing, and there is no apt-get to install it: $packages"
+  local need needs install= unpack=
+  needs=$(missing "$1")
+  if [ -z "$needs" ]; then return; fi
+  has apt-get || name_packages "$needs"
+  for need in $needs; do
+    if is_unpacked "$need"; then unpack+=$need$'\n'; else install+=$need$'\n'; fi
+  done
+  if [ -n "$install" ]; then install_packages "$(printf %s "$install" | packages apt-get)"; fi
+  if [ -n "$unpack" ]; then unpack_headers "$(printf %s "$unpack" | packages apt-get)"; fi
+  newly_installed=1
+}
+
+install_packages() {
+  local packages=$1 backports=
   if [ "$(id -u)" != 0 ] && ! has sudo; then
     fail "missing, and only root can install it: apt-get install --no-install-recommends $packages"
   fi
@@ -105,7 +181,28 @@ set_up() {
       ;;
     *) apt_install $packages ;;
   esac
-  newly_installed=1
+}
+
+# download FOLDER PACKAGE...: into the folder, by apt-get; needs root only where the machine has no lists of packages yet.
+download() {
+  local folder=$1
+  shift
+  try_download() { (cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root "$@") >"$folder/log" 2>&1; }
+  try_download "$@" || { as_root apt-get update -qq && try_download "$@"; } || { tail -n 5 "$folder/log" >&2 && return 1; }
+}
+
+unpack_headers() {
+  local package downloads
+  say "downloads with apt-get, and unpacks in $headers: $1"
+  mkdir -p "$headers"
+  downloads=$(mktemp -d)
+  download "$downloads" $1 || fail "apt-get could not download: $1"
+  for package in "$downloads"/*.deb; do
+    dpkg -x "$package" "$downloads/unpacked"
+    rm -rf "${headers:?}/$(basename "${package%%_*}")"
+    mv "$downloads/unpacked" "$headers/$(basename "${package%%_*}")"
+  done
+  rm -rf "$downloads"
 }
 
 # Programs that tests put beside ours: proxies in front, Prometheus. Installed, each would become a service of this machine, on
@@ -119,7 +216,6 @@ missing_program_packages() {
   has_program haproxy || printf '%s\n' haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
   { has_program prometheus && has_program promtool; } || echo prometheus
 }
-download_packages() { (cd "$1" && shift && apt-get download -qq -o APT::Sandbox::User=root "$@") >"$1/log" 2>&1; }
 unpack_programs() {
   local packages downloads package
   packages=$(missing_program_packages | tr '\n' ' ')
@@ -127,11 +223,9 @@ unpack_programs() {
   say "downloads with apt-get, and unpacks in $unpacked: ${packages% }"
   mkdir -p "$unpacked"
   downloads=$(mktemp -d)
-  if download_packages "$downloads" $packages ||
-    { as_root apt-get update -qq && download_packages "$downloads" $packages; }; then
+  if download "$downloads" $packages; then
     for package in "$downloads"/*.deb; do dpkg -x "$package" "$unpacked"; done
   else
-    tail -n 5 "$downloads/log" >&2
     say "no such download: the tests with these programs are skipped"
   fi
   rm -rf "$downloads"
@@ -141,8 +235,8 @@ unpack_programs() {
 configure() {
   local tree=build/$1
   if [ -z "$newly_installed" ] && [ "$tree/build.ninja" -nt CMakePresets.json ] &&
-    { [ "$2" = OFF ] || grep -q '^SSE_BUILD_TESTS:BOOL=ON' "$tree/CMakeCache.txt"; }; then
+    { [ "$2" = OFF ] || grep -q '^SSE_BUILD_TESTS:[A-Z]*=ON' "$tree/CMakeCache.txt"; }; then
     return 0
   fi
-  cmake --preset "$1" -DSSE_BUILD_TESTS="$2"
+  cmake --preset "$1" -DSSE_BUILD_TESTS="$2" -DCMAKE_PREFIX_PATH="$(header_prefixes | paste -sd ';' -)"
 }
