@@ -6,6 +6,7 @@ fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null; }
 
 # Headers of packages that are unpacked instead of installed, one folder each: a newer Boost conflicts with a machine's own.
+# CMake looks there, too.
 headers=build/headers
 header_prefixes() { find "$PWD/$headers" -mindepth 2 -maxdepth 2 -name usr 2>/dev/null | sort; }
 
@@ -238,5 +239,5 @@ configure() {
     { [ "$2" = OFF ] || grep -q '^SSE_BUILD_TESTS:[A-Z]*=ON' "$tree/CMakeCache.txt"; }; then
     return 0
   fi
-  cmake --preset "$1" -DSSE_BUILD_TESTS="$2" -DCMAKE_PREFIX_PATH="$(header_prefixes | paste -sd ';' -)"
+  cmake --preset "$1" -DSSE_BUILD_TESTS="$2"
 }
