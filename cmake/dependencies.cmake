@@ -44,16 +44,25 @@ endmacro()
 macro(sse_find_asio)
   list(PREPEND CMAKE_MODULE_PATH "${PROJECT_SOURCE_DIR}/cmake")
   find_package(asio 1.22 QUIET MODULE)
-  if(TARGET asio::asio AND NOT asio_FOUND)
-    message(FATAL_ERROR "sse: the target asio::asio is Asio ${asio_VERSION}; 1.22 or later is needed")
-  elseif(NOT asio_FOUND)
-    sse_fetch_headers(asio asio.hpp asio::asio # asio-1-36-0
+  list(POP_FRONT CMAKE_MODULE_PATH)
+  if(NOT TARGET asio::asio)
+    get_property(asio_is_declared GLOBAL PROPERTY _FetchContent_asio_savedDetails DEFINED)
+    if(asio_VERSION)
+      message(STATUS "sse: Asio ${asio_VERSION} from ${asio_ORIGIN} is too old: 1.22 or later is needed, and is fetched")
+    elseif(NOT asio_is_declared)
+      message(STATUS "sse: Asio was not found and is fetched")
+    endif()
+    FetchContent_Declare(asio SOURCE_SUBDIR no_cmake_project # asio-1-36-0
       GIT_REPOSITORY https://github.com/chriskohlhoff/asio.git
       GIT_TAG 231cb29bab30f82712fcd54faaea42424cc6e710)
-    find_package(asio 1.22 QUIET MODULE)
+    include("${PROJECT_SOURCE_DIR}/cmake/Findasio.cmake") # as find_package, which may be switched off for asio
   endif()
-  list(POP_FRONT CMAKE_MODULE_PATH)
+  if(NOT TARGET asio::asio OR (asio_VERSION AND asio_VERSION VERSION_LESS 1.22))
+    message(FATAL_ERROR "sse: Asio 1.22 or later is needed; found: Asio ${asio_VERSION} from ${asio_ORIGIN}")
+  endif()
   set(SSE_ASIO_VERSION "${asio_VERSION}")
+  string(REPLACE "  " " " SSE_ASIO "Asio ${asio_VERSION} from ${asio_ORIGIN}")
+  message(STATUS "sse: ${SSE_ASIO}")
 endmacro()
 
 # Also sets SSE_BOOST_TARGET: Boost::boost is what a parent project with an older FindBoost has.

@@ -84,19 +84,19 @@ module("conan.tools.files", copy=copy, load=load)
 module("conan.tools.cmake", CMake=CMake, cmake_layout=lambda recipe: None)
 
 
-def recipe_of(path, class_name):
+def recipe_of(path, class_name, system="Linux"):
     spec = importlib.util.spec_from_file_location(class_name, path)
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     recipe = getattr(loaded, class_name)()
     recipe.path, recipe.recipe_folder, recipe.required = path, os.path.dirname(path), {}
-    recipe.settings = Settings(os="Linux", cppstd="20")
+    recipe.settings = Settings(os=system, cppstd="20")
     return recipe
 
 
-def package(boost):
-    folder = os.path.join(work, "boost" if boost else "asio")
-    recipe = recipe_of(os.path.join(recipes, "conanfile.py"), "SseConan")
+def package(boost, system="Linux"):
+    folder = os.path.join(work, system, "boost" if boost else "asio")
+    recipe = recipe_of(os.path.join(recipes, "conanfile.py"), "SseConan", system)
     assert set(recipe.options) == {"boost_asio"}, recipe.options
     recipe.options = types.SimpleNamespace(boost_asio=boost)
     recipe.set_version()
@@ -145,6 +145,9 @@ set_target_properties({info.properties["cmake_target_name"]} PROPERTIES
 shutil.rmtree(work, ignore_errors=True)
 _, with_boost = package(True)
 assert with_boost.cpp_info.defines == ["SSE_USE_BOOST_ASIO"]
+assert with_boost.cpp_info.system_libs == ["pthread"]
+_, on_windows = package(False, "Windows")
+assert on_windows.cpp_info.system_libs == ["ws2_32", "mswsock"]
 made, own = package(False)
 generate(made, own)
 test = recipe_of(os.path.join(recipes, "test_package", "conanfile.py"), "SseTestConan")

@@ -1,16 +1,18 @@
-# Builds the consumer against the installed PREFIX with PKG_CONFIG and the compiler alone, and runs it.
+# Builds the consumer against the PACKAGE that is installed in PREFIX with PKG_CONFIG and the compiler alone, and runs it.
 function(run)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-set(ENV{PKG_CONFIG_PATH} "${PREFIX}/share/pkgconfig")
-run("${PKG_CONFIG}" --modversion sse)
+file(GLOB folders "${PREFIX}/share/pkgconfig" "${PREFIX}/lib*/pkgconfig" "${PREFIX}/lib/*/pkgconfig")
+string(REPLACE ";" ":" folders "${folders}")
+set(ENV{PKG_CONFIG_PATH} "${folders}")
+run("${PKG_CONFIG}" --modversion ${PACKAGE})
 if(NOT output STREQUAL VERSION)
   message(FATAL_ERROR "pkg-config names the version '${output}', not '${VERSION}'")
 endif()
 
-run("${PKG_CONFIG}" --cflags --libs sse)
+run("${PKG_CONFIG}" --cflags --libs ${PACKAGE})
 separate_arguments(flags UNIX_COMMAND "${output} ${CXXFLAGS}")
 file(REMOVE_RECURSE "${BINARY}")
 file(MAKE_DIRECTORY "${BINARY}")
