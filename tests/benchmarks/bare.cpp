@@ -38,7 +38,7 @@ class Loops {
  public:
   explicit Loops(std::size_t greeting) {
     greeting_ =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nConnection: "
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nConnection: "
         "close\r\n\r\ndata: ";
     greeting_.resize(std::max(greeting, greeting_.size() + 2) - 2, '.');
     greeting_ += "\n\n";

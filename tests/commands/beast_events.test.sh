@@ -13,7 +13,7 @@ for text in one two three; do
 done
 expect_equal "what a client has read" $'connection\nsaid {"text":"one"}\nsaid {"text":"two"}\nsaid {"text":"three"}' "$(events first)"
 tr -d '\r' <"$work/head" | sort >"$work/sorted"
-expect_equal "the head" "$(printf '%s\n' '' 'Cache-Control: no-cache' 'Connection: close' 'Content-Type: text/event-stream' \
+expect_equal "the head" "$(printf '%s\n' '' 'Cache-Control: no-cache, no-transform' 'Connection: close' 'Content-Type: text/event-stream' \
   'HTTP/1.1 200 OK' 'X-Accel-Buffering: no' | sort)" "$(cat "$work/sorted")"
 
 # HEAD: the same head, at once, and no client more.

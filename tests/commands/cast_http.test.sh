@@ -11,7 +11,7 @@ with_one=$(descriptors)
 tr -d '\r' <"$work/head" >"$work/plain"
 grep -q '^HTTP/1.1 200 ' "$work/plain" || fail "no status 200: $(head -n 1 "$work/plain")"
 grep -qiE '^content-type: text/event-stream(;.*)?$' "$work/plain" || fail "not text/event-stream"
-grep -qix 'cache-control: no-cache' "$work/plain" || fail "no Cache-Control"
+grep -qix 'cache-control: no-cache, no-transform' "$work/plain" || fail "no Cache-Control"
 grep -qix 'x-accel-buffering: no' "$work/plain" || fail "no X-Accel-Buffering"
 ! grep -qi '^access-control-' "$work/plain" || fail "CORS though nobody asked"
 

@@ -13,8 +13,8 @@ namespace {
 using asio::local::stream_protocol;
 
 const std::string response_head =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
-    "Connection: close\r\n\r\n";
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
+    "X-Accel-Buffering: no\r\nConnection: close\r\n\r\n";
 
 /// A stream around a socket that takes 7 bytes a write and gives 1 a read.
 class Narrow {

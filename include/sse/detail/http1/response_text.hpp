@@ -25,7 +25,8 @@ inline void append_header(std::string& head, std::string_view name, std::string_
 
 inline std::string stream_head(const StreamOptions& options) {
   std::string head =
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: "
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, "
+      "no-transform\r\nX-Accel-Buffering: "
       "no\r\nConnection: close\r\n";
   if (!options.allow_origin.empty()) {
     append_header(head, "Access-Control-Allow-Origin", options.allow_origin);

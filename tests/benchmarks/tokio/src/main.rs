@@ -75,7 +75,7 @@ fn frame(n: usize) -> Event {
 async fn write_events(mut socket: TcpStream, mut receiver: broadcast::Receiver<Event>) -> Option<()> {
     let mut request = [0; 4096];
     while socket.read(&mut request).await.ok()? > 0 && !request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {}
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nConnection: close\r\n\r\n";
     socket.write_all(head.as_bytes()).await.ok()?;
     socket.write_all(b": welcome\n\n").await.ok()?;
     let mut frames: Vec<Event> = Vec::new();
