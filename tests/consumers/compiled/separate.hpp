@@ -1,0 +1,3 @@
+#if !defined(SSE_SEPARATE_COMPILATION)
+#error "sse::compiled is linked without its definition"
+#endif

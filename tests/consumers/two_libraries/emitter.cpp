@@ -1,0 +1,5 @@
+#include <sse/sse.hpp>
+
+void emit() {
+  sse::emit_sse_event("greeting", {{"answer", 42}});
+}
