@@ -7,3 +7,8 @@
 #if !defined(SSE_SEPARATE_COMPILATION)
 #error "sse/src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
 #endif
+
+#include "sse/detail/async/wait_place.ipp"
+#include "sse/detail/async/wait_registry.ipp"
+#include "sse/detail/async/waiter.ipp"
+#include "sse/detail/hub/event_stream.ipp"

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/async/wait_place.hpp"
+#include "sse/detail/async/initiate.hpp"
 #include "sse/detail/async/waiter.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -150,50 +150,20 @@ class WaitOperation final : public Waiter {
   Handler handler_;
 };
 
-/// Cancels one wait, if it is still the one that waits. It owns nothing: the slot may keep it long after the stream is
-/// gone.
-struct WaitCanceller {
-  std::weak_ptr<WaitPlace> place;
-  std::uint64_t key;
-
-  void operator()(asio::cancellation_type type) const noexcept {
-    if (type == asio::cancellation_type::none) return;
-    // The resumed coroutine may destroy *this.
-    if (const std::shared_ptr<WaitPlace> alive = place.lock()) alive->cancel(key);
+template <class Handler>
+void InitiateWait::operator()(Handler&& handler) const {
+  using Operation = WaitOperation<std::decay_t<Handler>>;
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  Operation* const operation = Operation::make(std::forward<Handler>(handler));
+  try {
+    const std::uint64_t key = next_wait_key(*connection_);
+    if (slot.is_connected()) slot.template emplace<WaitCanceller>(connection_, key);
+    start_wait(*connection_, operation, key, operation->context());
+  } catch (...) {
+    operation->destroy();
+    throw;
   }
-};
-
-/// Starts a wait on `owner`, which has `waits` and, under the lock, `ready()`; a class and not a lambda because Asio
-/// asks an initiation for its executor, and with a constructor because g++ 12 destroys an aggregate temporary in an
-/// awaited call twice.
-template <class Owner>
-class InitiateWait {
- public:
-  using executor_type = asio::system_executor;
-  executor_type get_executor() const noexcept { return {}; }
-
-  explicit InitiateWait(std::shared_ptr<Owner> owner) noexcept : owner_(std::move(owner)) {}
-
-  template <class Handler>
-  void operator()(Handler&& handler) const {
-    using Operation = WaitOperation<std::decay_t<Handler>>;
-    WaitPlace& place = owner_->waits;
-    auto slot = asio::get_associated_cancellation_slot(handler);
-    Operation* const operation = Operation::make(std::forward<Handler>(handler));
-    try {
-      const std::uint64_t key = ++place.last_key;
-      if (slot.is_connected())
-        slot.template emplace<WaitCanceller>(WaitCanceller{std::shared_ptr<WaitPlace>(owner_, &place), key});
-      place.wait(operation, key, operation->context(), [&] { return owner_->ready(); });
-    } catch (...) {
-      operation->destroy();
-      throw;
-    }
-  }
-
- private:
-  std::shared_ptr<Owner> owner_;
-};
+}
 
 }  // namespace sse::inline SSE_ABI::detail
 

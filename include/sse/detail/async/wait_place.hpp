@@ -11,26 +11,17 @@
 #include "sse/config.hpp"
 #include "sse/detail/async/wait_registry.hpp"
 #include "sse/detail/async/waiter.hpp"
+#include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-class WaitService : public asio::execution_context::service {
- public:
-  using key_type = WaitService;
-  static inline asio::execution_context::id id;
-
-  explicit WaitService(asio::execution_context& context) : service(context) {}
-  void shutdown() noexcept override { registry->shut_down(); }
-
-  const std::shared_ptr<WaitRegistry> registry = std::make_shared<WaitRegistry>();
-};
-
-/// Where one reader waits: alone, or with those of a list. Its owner's mutex guards it: it is locked by the caller of
-/// `take` and `join`, and by everything else here itself.
+/// The place where one reader waits: alone, or with those of a list. The owner's mutex guards it: the callers of `take`
+/// and `join` hold it, every other member locks it itself.
 class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  public:
   explicit WaitPlace(SpinMutex& mutex) noexcept : mutex_(mutex) {}
@@ -46,27 +37,9 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   }
 
   /// From now on its waits are also completed with those of `list`; null: no more.
-  void join(WaitList* list) {
-    Waiter* const waiter = unlink();
-    try {
-      if (waiter && list) list->add(*waiter);
-    } catch (...) {
-      waiter_ = waiter;
-      throw;
-    }
-    list_ = list;
-    waiter_ = waiter;
-    if (list) round_ = list->round();
-  }
+  void join(WaitList* list);
 
-  void cancel(std::uint64_t key) noexcept {
-    Wakeups wakeups;
-    {
-      const std::lock_guard lock(mutex_);
-      if (key_ == key) wakeups.add(take());
-    }
-    wakeups.complete(asio::error::operation_aborted);
-  }
+  void cancel(std::uint64_t key) noexcept;
 
   /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`.
   template <class IsReady>
@@ -97,14 +70,10 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
     }
   }
 
-  void drop_registry(Wakeups& wakeups) noexcept {
-    const std::lock_guard lock(mutex_);
-    wakeups.add(unlink());
-    registry_.reset();
-    context_ = nullptr;
-  }
+  /// Takes the pending waiter off and forgets the registry, which calls this while its context goes away.
+  void drop_registry(Wakeups& wakeups) noexcept;
 
-  std::uint64_t last_key = 0;  ///< names a wait; used by the reader alone
+  std::uint64_t last_key = 0;  ///< Names a wait. Reader's thread only.
 
  private:
   bool is_pending() const noexcept { return waiter_ && (!list_ || round_ == list_->round()); }
@@ -115,64 +84,23 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
     if (waiter && list_) list_->remove(*waiter);
     return waiter;
   }
-  void leave_registry() noexcept {
-    std::shared_ptr<WaitRegistry> registry;
-    {
-      const std::lock_guard lock(mutex_);
-      registry = std::move(registry_);
-      context_ = nullptr;
-    }
-    if (registry) registry->leave(*this);
-  }
-  void enter_registry(asio::execution_context* context) {
-    leave_registry();
-    std::shared_ptr<WaitRegistry> registry;
-    if (context) {
-      registry = asio::use_service<WaitService>(*context).registry;
-      registry->join(*this);
-    }
-    const std::lock_guard lock(mutex_);
-    registry_ = std::move(registry);
-    context_ = context;
-  }
+  void leave_registry() noexcept;
+  void enter_registry(asio::execution_context* context);
 
   SpinMutex& mutex_;
-  Waiter* waiter_ = nullptr;
+  Waiter* waiter_ = nullptr;  ///< Guarded by mutex_, as all below.
   std::uint64_t key_ = 0;
   WaitList* list_ = nullptr;
-  std::uint64_t round_ = 0;  ///< of `list_` when `waiter_` was published: it has been taken since if that has gone on
+  std::uint64_t round_ = 0;  ///< Round of `list_` when `waiter_` was published; a later one has taken the waiter.
   std::shared_ptr<WaitRegistry> registry_;
   asio::execution_context* context_ = nullptr;
 };
 
-inline void WaitRegistry::join(WaitPlace& place) noexcept {
-  const std::lock_guard lock(mutex_);
-  places_.insert(place);
-}
-
-inline void WaitRegistry::leave(WaitPlace& place) noexcept {
-  const std::lock_guard lock(mutex_);
-  places_.erase(place);
-}
-
-inline void WaitRegistry::shut_down() noexcept {
-  Wakeups wakeups;
-  {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    while (WaitPlace* const place = places_.first()) {
-      place->drop_registry(wakeups);
-      places_.erase(*place);
-    }
-    completed_.wait(lock, [&] { return completions_ == 0; });
-  }
-  for (Waiter* waiter = wakeups.take(); waiter;) {
-    Waiter* const next = waiter->next;
-    waiter->destroy();
-    waiter = next;
-  }
-}
-
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/async/wait_place.ipp"
+#include "sse/detail/async/wait_registry.ipp"
+#endif

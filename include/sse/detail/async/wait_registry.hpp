@@ -7,10 +7,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 
+#include "sse/config.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
-#include "sse/version.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -23,25 +25,37 @@ class WaitPlace;
 /// circle.
 class WaitRegistry {
  public:
-  inline void join(WaitPlace& place) noexcept;
-  inline void leave(WaitPlace& place) noexcept;
+  void join(WaitPlace& place) noexcept;
+  void leave(WaitPlace& place) noexcept;
 
   /// Between these two completions are on their way to the context, which is kept from going away meanwhile.
   void begin_completions(std::size_t count) noexcept { completions_.fetch_add(count, std::memory_order_relaxed); }
   void end_completions(std::size_t count) noexcept {
-    if (completions_.fetch_sub(count) != count || !stopping_.load()) return;
-    const std::lock_guard lock(mutex_);
-    completed_.notify_all();
+    if (completions_.fetch_sub(count) == count && stopping_.load()) notify();
   }
 
-  inline void shut_down() noexcept;
+  void shut_down() noexcept;
 
  private:
+  void notify() noexcept;
+
   std::mutex mutex_;
-  std::condition_variable completed_;
-  IntrusiveList<WaitPlace> places_;
+  std::condition_variable completed_;  ///< Guarded by mutex_.
+  IntrusiveList<WaitPlace> places_;    ///< Guarded by mutex_.
   std::atomic<std::size_t> completions_{0};
   std::atomic<bool> stopping_{false};
+};
+
+/// Asio's hook for the end of an execution context.
+class WaitService : public asio::execution_context::service {
+ public:
+  using key_type = WaitService;
+  static inline asio::execution_context::id id;
+
+  explicit WaitService(asio::execution_context& context) : service(context) {}
+  void shutdown() noexcept override { registry->shut_down(); }
+
+  const std::shared_ptr<WaitRegistry> registry = std::make_shared<WaitRegistry>();  ///< Immutable.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -18,7 +18,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/async/wait_place.hpp"
-#include "sse/detail/async/waiter.hpp"
+#include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/owned.hpp"

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "sse/detail/async/waiter.hpp"
+#include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/random.hpp"

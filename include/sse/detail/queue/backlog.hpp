@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "sse/detail/async/waiter.hpp"
+#include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
