@@ -5,10 +5,11 @@
 
 #include <concepts>
 #include <memory>
-#include <mutex>
+#include <nlohmann/json.hpp>
 #include <string_view>
-#include <utility>
 
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/json_text.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/version.hpp"
 
@@ -16,37 +17,17 @@
 
 namespace sse::inline SSE_ABI {
 
-namespace detail {
-
-struct GlobalManager {
-  std::mutex mutex;
-  std::shared_ptr<EventManager> manager;
-};
-
-// Never destroyed, so that a thread or a static destructor that emits while the process ends finds it.
-inline GlobalManager& global_manager() {
-  static GlobalManager& global = *new GlobalManager;
-  return global;
-}
-
-}  // namespace detail
-
-/// The process's manager, made on first use with the default Options; one, however many files include this.
+/// The process's manager, made on first use with the default Options. There is one, however many files include this.
 /// Thread-safe.
-inline std::shared_ptr<EventManager> get_sse_manager() {
-  detail::GlobalManager& global = detail::global_manager();
-  const std::lock_guard lock(global.mutex);
-  if (!global.manager) global.manager = std::make_shared<EventManager>();
-  return global.manager;
-}
+std::shared_ptr<EventManager> get_sse_manager();
 
-/// `get_sse_manager()->emit_event(type, data)` that never throws: what fails is told to the manager's observer.
+/// Calls `get_sse_manager()->emit_event(type, data)` and never throws: a failure is reported to the manager's observer.
 /// Thread-safe.
 template <std::derived_from<nlohmann::json> Json = nlohmann::json>
 void emit_sse_event(std::string_view type, const Json& data) noexcept {
   try {
     get_sse_manager()->emit_event(type, data);
-  } catch (...) {  // the observer has been told
+  } catch (...) {  // the observer was called
   }
 }
 /// The same for any type that nlohmann::json converts from, by a `to_json` that may throw.
@@ -54,21 +35,18 @@ template <detail::ConvertsToJson Data>
 void emit_sse_event(std::string_view type, const Data& data) noexcept {
   try {
     get_sse_manager()->emit_event(type, data);
-  } catch (...) {  // the observer has been told
+  } catch (...) {  // the observer was called
   }
 }
 
-/// Disconnects all of the process's manager and lets go of it; the next `get_sse_manager` makes a new one. Thread-safe.
-inline void cleanup_sse_manager() {
-  std::shared_ptr<EventManager> manager;
-  {
-    detail::GlobalManager& global = detail::global_manager();
-    const std::lock_guard lock(global.mutex);
-    manager = std::exchange(global.manager, nullptr);
-  }
-  if (manager) manager->disconnect_all("The event manager was cleaned up");
-}
+/// Disconnects every connection of the process's manager and releases it; the next `get_sse_manager` makes a new one.
+/// Thread-safe.
+void cleanup_sse_manager();
 
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/hub/global.ipp"
+#endif

@@ -8,7 +8,14 @@
 #error "sse/src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
 #endif
 
+#include "sse/sse.hpp"
+
+// One line for each .ipp file, by room.
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"
 #include "sse/detail/async/waiter.ipp"
+#include "sse/detail/frame/json_text.ipp"
+#include "sse/detail/hub/drain.ipp"
+#include "sse/detail/hub/event_manager.ipp"
 #include "sse/detail/hub/event_stream.ipp"
+#include "sse/detail/hub/global.ipp"

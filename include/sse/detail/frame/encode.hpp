@@ -23,24 +23,6 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-template <class Json>
-bool has_discarded(const Json& value) {
-  if (value.is_discarded()) return true;
-  if (value.is_structured())
-    for (const Json& element : value)
-      if (has_discarded(element)) return true;
-  return false;
-}
-
-/// One line of JSON. Throws Error for a discarded value, which nlohmann would write as no JSON.
-template <class Json>
-std::string dump(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.find("<discarded>") != text.npos && has_discarded(value))
-    throw Error("sse: an event's data has a discarded json in it (a parse that failed)");
-  return text;
-}
-
 /// Appends `text` as a JSON string.
 inline void append_quoted(std::string& out, std::string_view text) {
   bool plain = true;

@@ -14,21 +14,40 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/jitter.hpp"
-#include "sse/detail/hub/hub.hpp"
-#include "sse/reason.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The `retry:` of a client that is sent away because the service stops: about its usual one (unset: a browser's), and
+class Hub;
+
+/// The hub's part of a drain, so that the coroutine need not know the hub.
+class Drain {
+ public:
+  /// From now on the hub refuses new connections.
+  explicit Drain(std::shared_ptr<Hub> hub) noexcept;
+
+  /// The ids of the connections to end: all but those with ConnectionOptions::let_finish.
+  std::vector<std::string> connections() const;
+  void end(const std::string& connection_id, const std::string& reason, std::chrono::milliseconds spread) const;
+  /// The number of streams whose readers have not seen their end.
+  std::size_t unfinished() const noexcept;
+  /// Ends every stream at once and discards what waits.
+  void cut(const std::string& reason) const;
+
+ private:
+  const std::shared_ptr<Hub> hub_;  ///< Immutable.
+};
+
+/// The `retry:` of a client that is sent away because the service stops: about its usual one (unset: a browser's), plus
 /// the time over which the others are sent away.
 inline std::chrono::milliseconds retry_of_drained(std::optional<std::chrono::milliseconds> usual,
                                                   std::chrono::milliseconds spread) {
   return jittered(usual.value_or(std::chrono::seconds(3))) + jittered(spread) / 2;
 }
 
-/// Calls `end(item)` for each, evenly over `spread`; at least 100 a second, so that few don't take long.
+/// Calls `end(item)` for each, evenly over `spread`; at least 100 a second, so that few do not take long.
 template <class Executor, class Item, class End>
 asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::milliseconds spread, End& end) {
   using Clock = std::chrono::steady_clock;
@@ -42,32 +61,34 @@ asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::m
       timer.expires_at(due);
       co_await timer.async_wait(asio::use_awaitable_t<Executor>());
     }
-    const Item item = std::move(items[static_cast<std::size_t>(i)]);  // what it keeps alive may go
+    const Item item = std::move(items[static_cast<std::size_t>(i)]);  // the last reference may go with it
     end(item);
   }
 }
 
 /// EventManager::drain.
 template <class Executor>
-asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Hub> core, std::chrono::milliseconds deadline,
+asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Hub> hub, std::chrono::milliseconds deadline,
                                              std::chrono::milliseconds spread, std::string reason) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point last = Clock::now() + within_a_year(deadline);
-  core->begin_drain();
-  const auto end = [&](const std::string& id) {
-    core->disconnect(id, EndReason::drained, reason, retry_of_drained({}, spread));
-  };
-  co_await end_each<Executor>(core->to_drain(), std::min(spread, deadline), end);
+  const Drain draining(std::move(hub));
+  const auto end = [&](const std::string& id) { draining.end(id, reason, spread); };
+  co_await end_each<Executor>(draining.connections(), std::min(spread, deadline), end);
   asio::steady_timer timer(co_await asio::this_coro::executor);
-  while (core->unfinished() != 0 && Clock::now() < last) {
+  while (draining.unfinished() != 0 && Clock::now() < last) {
     timer.expires_after(std::min<Clock::duration>(last - Clock::now(), std::chrono::milliseconds(10)));
     co_await timer.async_wait(asio::use_awaitable_t<Executor>());
   }
-  const std::size_t left = core->unfinished();
-  core->cut(reason);
+  const std::size_t left = draining.unfinished();
+  draining.cut(reason);
   co_return left;
 }
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/hub/drain.ipp"
+#endif

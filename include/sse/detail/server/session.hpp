@@ -14,6 +14,7 @@
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/hub/drain.hpp"
+#include "sse/detail/hub/hub.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/event_writer.hpp"
