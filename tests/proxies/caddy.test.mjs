@@ -1,6 +1,6 @@
 import { test_proxy } from './lib_proxy.mjs';
 
-// As the README says it: Caddy 2.6.2 holds back a stream that it compresses.
+// As examples/proxies/README.md says it: Caddy 2.6.2 holds back a stream that it compresses.
 const encode = '@pages not path /events\n\tencode @pages gzip';
 const common = ({ configuration }) => ['--config', configuration, '--adapter', 'caddyfile'];
 

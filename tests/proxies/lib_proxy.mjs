@@ -1,4 +1,4 @@
-// For the tests of a proxy in front: the proxy's own program with the configuration that the README shows, certificates, and
+// For the tests of a proxy in front: the proxy's own program with the configuration in examples/proxies, certificates, and
 // clients that read through it.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -202,7 +202,7 @@ function expect_each_once(who, lines, first, last) {
   assert.equal(lines.length, last - first + 1, who);
 }
 
-/** What the README shows, with the names that are the reader's own replaced by the test's. */
+/** The configuration in examples/proxies, with the reader's own names replaced by the test's. */
 function fill(text, replacements) {
   for (const [from, to] of replacements) {
     assert.ok(text.includes(from), `the configuration has no ${from}`);
@@ -212,7 +212,7 @@ function fill(text, replacements) {
 }
 
 /**
- * proxy.program, proxy.configuration (the file's name here), proxy.replacements(place): [what the file says, what the test needs]…;
+ * proxy.program, proxy.configuration (the file's name in examples/proxies), proxy.replacements(place): [what the file says, what the test needs]…;
  * proxy.arguments(place); proxy.reload(place, child, run), where run(arguments) is one more run of the program, to its end;
  * proxy.reload_cuts: whether a reload cuts the streams; proxy.times_out: whether a silent stream is cut; proxy.compresses;
  * proxy.waits: whether a request waits while the service restarts; otherwise it is answered, and the page asks again.
@@ -230,7 +230,7 @@ export async function test_proxy(proxy) {
     const tls = make_certificate(directory);
     let cast = await start_cast('127.0.0.1:0', 1);
     const place = { directory, port, ...tls, upstream: cast.address, read_timeout, configuration: `${directory}/${proxy.configuration}` };
-    const text = readFileSync(new URL(proxy.configuration, import.meta.url), 'utf8');
+    const text = readFileSync(new URL(`../../examples/proxies/${proxy.configuration}`, import.meta.url), 'utf8');
     writeFileSync(place.configuration, fill(text, proxy.replacements(place)));
     const run_program = (args) => {
       const child = spawn(program.path, args, { env: { ...program.env, HOME: directory }, stdio: ['ignore', log, log], detached: true });
