@@ -4,15 +4,14 @@
 
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/net/stream_timeout.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/net/lowest_layer.hpp"
 #include "sse/error.hpp"
 #include "sse/url.hpp"
 
@@ -21,7 +20,7 @@
 namespace sse::inline SSE_ABI {
 
 /// A connected stream of bytes of any type with `async_read_some` and `async_write_some` over an Asio socket: TCP, a
-/// Unix socket, TLS, Beast's. It is what ClientOptions::connect makes.
+/// Unix socket, TLS, Beast's. ClientOptions::connect makes it.
 class AnyStream {
  public:
   AnyStream() = default;
@@ -29,13 +28,13 @@ class AnyStream {
   requires(!std::same_as<Stream, AnyStream>) AnyStream(Stream stream)
       : stream_(std::make_unique<Holder<Stream>>(std::move(stream))) {}
 
-  /// As the stream's own; cancelled by `cancel`.
+  /// Reads as the stream's own operation does; `cancel` ends it.
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, error_code& error) {
     return stream_->read_some(buffer, error);
   }
-  /// All of `buffer`.
+  /// Writes all of `buffer`; `cancel` ends it.
   asio::awaitable<void> write(asio::const_buffer buffer, error_code& error) { return stream_->write(buffer, error); }
-  /// What is under way completes with `operation_aborted`.
+  /// Completes the operations that are under way with `operation_aborted`.
   void cancel(error_code& error) { stream_->cancel(error); }
 
  private:
@@ -62,34 +61,23 @@ class AnyStream {
   std::unique_ptr<Base> stream_;
 };
 
-/// Connects over TCP to the URL's host and port: every address in turn, each but the last for at most 2 s. What a
-/// `connect` of your own begins with. Errors: sse::system_error. Cancellation: terminal and partial.
-inline asio::awaitable<tcp::socket> connect_tcp(Url url) {
-  const auto executor = co_await asio::this_coro::executor;
-  tcp::resolver resolver(executor);
-  error_code error;
-  const auto addresses = co_await resolver.async_resolve(url.host, std::to_string(url.port),
-                                                         asio::redirect_error(asio::use_awaitable, error));
-  std::size_t left = addresses.size();
-  for (const auto& address : addresses) {
-    tcp::socket socket(executor);
-    detail::StreamTimeout<tcp::socket> deadline(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
-    co_await socket.async_connect(address.endpoint(), asio::redirect_error(asio::use_awaitable, error));
-    if (error) continue;
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    co_return socket;
-  }
-  throw system_error(error, "Cannot connect to " + url.authority());
-}
+/// Connects over TCP to the URL's host and port: every address in turn, each but the last for at most 2 s. A `connect`
+/// of your own begins with it.
+///
+/// @par Completion signature  awaitable<tcp::socket>
+/// @par Errors  sse::system_error: the name has no address, or none of them accepts.
+/// @par Cancellation  terminal, partial.
+/// @par Object lifetime  The operation owns what it uses.
+/// @par Thread safety  Runs on the executor of the calling coroutine.
+SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url);
 
-/// Connects to an http URL; Error for https, which needs a `connect` of your own.
-inline asio::awaitable<AnyStream> connect_plain(Url url) {
-  if (url.scheme != "http") throw Error("sse: ClientOptions::connect is needed for " + url.to_string());
-  co_return AnyStream(co_await connect_tcp(std::move(url)));
-}
+/// Connects to an http URL, as connect_tcp does. Throws Error for https, which needs a `connect` of your own.
+SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url);
 
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/client/any_stream.ipp"
+#endif

@@ -7,59 +7,60 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "sse/client_options.hpp"
 #include "sse/config.hpp"
-#include "sse/detail/client/state.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/parser.hpp"
 #include "sse/url.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
+namespace sse::inline SSE_ABI::detail {
+struct ClientState;
+}  // namespace sse::inline SSE_ABI::detail
+
 namespace sse::inline SSE_ABI {
 
-/// An EventSource: the messages of a server's stream, as an awaitable generator that connects again when it is cut.
+/// An EventSource: the messages of a server's stream, as an awaitable generator that reconnects when it is cut.
 ///
-/// The first `next()` connects. After an end, a cut or a failed attempt it waits, sends the request again with the last
-/// id as `Last-Event-ID`, and goes on: failed attempts are broken connections, time-outs, the statuses 408, 429, 500,
-/// 502, 503 and 504 (Retry-After in seconds is heeded), and a body whose coding is broken. It waits for the server's
-/// `retry` or ClientOptions::retry, twice as long with each further attempt that brought no event, and up to half of
-/// that more by chance. 204 is the end. Any other answer is an error: another status (a browser gives up on any but 200
-/// and 204), another type than text/event-stream, a Content-Encoding, a redirect that can't be followed, a head that
-/// RFC 9112 does not allow. Redirects are followed anew each time. What stands in ClientOptions::headers, but for
-/// Accept, Cache-Control, User-Agent and Content-…, is not sent to another origin.
+/// The first `next()` connects. After an end, a cut or a failed attempt the client waits, sends the request again with
+/// the last id as `Last-Event-ID`, and goes on. Failed attempts are broken connections, time-outs, the statuses 408,
+/// 429, 500, 502, 503 and 504 (Retry-After in seconds is heeded), and a body whose coding is broken. The wait is the
+/// server's `retry` or ClientOptions::retry. It doubles with each further attempt that brought no event, and up to half
+/// of it is added at random.
 ///
-/// Thread safety: one thread or strand at a time; all of it runs on the executor of the coroutine that first calls
-/// `next()`, and every other call belongs there too. It may outlive its execution context.
+/// Status 204 is the end. Any other answer is an error: another status (a browser gives up on any but 200 and 204),
+/// another type than text/event-stream, a Content-Encoding, a redirect that cannot be followed, a head that RFC 9112
+/// does not allow. Redirects are followed anew each time. Of ClientOptions::headers only Accept, Cache-Control,
+/// User-Agent and Content-… are sent to another origin.
+///
+/// @par Thread safety  One thread or strand at a time. All of it runs on the executor of the coroutine that first calls
+/// `next()`, and every other call belongs there too. The client may outlive its execution context.
 class Client {
  public:
-  /// Throws Error for an URL or an option that can't be used, std::invalid_argument for a max_message_size of 0.
-  explicit Client(std::string_view url, ClientOptions options = {})
-      : state_(std::make_shared<detail::ClientState>(url, std::move(options))) {}
+  /// Throws Error for a URL or an option that cannot be used, std::invalid_argument for a max_message_size of 0.
+  explicit Client(std::string_view url, ClientOptions options = {});
   Client(Client&&) noexcept = default;
-  Client& operator=(Client&& other) noexcept {
-    Client old(std::move(other));
-    std::swap(state_, old.state_);
-    return *this;
-  }
-  ~Client() {
-    if (state_) state_->close();
-  }
+  Client& operator=(Client&& other) noexcept;
+  ~Client();
 
-  /// The next message; nullopt: the stream has ended (204; with `reconnect` off, its orderly end; `close()`).
+  /// Waits for the next message. The result is nullopt when the stream has ended: by status 204, by `close()`, or by
+  /// its orderly end where `reconnect` is off.
   ///
-  /// Errors: BadResponse, sse::system_error where it does not connect again, what ClientOptions::connect throws: these
-  /// come once, after the messages before them, and are the end. Not the end, the next call goes on:
-  /// ParserError::message_too_long as std::system_error, for a message past max_message_size, which is lost;
-  /// `asio::error::already_started` when a call is pending, `operation_aborted` when it is cancelled.
-  /// Cancellation: terminal, partial and total; it ends this wait, and neither the connection nor an attempt to
-  /// connect. No message is lost: what comes meanwhile waits for the next call, about 16 KiB of it and the rest at the
-  /// server. Destroying the client ends the wait with nullopt.
-  asio::awaitable<std::optional<Message>> next() { return detail::ClientState::next(state_); }
+  /// @par Completion signature  awaitable<optional<Message>>
+  /// @par Errors  These come once, after the messages before them, and end the client: BadResponse; sse::system_error
+  /// where the client does not reconnect; what ClientOptions::connect throws. These do not end it: std::system_error
+  /// with ParserError::message_too_long, for a message past max_message_size, which is lost; sse::system_error with
+  /// `asio::error::already_started` when a call is pending, or with `operation_aborted` when this one is cancelled.
+  /// @par Cancellation  terminal, partial, total. It ends this wait, and neither the connection nor an attempt to
+  /// connect. No message is lost: about 16 KiB wait for the next call, and the rest waits at the server.
+  /// @par Object lifetime  The client may be destroyed while the wait is pending; the wait then gives nullopt.
+  /// @par Thread safety  One call at a time.
+  asio::awaitable<std::optional<Message>> next();
 
-  /// Ends it: what waits is discarded, a pending `next()` gives nullopt.
-  void close() noexcept { state_->close(); }
+  /// Ends the client. Waiting messages are discarded, and a pending `next()` gives nullopt.
+  void close() noexcept;
 
  private:
   std::shared_ptr<detail::ClientState> state_;
@@ -68,3 +69,7 @@ class Client {
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/client/client.ipp"
+#endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The settings of sse::Client, its observer, and the exception for an answer that is no stream. client.hpp has the
-// client itself.
+// The settings of sse::Client, its observer, and the exception for an answer that is no stream. The client itself is
+// in client.hpp.
 
 #pragma once
 
@@ -21,54 +21,55 @@
 
 namespace sse::inline SSE_ABI {
 
-/// The server's answer is no stream of events; `what()` says why.
-class BadResponse : public Error {
- public:
-  BadResponse(unsigned status, const std::string& why) : Error(why), status_(status) {}
-  /// Of the answer: 200 too, where the rest of it is wrong; 0 where it is no HTTP.
-  unsigned status() const noexcept { return status_; }
-
- private:
-  unsigned status_;
-};
-
-/// What a client tells, on its executor: your logger's place. A throw counts as nothing. It may close the client.
+/// The callbacks of a client, which run on its executor. An exception of one is ignored. One may close the client.
 struct ClientObserver {
   ClientObserver() = default;
 
   std::function<void(const Url&)> connected;                  ///< a stream begins, perhaps after redirects
   std::function<void(std::string_view reason)> disconnected;  ///< a stream that had begun is over
-  std::function<void(std::chrono::milliseconds wait, std::string_view reason)> retrying;  ///< the next attempt comes
+  std::function<void(std::chrono::milliseconds wait, std::string_view reason)>
+      retrying;  ///< a wait for the next attempt
 };
 
-/// Time-outs but `connect_timeout` are exact to a quarter of a second; 0: none.
+/// The settings of a client. Time-outs but `connect_timeout` are exact to a quarter of a second; 0: none.
 struct ClientOptions {
   ClientOptions() = default;
 
   std::string method = "GET";  ///< POST for APIs that stream their answer
   std::string body;            ///< of the request; empty: none
   detail::Headers headers;     ///< `{{"Authorization", "Bearer …"}}`; they stay at the URL's own origin, see Client
-  std::string last_event_id;   ///< to go on after; empty: none
+  std::string last_event_id;   ///< the id after which the stream goes on; empty: none
 
-  /// Whether to connect again after an end or a failure; default: with GET, because a POST would be done twice.
+  /// Whether to connect again after an end or a failure. By default with GET only, because a POST would be done twice.
   std::optional<bool> reconnect;
-  std::chrono::milliseconds retry{1'000};       ///< the wait before that, until the server names one
-  std::chrono::milliseconds max_retry{60'000};  ///< the longest wait, but for the part that chance adds
-  std::size_t max_failures = 0;                 ///< attempts in a row without an event, then an error; 0: no limit
+  std::chrono::milliseconds retry{1'000};       ///< the wait before a reconnection, until the server names one
+  std::chrono::milliseconds max_retry{60'000};  ///< the longest wait, without the part that is added at random
+  std::size_t max_failures = 0;  ///< attempts in a row without an event, after which the client fails; 0: no limit
 
-  std::chrono::milliseconds connect_timeout{10'000};  ///< for one attempt
+  std::chrono::milliseconds connect_timeout{10'000};  ///< for one attempt to connect
   std::chrono::milliseconds head_timeout{30'000};     ///< from being connected to the end of the response's head
   std::chrono::milliseconds idle_timeout{60'000};     ///< without a byte, after which the stream counts as cut
 
   std::size_t max_message_size = 16 << 20;  ///< bytes; a larger message is an error in its place
   std::size_t max_head_size = 64 * 1024;    ///< bytes of a response's head
-  std::size_t max_headers = 200;            ///< of a response
-  std::size_t max_redirects = 20;           ///< in a row
+  std::size_t max_headers = 200;            ///< headers of a response
+  std::size_t max_redirects = 20;           ///< redirects in a row
 
-  /// How a connection is made. An sse::system_error of it is a failed attempt, any other exception is the client's end.
-  /// It may go on for a while after it was given up, and owns what it uses.
+  /// Makes a connection. An sse::system_error of it is a failed attempt; any other exception ends the client. It may
+  /// go on for a while after the client has given it up, and owns what it uses.
   std::function<asio::awaitable<AnyStream>(Url)> connect = connect_plain;
-  ClientObserver observer;  ///< your logger's place
+  ClientObserver observer;  ///< called when a stream begins, ends, or is tried again: the place of your logger
+};
+
+/// Thrown when the server's answer is no stream of events; `what()` says why.
+class BadResponse : public Error {
+ public:
+  BadResponse(unsigned status, const std::string& why) : Error(why), status_(status) {}
+  /// The answer's status: 200 too, where the rest of it is wrong; 0 where it is no HTTP.
+  unsigned status() const noexcept { return status_; }
+
+ private:
+  unsigned status_;
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// How a client connects over TCP. TLS is a `connect` of the user's own, which begins with connect_tcp.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "sse/any_stream.hpp"
+#include "sse/config.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
+#include "sse/error.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
+
+SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url) {
+  const auto executor = co_await asio::this_coro::executor;
+  tcp::resolver resolver(executor);
+  error_code error;
+  const auto addresses = co_await resolver.async_resolve(url.host, std::to_string(url.port),
+                                                         asio::redirect_error(asio::use_awaitable, error));
+  std::size_t left = addresses.size();
+  for (const auto& address : addresses) {
+    tcp::socket socket(executor);
+    const detail::StreamTimeout<tcp::socket> timeout(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
+    co_await socket.async_connect(address.endpoint(), asio::redirect_error(asio::use_awaitable, error));
+    if (error) continue;
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    co_return socket;
+  }
+  throw system_error(error, "Cannot connect to " + url.authority());
+}
+
+SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url) {
+  if (url.scheme != "http") throw Error("sse: ClientOptions::connect is needed for " + url.to_string());
+  co_return AnyStream(co_await connect_tcp(std::move(url)));
+}
+
+}  // namespace sse::inline SSE_ABI
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// The bodies of the client's exchange. Redirects are WHATWG Fetch, "HTTP-redirect fetch"; interim answers are RFC 9110,
+// section 15.2.
+
+#pragma once
+
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/client/exchange.hpp"
+#include "sse/detail/http1/head_parser.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
+#include "sse/error.hpp"
+#include "sse/headers.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL std::string ClientRequest::text(const ClientOptions& options, std::string_view last_event_id) const {
+  std::string text = method + ' ' + url.target + " HTTP/1.1\r\n";
+  const auto header = [&](std::string_view name, std::string_view value) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  };
+  header("Host", url.authority());
+  header("Accept-Encoding", "identity");
+  header("Connection", "close");
+  for (const auto& [name, value] : {std::pair("Accept", "text/event-stream"), std::pair("Cache-Control", "no-store"),
+                                    std::pair("User-Agent", "sse")})
+    if (!find_header(options.headers, name)) header(name, value);
+  for (const auto& [name, value] : options.headers) {
+    const bool describes_body = name.size() > 8 && same_name(std::string_view(name).substr(0, 8), "content-");
+    const bool harmless = describes_body || same_name(name, "Accept") || same_name(name, "Cache-Control") ||
+                          same_name(name, "User-Agent");
+    if ((!foreign || harmless) && (with_body || !describes_body)) header(name, value);
+  }
+  if (!last_event_id.empty()) header("Last-Event-ID", last_event_id);
+  const bool body_expected = method == "POST" || method == "PUT" || method == "PATCH";
+  if (with_body && (body_expected || !options.body.empty()))
+    header("Content-Length", std::to_string(options.body.size()));
+  return text.append("\r\n").append(with_body ? options.body : std::string());
+}
+
+SSE_DECL void ClientRequest::redirect(const ResponseHead& head) {
+  const unsigned status = head.status;
+  Url next;
+  try {
+    const std::string* const location = head.parser.unique_header("Location");
+    if (!location) throw Error("it has no Location header");
+    next = url.resolve(*location);
+    if (url.scheme == "https" && next.scheme == "http") throw Error("a redirect must not leave https");
+  } catch (const std::runtime_error& why) {
+    throw BadResponse(status, "The server redirects with status " + std::to_string(status) +
+                                  ", which cannot be followed: " + why.what());
+  }
+  foreign = foreign || !next.same_origin(url);
+  // Step 12.
+  if ((status == 303 && method != "GET" && method != "HEAD") || (status <= 302 && method == "POST")) {
+    method = "GET";
+    with_body = false;
+  }
+  url = std::move(next);
+}
+
+SSE_DECL bool is_redirect(unsigned status) noexcept {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+SSE_DECL void check_is_stream(const ResponseHead& head) {
+  const unsigned status = head.status;
+  const std::string why = "The server answers with status " + std::to_string(status);
+  if (status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504)) {
+    Unavailable error(status, why);
+    const std::string* const after = find_header(head.parser.headers(), "Retry-After");
+    std::uint32_t seconds = 0;
+    if (after && std::from_chars(after->data(), after->data() + after->size(), seconds).ec == std::errc())
+      error.retry_after = std::chrono::seconds(seconds);
+    throw error;
+  }
+  if (status != 200) throw BadResponse(status, why);
+  try {
+    if (const std::string other = content_type_error(head.parser); !other.empty())
+      throw BadResponse(status, "The server answers " + other);
+  } catch (const BadHead& bad) {
+    throw BadResponse(status, bad.what());
+  }
+}
+
+SSE_DECL asio::awaitable<ResponseHead> Exchange::run(std::string request) {
+  const auto time = options_.head_timeout;
+  const StreamTimeout<AnyStream> timeout(stream_, co_await asio::this_coro::executor, time);
+  co_await stream_.write(asio::buffer(request), write_error_);
+  try {
+    co_return co_await read_final_head();
+  } catch (const BadHead& bad) {
+    throw BadResponse(status_, bad.what());
+  } catch (const system_error&) {
+    if (!timeout.passed()) throw;
+    throw system_error(asio::error::timed_out,
+                       "The server sent no answer within " + std::to_string(time.count()) + " ms");
+  }
+}
+
+SSE_DECL asio::awaitable<ResponseHead> Exchange::read_final_head() {
+  constexpr int max_interim = 16;
+  for (int interim = 0; interim < max_interim; ++interim) {
+    ResponseHead head(options_.max_head_size, options_.max_headers);
+    co_await read_head(head);
+    if (status_ >= 200) co_return head;
+    if (status_ == 101) break;
+    unread_ = std::move(head.parser.rest());
+  }
+  throw BadResponse(status_, "The server sent status " + std::to_string(status_) + " without a final response");
+}
+
+SSE_DECL asio::awaitable<void> Exchange::read_head(ResponseHead& head) {
+  const auto take_line = [&](std::string_view line) {
+    head.take_status_line(line);
+    status_ = head.status;
+  };
+  while (!head.parser.feed(unread_, take_line)) {
+    error_code error;
+    const std::size_t size = co_await stream_.read_some(asio::buffer(buffer_), error);
+    if (error) throw system_error(write_error_ ? write_error_ : error, "The server sent no answer");
+    unread_.assign(buffer_.data(), size);
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

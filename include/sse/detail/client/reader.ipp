@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// The bodies of ClientReader. Everything in them runs on the client's executor.
+
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "sse/any_stream.hpp"
+#include "sse/config.hpp"
+#include "sse/detail/client/exchange.hpp"
+#include "sse/detail/client/reader.hpp"
+#include "sse/detail/http1/head_parser.hpp"
+#include "sse/detail/net/stream_timeout.hpp"
+#include "sse/parser.hpp"
+#include "sse/url.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL ClientReader::ClientReader(std::shared_ptr<ClientState> state, const asio::any_io_executor& executor)
+    : state_(std::move(state)), executor_(executor), timer_(executor) {
+  state_->reader = this;
+}
+
+SSE_DECL ClientReader::~ClientReader() {
+  state_->reader = nullptr;
+}
+
+SSE_DECL void ClientReader::start(const std::shared_ptr<ClientState>& state, const asio::any_io_executor& executor) {
+  auto on_end = [state](const std::exception_ptr& error) {
+    if (error) state->finish(error);
+  };
+  asio::co_spawn(executor, run(std::make_unique<ClientReader>(state, executor)),
+                 asio::bind_executor(executor, asio::bind_cancellation_slot(state->stop.slot(), std::move(on_end))));
+}
+
+SSE_DECL void ClientReader::resume() {
+  if (std::exchange(paused_, false)) timer_.cancel();
+}
+
+SSE_DECL asio::awaitable<void> ClientReader::run(std::unique_ptr<ClientReader> self) {
+  co_await self->read_all();
+}
+
+SSE_DECL asio::awaitable<void> ClientReader::read_all() {
+  while (!state_->ended) {
+    connected_.reset();
+    got_message_ = false;
+    std::exception_ptr error;
+    try {
+      if (!co_await read_once()) break;
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const auto wait = wait_after(error);
+    if (!wait) co_return;
+    timer_.expires_after(*wait);
+    error_code ignored;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  state_->finish(nullptr);
+}
+
+SSE_DECL std::optional<std::chrono::milliseconds> ClientReader::wait_after(const std::exception_ptr& error) {
+  const ClientOptions& options = state_->options;
+  if (state_->ended) return std::nullopt;
+  const auto [reason, may_pass, retry_after] = explain(error);
+  if (connected_) state_->notify(options.observer.disconnected, reason);
+  if (!may_pass || !options.reconnect.value_or(options.method == "GET")) {
+    state_->finish(error);
+    return std::nullopt;
+  }
+  const bool lasted = connected_ && CoarseTimer::Clock::now() - *connected_ > options.max_retry;
+  failures_ = got_message_ || lasted ? 0 : failures_ + 1;
+  if (options.max_failures > 0 && failures_ >= options.max_failures) {
+    state_->finish(error ? error : std::make_exception_ptr(Unavailable(200, reason)));
+    return std::nullopt;
+  }
+  const auto wait = wait_before(failures_, retry_after);
+  if (!state_->ended) state_->notify(options.observer.retrying, wait, reason);
+  return state_->ended ? std::nullopt : std::optional(wait);
+}
+
+SSE_DECL ClientReader::Failure ClientReader::explain(const std::exception_ptr& error) {
+  try {
+    if (!error) return {"The server has ended the stream", true, {}};
+    std::rethrow_exception(error);
+  } catch (const Unavailable& unavailable) {
+    return {unavailable.what(), true, unavailable.retry_after};
+  } catch (const system_error& failure) {
+    return {failure.what(), true, {}};
+  } catch (const std::exception& fatal) {
+    return {fatal.what(), false, {}};
+  } catch (...) {
+    return {"An exception of an unknown type", false, {}};
+  }
+}
+
+SSE_DECL std::chrono::milliseconds ClientReader::wait_before(std::size_t failures,
+                                                             std::chrono::milliseconds retry_after) {
+  double wait = static_cast<double>(state_->parser.retry().value_or(state_->options.retry).count());
+  for (std::size_t n = 1; n <= std::min<std::size_t>(failures, 32); ++n)
+    wait = n == 1 ? std::max(wait, 100.) : wait * 2;
+  wait = std::max(wait, static_cast<double>(retry_after.count()));
+  wait = std::min(wait, static_cast<double>(state_->options.max_retry.count()));
+  return std::chrono::milliseconds(static_cast<std::int64_t>(wait * std::uniform_real_distribution<>(1, 1.5)(random_)));
+}
+
+SSE_DECL asio::awaitable<bool> ClientReader::read_once() {
+  const ClientOptions& options = state_->options;
+  ClientRequest request{state_->url, options.method};
+  for (std::size_t redirects = 0;; ++redirects) {
+    AnyStream stream = co_await connect(request.url);
+    Exchange exchange(options, stream);
+    const ResponseHead head = co_await exchange.run(request.text(options, state_->parser.last_event_id()));
+    if (head.status == 204) co_return false;
+    if (!is_redirect(head.status)) {
+      check_is_stream(head);
+      connected_ = CoarseTimer::Clock::now();
+      state_->notify(options.observer.connected, request.url);
+      co_await read_body(stream, head);
+      co_return true;
+    }
+    if (redirects >= options.max_redirects)
+      throw BadResponse(head.status, "The server sent more than " + std::to_string(redirects) + " redirects in a row");
+    request.redirect(head);
+  }
+}
+
+SSE_DECL asio::awaitable<AnyStream> ClientReader::connect(Url url) {
+  struct Attempt {
+    asio::cancellation_signal stop;
+    asio::steady_timer* timer;  ///< Null once nobody waits for the attempt.
+    bool done = false;
+    std::exception_ptr error;
+    AnyStream stream;
+  };
+  const auto time = state_->options.connect_timeout;
+  const auto attempt = std::make_shared<Attempt>();
+  attempt->timer = &timer_;
+  timer_.expires_at(CoarseTimer::after(time));
+  // It keeps the state, which owns the function that runs.
+  auto on_end = [attempt, state = state_](const std::exception_ptr& error, AnyStream stream) {
+    attempt->done = true;
+    attempt->error = error;
+    attempt->stream = std::move(stream);
+    if (attempt->timer) attempt->timer->cancel();
+  };
+  asio::co_spawn(executor_, state_->options.connect(std::move(url)),
+                 asio::bind_executor(executor_, asio::bind_cancellation_slot(attempt->stop.slot(), std::move(on_end))));
+  std::exception_ptr given_up;
+  try {
+    while (!attempt->done) {
+      error_code error;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (!error && !attempt->done)
+        throw system_error(asio::error::timed_out, "No connection within " + std::to_string(time.count()) + " ms");
+    }
+  } catch (...) {
+    given_up = std::current_exception();
+  }
+  attempt->timer = nullptr;
+  // It is told to stop, and not waited for: the system's resolver may take minutes.
+  if (!attempt->done) attempt->stop.emit(asio::cancellation_type::terminal);
+  if (given_up) std::rethrow_exception(given_up);
+  if (attempt->error) std::rethrow_exception(attempt->error);
+  co_return std::move(attempt->stream);
+}
+
+SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const ResponseHead& head) {
+  state_->parser.reset();
+  std::optional<BodyDecoder> body;
+  try {
+    body.emplace(head.parser);
+  } catch (const BadHead& bad) {
+    throw BadResponse(head.status, bad.what());
+  }
+  feed(*body, head.parser.rest());
+  const auto time = state_->options.idle_timeout;
+  for (;;) {
+    co_await wait_until_read();
+    if (body->done() || state_->ended) co_return;
+    error_code error;
+    const StreamTimeout<AnyStream> timeout(stream, executor_, time);
+    const std::size_t size = co_await stream.read_some(asio::buffer(buffer_), error);
+    feed(*body, {buffer_.data(), size});
+    if (!error) continue;
+    if (timeout.passed())
+      throw system_error(asio::error::timed_out, "The server sent nothing for " + std::to_string(time.count()) + " ms");
+    if (error != asio::error::eof) throw system_error(error, "The stream was cut");
+    if (!body->until_close()) throw Unavailable(head.status, "The stream was cut in the middle of its body");
+    co_return;
+  }
+}
+
+SSE_DECL asio::awaitable<void> ClientReader::wait_until_read() {
+  while (!state_->queue.empty() && !state_->ended) {
+    paused_ = true;
+    timer_.expires_at(CoarseTimer::never);
+    error_code ignored;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
+  const auto on_message = [&](Message&& message) {
+    state_->push(std::move(message));
+    got_message_ = true;
+  };
+  try {
+    body.feed(bytes, [&](std::string_view part) {
+      if (const std::error_code error = state_->parser.feed(part, on_message); error)
+        state_->push(std::make_exception_ptr(std::system_error(error, "sse")));
+    });
+  } catch (const BadHead& bad) {
+    throw Unavailable(200, bad.what());
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
