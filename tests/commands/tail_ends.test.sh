@@ -13,13 +13,13 @@ ends() {
 typed='HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n'
 ends 0 'tail: disconnected: The server has ended the stream' "$typed\r\n"
 ends 0 '' 'HTTP/1.1 204 No Content\r\n\r\n'
-ends 1 'tail: disconnected: The stream is cut in the middle of the body' "${typed}Content-Length: 5\r\n\r\n"
+ends 1 'tail: disconnected: The stream was cut in the middle of its body' "${typed}Content-Length: 5\r\n\r\n"
 ends 1 'tail: The server answers with status 404' 'HTTP/1.1 404 Not Found\r\n\r\n'
 ends 1 'tail: The server answers with status 503' 'HTTP/1.1 503 Not Now\r\n\r\n'
 ends 1 'tail: The server answers with Content-Type text/html, and not text/event-stream' \
   'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n'
 ends 1 'tail: The answer does not begin with a status line of HTTP/1.1' 'SSH-2.0-x\r\n'
-ends 1 'tail: No answer: End of file' ''
+ends 1 'tail: The server sent no answer: End of file' ''
 run "$url"
 expect_equal "exit status where nobody listens" 1 $status
 expect_equal "the notices where nobody listens" "tail: Cannot connect to ${url:7:-7}: Connection refused" "$(cat "$work/notices")"

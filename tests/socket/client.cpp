@@ -118,7 +118,7 @@ TEST_CASE("a redirect that never ends is an error, and never leaves https") {
   options.max_redirects = 3;
   Reading reading(listener.url(), options);
   for (int n = 0; n < 4; ++n) listener.answer(redirect_to(302, "/events"));
-  CHECK(reading.take() == "status 302: There are more than 3 redirects in a row");
+  CHECK(reading.take() == "status 302: The server sent more than 3 redirects in a row");
   CHECK(reading.take() == "end");
   CHECK_FALSE(listener.waiting(0));
 
@@ -128,7 +128,7 @@ TEST_CASE("a redirect that never ends is an error, and never leaves https") {
   };
   Reading secure("https://x/", options);
   CHECK(secure.take() ==
-        "status 302: The server redirects with status 302, which can't be followed: A redirect must not leave https");
+        "status 302: The server redirects with status 302, which cannot be followed: a redirect must not leave https");
 }
 
 TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by another attempt, from the last id") {
@@ -149,8 +149,8 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   CHECK(reading.take() == "message b 2");
   peer.reset();
   CHECK(reading.note() == "connected /events");
-  CHECK(reading.note() == "disconnected: The stream is cut: Connection reset by peer");
-  CHECK(reading.note() == "retrying after 0 ms: The stream is cut: Connection reset by peer");
+  CHECK(reading.note() == "disconnected: The stream was cut: Connection reset by peer");
+  CHECK(reading.note() == "retrying after 0 ms: The stream was cut: Connection reset by peer");
 
   const std::string chunked =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -166,7 +166,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
     CHECK(reading.note().ends_with("status " + std::to_string(status)));
   }
   listener.answer("");
-  CHECK(reading.note().ends_with("ms: No answer: End of file"));
+  CHECK(reading.note().ends_with("ms: The server sent no answer: End of file"));
   listener.answer("HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(reading.take() == "end");
   CHECK_FALSE(listener.waiting(0));
@@ -279,7 +279,7 @@ TEST_CASE("silence is a cut, and comments are no silence") {
     CHECK(reading.take() == "message b 1");
     CHECK_FALSE(listener.waiting(0));
     CHECK(reading.note() == "connected /events");
-    CHECK(reading.note() == "disconnected: Nothing came for 300 ms: Connection timed out");
+    CHECK(reading.note() == "disconnected: The server sent nothing for 300 ms: Connection timed out");
     CHECK(peer.read_to_end().empty());  // the client has closed
   }
   listener.answer("HTTP/1.1 204 No\r\n\r\n");
@@ -293,11 +293,11 @@ TEST_CASE("a head that does not come, byte by byte or not at all, is a failed at
   options.head_timeout = 300ms;
   Reading reading(listener.url(), options);
   Client silent = listener.accept();
-  CHECK(reading.note() == "retrying after 1 ms: No answer within 300 ms: Connection timed out");
+  CHECK(reading.note() == "retrying after 1 ms: The server sent no answer within 300 ms: Connection timed out");
   Client slow = listener.accept();
   slow.send("HTTP/1.1 200 OK\r\nX: ");
   while (slow.send("x")) ::poll(nullptr, 0, 20);
-  CHECK(reading.note() == "retrying after 1 ms: No answer within 300 ms: Connection timed out");
+  CHECK(reading.note() == "retrying after 1 ms: The server sent no answer within 300 ms: Connection timed out");
 }
 
 TEST_CASE("a connect function that hangs is given up in time, and its connection with it") {

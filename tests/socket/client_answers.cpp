@@ -12,7 +12,7 @@ std::string with_length(std::string_view body, std::size_t length) {
 }
 
 TEST_CASE("every coding of a body is read, wherever it is cut") {
-  const std::string cut = "status 200: The stream is cut in the middle of the body";
+  const std::string cut = "status 200: The stream was cut in the middle of its body";
   const struct {
     std::string what, bytes, expected;
   } answers[] = {
@@ -101,7 +101,7 @@ TEST_CASE("a broken body is an error after the messages before it, whatever its 
   }
   // A size of 2^64 - 1 is one; its chunk is only never complete.
   CHECK(read_parts({chunked_head + "ffffffffffffffff\r\ndata: x\n\n"})
-            .starts_with("message x|status 200: The stream is cut"));
+            .starts_with("message x|status 200: The stream was cut"));
 }
 
 TEST_CASE("an answer that is no stream of events is an error that says so") {
@@ -145,7 +145,7 @@ TEST_CASE("an answer that is no stream of events is an error that says so") {
       {typed + "X: " + lots, "status 200: The head is longer than 65536 bytes"},
       {lots, "status 0: The head is longer than 65536 bytes"},
       {"HTTP/1.1 302 Found\r\n\r\n",
-       "status 302: The server redirects with status 302, which can't be followed: There is no"},
+       "status 302: The server redirects with status 302, which cannot be followed: it has no"},
       {"HTTP/1.1 302 Found\r\nLocation: ftp://x/\r\n\r\n", "status 302: The server redirects"},
       {"HTTP/1.1 302 Found\r\nLocation: http://\r\n\r\n", "status 302: The server redirects"},
       {"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\n\r\n", "status 302: The server redirects"},
@@ -165,8 +165,8 @@ TEST_CASE("an answer that is no stream of events is an error that says so") {
   std::string many = typed;
   for (int n = 0; n < 200; ++n) many += "X: y\r\n";
   CHECK(read_parts({many + "\r\n"}).starts_with("status 200: There are more than 200 headers"));
-  CHECK(read_parts({"HTTP/1.1 200 OK\r\nConte"}) == "error: No answer: End of file|end");
-  CHECK(read_parts({}) == "error: No answer: End of file|end");
+  CHECK(read_parts({"HTTP/1.1 200 OK\r\nConte"}) == "error: The server sent no answer: End of file|end");
+  CHECK(read_parts({}) == "error: The server sent no answer: End of file|end");
   CHECK(read_parts({"HTTP/1.1 204 No Content\r\n\r\n"}) == "end");
 }
 

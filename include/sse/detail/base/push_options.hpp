@@ -9,5 +9,7 @@
 #pragma GCC diagnostic push
 // g++ 12 takes Asio's own new and delete of a coroutine's frame for a mismatch.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+// g++ 12 gives the frame of a coroutine in an .ipp file more linkage than the coroutine's local types have.
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
 #endif
 #endif
