@@ -4,30 +4,38 @@
 #pragma once
 
 #include <mutex>
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A mutex for what takes a microsecond: who finds it locked looks again for about as long before it sleeps, because to
-/// sleep and to be woken takes ten.
-class SpinMutex {
+/// Spins briefly before blocking. Our critical sections take about 1 µs; blocking and waking up a thread takes about 10.
+class SSE_CAPABILITY("mutex") SpinMutex {
  public:
-  void lock() {
+  void lock() SSE_ACQUIRE() {
     for (int left = 64; left > 0; --left) {
       if (mutex_.try_lock()) return;
       pause();
     }
     mutex_.lock();
   }
-  bool try_lock() { return mutex_.try_lock(); }
-  void unlock() { mutex_.unlock(); }
+  bool try_lock() SSE_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
+  void unlock() SSE_RELEASE() { mutex_.unlock(); }
 
  private:
   static void pause() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+    _mm_pause();
+#elif defined(_MSC_VER) && defined(_M_ARM64)
+    __yield();
+#elif defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ __volatile__("yield");
@@ -36,6 +44,9 @@ class SpinMutex {
 
   std::mutex mutex_;
 };
+
+using SpinLock = ScopedLock<SpinMutex>;
+using MutexLock = ScopedLock<Mutex>;
 
 }  // namespace sse::inline SSE_ABI::detail
 
