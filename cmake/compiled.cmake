@@ -11,6 +11,7 @@ file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/sse.cpp" CONTENT "#include <s
 target_sources(sse_compiled PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/sse.cpp")
 target_link_libraries(sse_compiled PUBLIC sse)
 target_compile_definitions(sse_compiled PUBLIC SSE_SEPARATE_COMPILATION)
+target_compile_options(sse_compiled PRIVATE ${big_object})
 if(TARGET sse_warnings)
   target_link_libraries(sse_compiled PRIVATE $<BUILD_INTERFACE:sse_warnings>)
 endif()
