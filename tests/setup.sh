@@ -12,18 +12,19 @@ header_prefixes() { find "$PWD/$headers" -mindepth 2 -maxdepth 2 -name usr 2>/de
 
 # has_header HEADER [CONDITION]: the compiler finds the header, and the condition holds of the header's macros.
 has_header() {
-  local compiler=${CXX:-c++} prefix prefixes flags=()
+  local compiler=${CXX:-c++} prefix prefixes flags=(-std=c++17 -fsyntax-only)
   IFS=: read -ra prefixes <<<"$(header_prefixes | tr '\n' :)${CMAKE_PREFIX_PATH:-}:/opt/homebrew"
   for prefix in "${prefixes[@]}"; do if [ -d "$prefix/include" ]; then flags+=(-isystem "$prefix/include"); fi; done
   {
     printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$1"
     if [ $# -gt 1 ]; then printf '#include <%s>\n#if !(%s)\n#error\n#endif\n' "$@"; fi
-  } | $compiler -std=c++17 "${flags[@]}" -fsyntax-only -x c++ - >/dev/null 2>&1
+  } | $compiler "${flags[@]}" -x c++ - >/dev/null 2>&1
 }
 has_compiler() { [ -n "${CXX:-}" ] || has c++; }
 has_asio() { has_header asio/version.hpp 'ASIO_VERSION >= 102200'; }
 has_json() { has_header nlohmann/detail/abi_macros.hpp; } # came with 3.11, the first that we take
 has_boost() { has_header boost/version.hpp 'BOOST_VERSION >= 108100'; }
+has_openssl_headers() { has_header openssl/ssl.h || { has pkg-config && pkg-config --exists openssl; }; } # Homebrew hides it
 has_chart_js() { [ -e /usr/share/javascript/chart.js/chart.min.js ] || { ! has apt-get && has npm; }; }
 clang() { local name; for name in clang++-{20,19,18,17,16} clang++; do if has "$name"; then echo "$name" && return; fi; done; }
 clang_version() { "$(clang | grep . || echo false)" -dumpversion | sed 's/[.].*//'; }
@@ -44,7 +45,7 @@ missing() {
   has_chart_js || echo chart.js
   [ "$1" = tests ] || return 0
   has_header catch2/catch_all.hpp || echo catch2
-  has_header openssl/ssl.h || echo openssl-headers
+  has_openssl_headers || echo openssl-headers
   has openssl || echo openssl
   has_clang || echo clang
   has_libfuzzer || echo libfuzzer
