@@ -94,7 +94,7 @@ Response respond(const Request& request, std::string_view path, sse::EventManage
   return text_response(http::status::not_found, "There is nothing here\n");
 }
 
-/// What a peer gets for a request that can't be read.
+/// The answer to a request that cannot be read.
 Response refuse(const beast::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return text_response(http::status::request_header_fields_too_large, "The head is too large\n");

@@ -1,4 +1,4 @@
-// What the command lines of the examples share.
+// Shared by the command lines of the examples.
 #pragma once
 
 #include <sse/config.hpp>
@@ -63,7 +63,7 @@ inline void add_listen(CLI::App& app, std::string& listen) {
                       [](const std::string& text) { return parse_endpoint(text).has_value(); }));
 }
 
-/// What comes from the command line or from a server may not break the line that it is shown in.
+/// Text from the command line or from a server, for one line of output: control characters become `?`.
 inline std::string one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');

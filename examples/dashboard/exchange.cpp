@@ -100,7 +100,7 @@ asio::awaitable<bool> Exchange::run(RequestLog& log, const bool& stopping) {
     co_return told&& keep_alive && !stopping;
   }
   if (failure_ != 0) {
-    // Where the connection's end is the body's end, a broken body must not look like a whole one.
+    // If the connection's end is the body's end, a broken body must not look like a whole one.
     error_code ignored;
     if (ends_with_close_) client_.socket.set_option(asio::socket_base::linger(true, 0), ignored);
     if (ends_with_close_) client_.socket.close(ignored);
@@ -310,7 +310,7 @@ asio::awaitable<void> Exchange::relay_answer(ResponseParser& answer) {
   } else {
     ends_with_close_ = true;
   }
-  // What the client still sends of a refused body can't be told from its next request.
+  // The rest of a refused body can't be told from the client's next request.
   keep_alive_ = keep_alive_ && !ends_with_close_ && (request_.is_done() || uploading_);
   out.keep_alive(keep_alive_);
   silence_allowed_ = is_event_stream(head);

@@ -65,7 +65,7 @@ Refusal check_request(const RequestHead& head, bool chunked) {
   const std::size_t hosts = head.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && head.version() == 11)) return {400, "a request has one Host field"};
 
-  // Where a body ends must be beyond doubt, or what follows it could be read as a request that nobody sent.
+  // The end of a body must be beyond doubt, or the bytes behind it could be read as a request that nobody sent.
   const std::size_t codings = head.count(http::field::transfer_encoding);
   if (codings > 1 || (codings == 1 && (head.version() == 10 || head.count(http::field::content_length) > 0)))
     return {400, "the length of the body is in doubt"};

@@ -7,7 +7,7 @@
 
 #include "peer.hpp"
 
-// What a proxy does to the heads that pass through it (RFC 9110, 7.6; RFC 9112, 6).
+// A proxy's changes to the heads that pass through it (RFC 9110, 7.6; RFC 9112, 6).
 namespace dashboard {
 
 using RequestHead = http::request_header<>;

@@ -48,7 +48,7 @@ Reply own_reply(const RequestHead& request, const Shared& shared) {
   Reply reply = readable ? reply_to(request, shared) : text_reply(405, "GET and HEAD are served here");
   if (!readable) reply.set(http::field::allow, "GET, HEAD");
   reply.set(http::field::cache_control, "no-cache");
-  // What the page shows comes from strangers. Even if some of it were taken for markup, it could run and load nothing.
+  // The page shows text of strangers. Even if some of it were taken for markup, it could run and load nothing.
   reply.set("Content-Security-Policy",
             "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'");
   reply.set("X-Content-Type-Options", "nosniff");

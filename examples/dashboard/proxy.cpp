@@ -98,7 +98,7 @@ asio::awaitable<void> Proxy::tell_stats() {
   }
 }
 
-/// What holds for the moment: nobody who comes back later wants it.
+/// For events that hold for the moment only: a client that comes back later does not want them.
 void Proxy::tell(std::string_view type, const nlohmann::json& data) {
   sse::EmitOptions options;
   options.transient = true;

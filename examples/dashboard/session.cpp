@@ -16,7 +16,7 @@ constexpr std::chrono::seconds answer_limit{30};
 constexpr std::chrono::seconds closing_limit{2};
 constexpr std::size_t most_head_bytes = 16 * 1024;
 
-/// What says where a page wants to go on.
+/// The parameters that say where a page wants to go on.
 sse::Request request_of(const RequestHead& head) {
   sse::Request request(head.method_string(), head.target());
   for (const auto& field : head) request.headers.emplace_back(field.name_string(), field.value());

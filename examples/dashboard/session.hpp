@@ -9,7 +9,7 @@
 
 namespace dashboard {
 
-/// What all connections share.
+/// Shared by all connections.
 struct Shared {
   Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits);
 

@@ -1,4 +1,4 @@
-// What an event becomes: a line of standard output, or a notice.
+// Makes of an event a line of standard output, or a notice.
 #pragma once
 
 #include <sse/parser.hpp>

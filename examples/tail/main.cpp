@@ -55,7 +55,7 @@ asio::awaitable<void> output_closed() {
   }
 }
 
-/// What is told by the way; remembers the last reason, which need not be told twice.
+/// Prints notices on standard error; remembers the last reason, which need not be told twice.
 sse::ClientObserver notices(std::string& reason) {
   sse::ClientObserver observer;
   observer.connected = [](const sse::Url& url) { tell("connected to " + url.to_string()); };

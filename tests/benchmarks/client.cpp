@@ -113,7 +113,8 @@ class Client {
     const int found = ::epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout);
     for (int i = 0; i < found; ++i) read(connections_[ready_[static_cast<std::size_t>(i)].data.u64]);
   }
-  /// What waits, into buffer_ unless `flags` throws it away; one call takes all that there is. 0: nothing.
+  /// Takes the bytes that wait, into buffer_ unless `flags` throws them away; one call takes all that there is. 0:
+  /// nothing.
   std::size_t receive_some(Connection& connection, int flags) {
     const ssize_t size = ::recv(connection.socket, buffer_.data(), buffer_.size(), MSG_DONTWAIT | flags);
     if (size > 0) return static_cast<std::size_t>(size);

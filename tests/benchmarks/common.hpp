@@ -1,4 +1,4 @@
-// What the programs of the benchmarks share: the frame that everyone sends, clocks, and one command a line on stdin.
+// Shared by the programs of the benchmarks: the frame that everyone sends, clocks, and one command a line on stdin.
 #pragma once
 
 #include <sys/resource.h>
@@ -60,7 +60,7 @@ inline std::string stamp(std::int64_t ns) {
   std::snprintf(digits, sizeof digits, "%020lld", static_cast<long long>(ns));
   return digits;
 }
-/// What sse makes of emit_event("tick", {{"n", …}, {"sent", stamp(…)}, {"text", text}}).
+/// The frame of emit_event("tick", {{"n", …}, {"sent", stamp(…)}, {"text", text}}).
 inline std::string frame(std::uint64_t n, std::int64_t sent) {
   timespec time{};
   ::clock_gettime(CLOCK_REALTIME, &time);

@@ -1,4 +1,4 @@
-// What is written parses back to the same: types, data, topics and reasons of any bytes.
+// Every frame parses back to what was written: types, data, topics and reasons of any bytes.
 #include <sse/parser.hpp>
 #include <sse/sse.hpp>
 

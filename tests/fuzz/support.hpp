@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-/// What a target holds to be true of every input.
+/// Stops the fuzzer unless a property of every input holds.
 #define EXPECT(condition)                                                                 \
   do {                                                                                    \
     if (!(condition)) {                                                                   \

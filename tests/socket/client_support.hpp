@@ -6,7 +6,7 @@
 
 #include "support.hpp"
 
-/// What one thread tells another, in order.
+/// Messages from one thread to another, in order.
 class Mailbox {
  public:
   void put(std::string text) {

@@ -40,7 +40,7 @@ class Parts {
   std::size_t next_ = 0;
 };
 
-/// What `read_request` makes of a head: the request, or the status of its HttpError (0: the end came first).
+/// The result of `read_request` for a head: the request, or the status of its HttpError (0: the end came first).
 struct Outcome {
   std::optional<sse::Request> request;
   unsigned status = 0;

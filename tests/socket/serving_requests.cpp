@@ -1,4 +1,4 @@
-// What `serve` makes of a request: who is admitted, and what of its query and headers reaches the connection.
+// The way of a request through `serve`: who is admitted, and what of its query and headers reaches the connection.
 
 #include <atomic>
 #include <set>

@@ -33,7 +33,7 @@ using sse::tcp;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
-constexpr auto patience = 20s;  ///< what a thing may take on a busy machine before it counts as not happening
+constexpr auto patience = 20s;  ///< time after which a thing counts as not happening, on a busy machine
 
 [[noreturn]] inline void give_up(const std::string& what) {
   throw std::runtime_error("it did not happen within 20 s: " + what);
@@ -115,7 +115,7 @@ class Client {
     }
     return text_.substr(std::exchange(taken_, text_.size()));
   }
-  /// What comes up to and with `end`; nullopt: the peer has closed, and nothing is left.
+  /// The bytes up to and with `end`; nullopt: the peer has closed, and nothing is left.
   std::optional<std::string> take_until(std::string_view end) {
     if (taken_ > 1 << 16) text_.erase(0, std::exchange(taken_, 0));
     std::size_t scan = taken_;

@@ -157,7 +157,7 @@ TEST_CASE("a slow socket is cut when its time to send is up") {
   CHECK(removed.at(0).reason == "Sending timed out after 500 ms");
   CHECK(removed.at(0).row.ended == sse::EndReason::send_timeout);
   pair.service.close();
-  // What the systems' buffers held, and nothing whole behind it.
+  // The content of the systems' buffers, and no whole message behind it.
   const std::string held = failure<Ended>([&] { pair.client.read(90); });
   CHECK(held.find("ended its stream; there were ") != held.npos);
   CHECK(held.find(" of 90 messages: {\"type\":\"connection\"") != held.npos);

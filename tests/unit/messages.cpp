@@ -12,8 +12,8 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
-/// What a reader has that takes the frame line by line (WHATWG HTML 9.2.6), and takes nothing that this library has no
-/// reason to write.
+/// The message that a reader gets who takes the frame line by line (WHATWG HTML 9.2.6), and who takes nothing that
+/// this library has no reason to write.
 Message read_message(const Event& event) {
   std::string_view bytes = event.frame();
   REQUIRE_NOTHROW(json(std::string(bytes)).dump());  // throws for text that is not UTF-8

@@ -80,7 +80,7 @@ class Run {
     bool waiting = false;
     std::shared_ptr<std::optional<sse::error_code>> completed = std::make_shared<std::optional<sse::error_code>>();
   };
-  /// What the observer and the filters have seen.
+  /// Seen by the observer and the filters.
   struct Seen {
     std::map<std::string, std::size_t> added, removed, gaps;
     Event copy;  // of a live event, which must not get the id that the event gets later

@@ -35,7 +35,7 @@ inline bool passes(int filter, std::string_view type, std::string_view key) {
   }
 }
 
-/// What one connection must still read.
+/// The events that one connection must still read.
 struct Reader {
   struct Item {
     Sent event;

@@ -8,7 +8,7 @@
 
 #include "support.hpp"
 
-// What must hold whichever way threads meet: random clients that are cut and resume, and slow readers that stay.
+// Properties that hold whichever way threads meet: random clients that are cut and resume, and slow readers that stay.
 
 namespace sse_test {
 namespace {
@@ -68,7 +68,7 @@ struct Truth {
   }
 };
 
-/// What a client asks for, and all that it reads, cut and resumed, until it sees the event `end`.
+/// A client's request, and all that it reads, cut and resumed, until it sees the event `end`.
 struct Client {
   std::string id;
   std::set<std::string> topics;  // none: every topic
@@ -127,7 +127,7 @@ struct Client {
     }
   }
 
-  /// What is wrong with what it has read; empty: nothing.
+  /// The fault in the events that it has read; empty: none.
   std::string check(const Truth& truth) const {
     if (!problem.empty()) return problem;
     std::vector<bool> covered(truth.entries.size());
@@ -276,7 +276,7 @@ TEST_CASE("clients that are cut and resume while others emit get each event once
   }
 }
 
-/// What one slow reader has read.
+/// The events that one slow reader has read.
 struct Tally {
   std::size_t read = 0, noticed = 0, dropped = 0;
   std::uint64_t last = 0;

@@ -301,7 +301,7 @@ const Case cases[] = {
     {"a byte order mark in an id", "id:" BOM "\ndata:a\n\n", {message("a", BOM)}, BOM},
 };
 
-/// What only the very first bytes of a stream say, and what mixes line ends.
+/// Cases of the very first bytes of a stream, and of mixed line ends.
 const Case whole_streams[] = {
     {"a byte order mark alone", BOM},
     {"a byte order mark, then an event", BOM "data:1\n\n" BOM "data:2\n\ndata:3\n\n", {message("1"), message("3")}},

@@ -7,7 +7,7 @@ namespace {
 
 using sse::EndReason, sse::LossReason, sse::RefusalReason, sse::Stats;
 
-/// What every reader of one manager got, lost and still has is what was meant for it.
+/// Checks that the events which every reader of one manager got, lost and still has are those meant for it.
 void check_sum(const Stats& stats, std::uint64_t meant) {
   CHECK(stats.delivered + stats.lost.total() - stats.lost[LossReason::unknown] + stats.queued == meant);
 }

@@ -140,7 +140,7 @@ inline Words lines(EventStream& stream) {
   return words;
 }
 
-/// What emit_numbers gives a reader, where it is the manager's first to have ids.
+/// The events that emit_numbers gives a reader, if its events are the manager's first to have ids.
 inline Words numbered(int first, int last) {
   Words words;
   for (; first <= last; ++first) words.push_back(std::to_string(first) + " #" + std::to_string(first));

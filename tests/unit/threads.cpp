@@ -12,7 +12,7 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 using sse::error_code;
 
-/// What one stream has read.
+/// The events that one stream has read.
 struct Account {
   std::size_t received = 0, noticed = 0, dropped = 0;
   bool in_order = true, ended = false;
