@@ -129,7 +129,11 @@ function compile() {
     '-Wno-unused-but-set-variable', '-Wno-mismatched-new-delete', '-Wno-maybe-uninitialized', '-Werror', '-pthread', `-I${join(top, 'include')}`,
     '-fsanitize=address'];
   writeFileSync(`${binary}.cpp`, source);
-  execFileSync(process.env.CXX ?? 'g++', [...flags, '-o', binary, `${binary}.cpp`, '-lssl', '-lcrypto'], { stdio: 'inherit' });
+  const compiler = process.env.CXX ?? 'g++';
+  const [program, ...first] = spawnSync('ccache', ['--version']).status === 0 ? ['ccache', compiler] : [compiler];
+  const options = { stdio: 'inherit', cwd: directory }; // relative names: ccache finds it again
+  execFileSync(program, [...first, ...flags, '-c', '-o', 'pages.o', 'pages.cpp'], options);
+  execFileSync(compiler, ['-fsanitize=address', '-pthread', '-o', 'pages', 'pages.o', '-lssl', '-lcrypto'], options);
 }
 
 const children = [];
@@ -354,7 +358,8 @@ try {
   for (const chapter of chapters) assert.ok(tests[chapter], `nothing here runs examples/${chapter}`);
   const results = await Promise.allSettled(Object.entries(tests).map(async ([name, test]) => {
     try {
-      await test();
+      const limit = new Promise((_, reject) => setTimeout(reject, 60_000, new Error('it has not ended')).unref());
+      await Promise.race([test(), limit]);
     } catch (error) {
       console.error(`${name}: ${error.stack}`);
       throw error;
