@@ -22,7 +22,7 @@ for argument in "$@"; do
 done
 
 dashboard=build/release/examples/dashboard
-[ -e $dashboard ] || say "sets up and builds the dashboard, once: about 2 minutes on 2 cores"
+[ -e $dashboard ] || say "sets up and builds the dashboard, once: about 3 minutes on 2 cores"
 set_up demo
 configure release OFF
 cmake --build --preset release --target dashboard
