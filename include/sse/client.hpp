@@ -27,8 +27,10 @@ namespace sse::inline SSE_ABI {
 /// The first `next()` connects. After an end, a cut or a failed attempt the client waits, sends the request again with
 /// the last id as `Last-Event-ID`, and goes on. Failed attempts are broken connections, time-outs, the statuses 408,
 /// 429, 500, 502, 503 and 504 (Retry-After in seconds is heeded), and a body whose coding is broken. The wait is the
-/// server's `retry` or ClientOptions::retry. It doubles with each further attempt that brought no event, and up to half
-/// of it is added at random.
+/// server's `retry`, if that is at least ClientOptions::min_retry, or ClientOptions::retry. It doubles with each
+/// further attempt that brought no event, until a stream has lasted for 5 s, and up to half of it is added at random.
+/// An id that has control characters or more than ClientOptions::max_id_size bytes is not sent: see
+/// ClientObserver::id_not_sent.
 ///
 /// Status 204 is the end. Any other answer is an error: another status (a browser gives up on any but 200 and 204),
 /// another type than text/event-stream, a Content-Encoding, a redirect that cannot be followed, a head that RFC 9112

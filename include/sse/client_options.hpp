@@ -27,8 +27,10 @@ struct ClientObserver {
 
   std::function<void(const Url&)> connected;                  ///< a stream begins, perhaps after redirects
   std::function<void(std::string_view reason)> disconnected;  ///< a stream that had begun is over
-  std::function<void(std::chrono::milliseconds wait, std::string_view reason)>
-      retrying;  ///< a wait for the next attempt
+  std::function<void(std::chrono::milliseconds wait, std::string_view reason)> retrying;  ///< a wait begins
+  /// An attempt goes without `Last-Event-ID`, because no server would take this id: the events that the client has
+  /// missed are lost. `reason` says what is wrong with it.
+  std::function<void(std::string_view id, std::string_view reason)> id_not_sent;
 };
 
 /// The settings of a client. Time-outs but `connect_timeout` are exact to a quarter of a second; 0: none.
@@ -43,6 +45,7 @@ struct ClientOptions {
   /// Whether to connect again after an end or a failure. By default with GET only, because a POST would be done twice.
   std::optional<bool> reconnect;
   std::chrono::milliseconds retry{1'000};       ///< the wait before a reconnection, until the server names one
+  std::chrono::milliseconds min_retry{500};     ///< the shortest wait that a server's `retry` can ask for
   std::chrono::milliseconds max_retry{60'000};  ///< the longest wait, without the part that is added at random
   std::size_t max_failures = 0;  ///< attempts in a row without an event, after which the client fails; 0: no limit
 
@@ -53,6 +56,7 @@ struct ClientOptions {
   std::size_t max_message_size = 16 << 20;  ///< bytes; a larger message is an error in its place
   std::size_t max_head_size = 64 * 1024;    ///< bytes of a response's head
   std::size_t max_headers = 200;            ///< headers of a response
+  std::size_t max_id_size = 4096;           ///< bytes; a longer id is not sent back, because no server would take it
   std::size_t max_redirects = 20;           ///< redirects in a row
 
   /// Makes a connection. An sse::system_error of it is a failed attempt; any other exception ends the client. It may

@@ -15,6 +15,7 @@
 #include "sse/detail/async/wait_registry.ipp"
 #include "sse/detail/async/waiter.ipp"
 #include "sse/detail/client/any_stream.ipp"
+#include "sse/detail/client/backoff.ipp"
 #include "sse/detail/client/client.ipp"
 #include "sse/detail/client/exchange.ipp"
 #include "sse/detail/client/parser.ipp"

@@ -150,7 +150,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   peer.reset();
   CHECK(reading.note() == "connected /events");
   CHECK(reading.note() == "disconnected: The stream was cut: Connection reset by peer");
-  CHECK(reading.note() == "retrying after 0 ms: The stream was cut: Connection reset by peer");
+  CHECK(reading.note() == "retrying after 1 ms: The stream was cut: Connection reset by peer");
 
   const std::string chunked =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -158,7 +158,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   CHECK(reading.take() == "message c");
   CHECK(reading.note() == "connected /events");
   CHECK(reading.note().starts_with("disconnected: The size of a chunk"));
-  CHECK(reading.note().starts_with("retrying after 0 ms: The size of a chunk"));
+  CHECK(reading.note().starts_with("retrying after 1 ms: The size of a chunk"));
 
   for (const auto status : {408, 429, 500, 502, 504}) {
     listener.answer("HTTP/1.1 " + std::to_string(status) + " No\r\n\r\n");
@@ -170,6 +170,39 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   listener.answer("HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(reading.take() == "end");
   CHECK_FALSE(listener.waiting(0));
+}
+
+TEST_CASE("an id that no server takes is not sent, the observer is told, and the stream goes on") {
+  Listener listener;
+  Mailbox not_sent;
+  sse::ClientOptions options = quick();
+  options.max_id_size = 100;
+  options.observer.id_not_sent = [&](std::string_view id, std::string_view reason) {
+    not_sent.put(std::string(id) + ": " + std::string(reason));
+  };
+  Reading reading(listener.url(), options);
+  listener.answer(stream_head + "id: 1\ndata: a\n\n");
+  CHECK(reading.take() == "message a 1");
+  for (const std::string id : {"a\x0b", "\x1b[1m", "a\x7f"}) {
+    listener.answer(stream_head + "id: " + id + "\ndata: b\n\n");
+    CHECK(reading.take() == "message b " + id);
+    listener.answer(stream_head + "id: 9\ndata: c\n\n");
+    CHECK(listener.request.find("Last-Event-ID") == std::string::npos);
+    CHECK(not_sent.take() == id + ": The id has a control character");
+    CHECK(reading.take() == "message c 9");
+  }
+  const std::string full(100, 'x');
+  listener.answer(stream_head + "id: " + full + "\ndata: d\n\nid: " + full + "y\ndata: e\n\n");
+  CHECK(listener.asked("Last-Event-ID: 9"));
+  CHECK(reading.take() == "message d " + full);
+  CHECK(reading.take() == "message e " + full + "y");
+  listener.answer(stream_head + "id: " + full + "\ndata: f\n\n");
+  CHECK(listener.request.find("Last-Event-ID") == std::string::npos);
+  CHECK(not_sent.take().ends_with("The id has 101 bytes, max_id_size is 100"));
+  CHECK(reading.take() == "message f " + full);
+  listener.answer(stream_head);
+  CHECK(listener.asked("Last-Event-ID: " + full));
+  CHECK(not_sent.size() == 0);
 }
 
 TEST_CASE("a status that does not pass ends a client that reconnects") {
@@ -240,7 +273,9 @@ TEST_CASE("the wait is the server's or ours, doubles with each failure up to the
   const auto within = [](int wait, int least) { return wait >= least && wait <= least * 3 / 2; };
   const std::string good = stream_head + "data: x\n\n", down = "HTTP/1.1 503 Not Now\r\n\r\n";
   options.retry = 20ms;
+  options.min_retry = 30ms;
   CHECK(within(waits(options, {good}).at(0), 20));
+  CHECK(within(waits(options, {stream_head + "retry: 0\ndata: x\n\n"}).at(0), 30));
   CHECK(within(waits(options, {stream_head + "retry: 30\ndata: x\n\n"}).at(0), 30));
   CHECK(within(waits(options, {"HTTP/1.1 503 Not Now\r\nRetry-After: 2\r\n\r\n"}).at(0), 2000));
   CHECK(within(waits(options, {"HTTP/1.1 503 Not Now\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n"}).at(0),
@@ -253,8 +288,10 @@ TEST_CASE("the wait is the server's or ours, doubles with each failure up to the
   REQUIRE(all.size() == 6);
   for (std::size_t i = 0; i < all.size(); ++i) {
     INFO(i);
-    CHECK(within(all[i], std::vector{100, 200, 350, 350, 20, 100}[i]));
+    CHECK(within(all[i], std::vector{100, 200, 350, 350, 350, 350}[i]));  // a short stream ends no back-off
   }
+  options.max_retry = std::chrono::milliseconds::max();
+  CHECK(within(waits(options, {stream_head + "retry: 10\ndata: x\n\n"}).at(0), 30));
   options.retry = options.max_retry = 1h;
   const int first = waits(options, {good}).at(0);
   int other = first;
@@ -364,7 +401,9 @@ TEST_CASE("options and URLs that can't be used are refused by name") {
   names("method", [](auto& o) { o.method = ""; });
   names("last_event_id", [](auto& o) { o.last_event_id = "1\r\nX: y"; });
   names("last_event_id", [](auto& o) { o.last_event_id = "1\0"s; });
+  names("last_event_id", [](auto& o) { o.last_event_id = std::string(4097, 'x'); });
   names("retry", [](auto& o) { o.retry = -1ms; });
+  names("min_retry", [](auto& o) { o.min_retry = -1ms; });
   names("connect", [](auto& o) { o.connect = nullptr; });
   names("a name", [](auto& o) { o.headers = {{"X Y", ""}}; });
   names("X-Y", [](auto& o) { o.headers = {{"X-Y", "a\nb"}}; });

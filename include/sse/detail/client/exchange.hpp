@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/response_reader.hpp"
+#include "sse/headers.hpp"
 #include "sse/url.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -40,6 +42,15 @@ struct ClientRequest {
 };
 
 SSE_DECL bool is_redirect(unsigned status) noexcept;
+
+/// No control characters: it can be a header's value.
+SSE_DECL bool is_header_text(std::string_view text) noexcept;
+
+/// Why an id cannot be sent as Last-Event-ID: a server refuses the request for good. Empty: it can.
+SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size);
+
+/// The milliseconds that a Retry-After header asks for, at most a year; 0: none, or not in seconds.
+SSE_DECL std::chrono::milliseconds retry_after_of(const Headers& headers) noexcept;
 
 /// Throws BadResponse where the answer is no stream of events: Unavailable where a later one may be.
 SSE_DECL void check_is_stream(const ResponseHead& head);

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -74,15 +75,32 @@ SSE_DECL bool is_redirect(unsigned status) noexcept {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+SSE_DECL bool is_header_text(std::string_view text) noexcept {
+  return std::none_of(text.begin(), text.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7F; });
+}
+
+SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size) {
+  if (!is_header_text(id)) return "The id has a control character";
+  if (id.size() > max_size)
+    return "The id has " + std::to_string(id.size()) + " bytes, max_id_size is " + std::to_string(max_size);
+  return {};
+}
+
+SSE_DECL std::chrono::milliseconds retry_after_of(const Headers& headers) noexcept {
+  const std::string* const text = find_header(headers, "Retry-After");
+  if (!text || text->empty() || !std::all_of(text->begin(), text->end(), is_digit)) return {};
+  constexpr std::chrono::seconds most = std::chrono::hours(24 * 365);
+  std::int64_t seconds = 0;
+  const auto error = std::from_chars(text->data(), text->data() + text->size(), seconds).ec;
+  return error == std::errc() && seconds < most.count() ? std::chrono::seconds(seconds) : most;
+}
+
 SSE_DECL void check_is_stream(const ResponseHead& head) {
   const unsigned status = head.status;
   const std::string why = "The server answers with status " + std::to_string(status);
   if (status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504)) {
     Unavailable error(status, why);
-    const std::string* const after = find_header(head.parser.headers(), "Retry-After");
-    std::uint32_t seconds = 0;
-    if (after && std::from_chars(after->data(), after->data() + after->size(), seconds).ec == std::errc())
-      error.retry_after = std::chrono::seconds(seconds);
+    error.retry_after = retry_after_of(head.parser.headers());
     throw error;
   }
   if (status != 200) throw BadResponse(status, why);

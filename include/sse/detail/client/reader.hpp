@@ -16,6 +16,7 @@
 #include "sse/any_stream.hpp"
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/client/backoff.hpp"
 #include "sse/detail/client/state.hpp"
 #include "sse/detail/http1/response_reader.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
@@ -60,9 +61,8 @@ class ClientReader {
   /// Tells the observer, and ends the client where there is no further attempt: then nullopt, else the wait before it.
   std::optional<std::chrono::milliseconds> wait_after(const std::exception_ptr& error);
   static Failure explain(const std::exception_ptr& error);
-  /// The server's time or ours, doubled with each failure but the first, and a random part, so that the clients of a
-  /// server that comes back do not all come at once.
-  std::chrono::milliseconds wait_before(std::size_t failures, std::chrono::milliseconds retry_after);
+  /// The id to go on after. Empty: none, or one that cannot be sent, which the observer is told.
+  std::string_view sendable_id() const;
 
   const std::shared_ptr<ClientState> state_;
   const asio::any_io_executor executor_;
@@ -70,7 +70,7 @@ class ClientReader {
   bool paused_ = false;  ///< The queue is not empty: `resume` ends the wait.
   std::array<char, 16 * 1024> buffer_;
   std::minstd_rand random_{std::random_device()()};
-  std::size_t failures_ = 0;                                 ///< Attempts in a row without a message.
+  Backoff backoff_;
   std::optional<CoarseTimer::Clock::time_point> connected_;  ///< When this attempt's stream began.
   bool got_message_ = false;                                 ///< In this attempt.
 };

@@ -30,7 +30,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL ClientReader::ClientReader(std::shared_ptr<ClientState> state, const asio::any_io_executor& executor)
-    : state_(std::move(state)), executor_(executor), timer_(executor) {
+    : state_(std::move(state)), executor_(executor), timer_(executor), backoff_(state_->options) {
   state_->reader = this;
 }
 
@@ -82,13 +82,14 @@ SSE_DECL std::optional<std::chrono::milliseconds> ClientReader::wait_after(const
     state_->finish(error);
     return std::nullopt;
   }
-  const bool lasted = connected_ && CoarseTimer::Clock::now() - *connected_ > options.max_retry;
-  failures_ = got_message_ || lasted ? 0 : failures_ + 1;
-  if (options.max_failures > 0 && failures_ >= options.max_failures) {
+  using Milliseconds = std::chrono::milliseconds;
+  const auto lasted = connected_ ? CoarseTimer::Clock::now() - *connected_ : CoarseTimer::Clock::duration(0);
+  backoff_.end_attempt(got_message_, std::chrono::duration_cast<Milliseconds>(lasted));
+  if (options.max_failures > 0 && backoff_.failures() >= options.max_failures) {
     state_->finish(error ? error : std::make_exception_ptr(Unavailable(200, reason)));
     return std::nullopt;
   }
-  const auto wait = wait_before(failures_, retry_after);
+  const auto wait = backoff_.next(state_->parser.retry(), retry_after, std::uniform_real_distribution<>()(random_));
   if (!state_->ended) state_->notify(options.observer.retrying, wait, reason);
   return state_->ended ? std::nullopt : std::optional(wait);
 }
@@ -108,14 +109,12 @@ SSE_DECL ClientReader::Failure ClientReader::explain(const std::exception_ptr& e
   }
 }
 
-SSE_DECL std::chrono::milliseconds ClientReader::wait_before(std::size_t failures,
-                                                             std::chrono::milliseconds retry_after) {
-  double wait = static_cast<double>(state_->parser.retry().value_or(state_->options.retry).count());
-  for (std::size_t n = 1; n <= std::min<std::size_t>(failures, 32); ++n)
-    wait = n == 1 ? std::max(wait, 100.) : wait * 2;
-  wait = std::max(wait, static_cast<double>(retry_after.count()));
-  wait = std::min(wait, static_cast<double>(state_->options.max_retry.count()));
-  return std::chrono::milliseconds(static_cast<std::int64_t>(wait * std::uniform_real_distribution<>(1, 1.5)(random_)));
+SSE_DECL std::string_view ClientReader::sendable_id() const {
+  const std::string& id = state_->parser.last_event_id();
+  const std::string fault = id_fault(id, state_->options.max_id_size);
+  if (fault.empty()) return id;
+  state_->notify(state_->options.observer.id_not_sent, id, fault);
+  return {};
 }
 
 SSE_DECL asio::awaitable<bool> ClientReader::read_once() {
@@ -124,7 +123,7 @@ SSE_DECL asio::awaitable<bool> ClientReader::read_once() {
   for (std::size_t redirects = 0;; ++redirects) {
     AnyStream stream = co_await connect(request.url);
     Exchange exchange(options, stream);
-    const ResponseHead head = co_await exchange.run(request.text(options, state_->parser.last_event_id()));
+    const ResponseHead head = co_await exchange.run(request.text(options, sendable_id()));
     if (head.status == 204) co_return false;
     if (!is_redirect(head.status)) {
       check_is_stream(head);

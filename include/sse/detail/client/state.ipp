@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <algorithm>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <variant>
 
 #include "sse/config.hpp"
+#include "sse/detail/client/exchange.hpp"
 #include "sse/detail/client/reader.hpp"
 #include "sse/detail/client/state.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
@@ -33,18 +33,18 @@ SSE_DECL void ClientState::check_options() const {
   const auto check = [](bool good, const std::string& why) {
     if (!good) throw Error("sse: ClientOptions::" + why);
   };
-  const auto is_text = [](std::string_view text) {
-    return std::none_of(text.begin(), text.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7F; });
-  };
   constexpr std::string_view reserved[] = {"Accept-Encoding", "Connection", "Content-Length",    "Expect", "Host",
                                            "Last-Event-ID",   "TE",         "Transfer-Encoding", "Upgrade"};
   check(is_token(options.method), "method must be a token");
-  check(is_text(options.last_event_id), "last_event_id must have no control characters");
-  check(options.retry.count() >= 0 && options.max_retry.count() >= 0, "retry and max_retry must not be negative");
+  check(is_header_text(options.last_event_id), "last_event_id must have no control characters");
+  check(options.last_event_id.size() <= options.max_id_size,
+        "last_event_id must have at most " + std::to_string(options.max_id_size) + " bytes (max_id_size)");
+  for (const auto& time : {options.retry, options.min_retry, options.max_retry})
+    check(time.count() >= 0, "retry, min_retry and max_retry must not be negative");
   check(options.connect != nullptr, "connect must be a function");
   for (const auto& [name, value] : options.headers) {
     check(is_token(name), "headers: a name must be a token");
-    check(is_text(value), "headers: " + name + " must have no control characters");
+    check(is_header_text(value), "headers: " + name + " must have no control characters");
     for (const std::string_view taken : reserved)
       check(!same_name(name, taken), "headers: " + name + " is set by the client");
   }
