@@ -37,9 +37,14 @@ namespace sse::inline SSE_ABI {
 /// @par Thread safety     One thread or strand at a time; the manager delivers from any thread. One wait at a time.
 class EventStream {
  public:
+  using executor_type = asio::any_io_executor;
+
   EventStream(EventStream&&) noexcept = default;
   EventStream& operator=(EventStream&& other) noexcept;
   ~EventStream();
+
+  /// ConnectionOptions::executor; without one asio::system_executor.
+  executor_type get_executor() const noexcept;
 
   /// Returns the next event as soon as there is one, or nullopt at the end of the stream.
   ///
@@ -53,6 +58,23 @@ class EventStream {
     return step<Executor>(connection_);
   }
 
+  /// Waits for the next event and takes it. An operation for every completion token; in a coroutine next() is shorter.
+  ///
+  /// @par Completion signature   void(error_code, Event)
+  /// @par Errors                 eof: the stream has ended, also by close(). already_started: another wait is pending.
+  ///                             operation_aborted: cancelled, or the stream was destroyed. no_memory: nothing was
+  ///                             lost.
+  /// @par Cancellation           terminal, partial, total; emit on the executor that started the wait. An operation
+  /// that
+  ///                             is cancelled before its handler runs takes no event.
+  /// @par Object lifetime        The stream may be destroyed while the operation is pending.
+  /// @par Thread safety          One wait at a time. The handler is called on its associated executor (none: the
+  ///                             stream's), never from this call or from emit_event.
+  template <asio::completion_token_for<void(error_code, Event)> CompletionToken = detail::DefaultToken>
+  auto async_next(CompletionToken&& token = CompletionToken()) {
+    return asio::async_initiate<CompletionToken, void(error_code, Event)>(detail::InitiateNext(connection_), token);
+  }
+
   /// Waits until an event is available or the stream has ended. Consumes nothing. The pending wait is work for the
   /// handler's executor.
   ///
@@ -62,10 +84,10 @@ class EventStream {
   /// @par Cancellation           terminal, partial, total; emit on the executor that started the wait, as Asio asks of
   ///                             every operation. No event is lost.
   /// @par Object lifetime        The stream may be destroyed while the wait is pending.
-  /// @par Thread safety          One wait at a time. The handler is posted to its associated executor (none:
-  ///                             asio::system_executor), never invoked from this call or from emit_event.
-  template <asio::completion_token_for<void(error_code)> CompletionToken>
-  auto async_wait(CompletionToken&& token) {
+  /// @par Thread safety          One wait at a time. The handler is posted to its associated executor (none: the
+  ///                             stream's), never invoked from this call or from emit_event.
+  template <asio::completion_token_for<void(error_code)> CompletionToken = detail::DefaultToken>
+  auto async_wait(CompletionToken&& token = CompletionToken()) {
     return asio::async_initiate<CompletionToken, void(error_code)>(detail::InitiateWait(connection_), token);
   }
 
@@ -99,8 +121,6 @@ class EventStream {
 
   template <class Executor>
   static asio::awaitable<std::optional<Event>, Executor> step(std::shared_ptr<detail::Connection> connection);
-  /// The next event, or an empty one; then `done`: the stream has ended.
-  static Event take(detail::Connection& connection, bool& done);
 
   // For the event writer.
 

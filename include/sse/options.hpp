@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "sse/config.hpp"
 #include "sse/error.hpp"
 #include "sse/event.hpp"
 #include "sse/observer.hpp"
 #include "sse/reason.hpp"
-#include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -91,6 +91,11 @@ struct ConnectionOptions {
   /// True: `drain` and a cancelled `serve` let it go on until it ends by itself or their time is up (a language model's
   /// running answer).
   bool let_finish = false;
+
+  /// The stream's executor (EventStream::get_executor). Handlers without an executor of their own run on it, and so
+  /// does the timer of `asio::cancel_after`. Its context must outlive the stream. Empty: `asio::system_executor`, whose
+  /// threads Asio starts when it is first used.
+  asio::any_io_executor executor;
 };
 
 /// One event's settings.

@@ -10,6 +10,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/async/initiate.hpp"
+#include "sse/detail/async/next_operation.hpp"
 #include "sse/detail/async/wait_operation.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/event.hpp"
@@ -26,7 +27,7 @@ asio::awaitable<std::optional<Event>, Executor> EventStream::step(std::shared_pt
   const auto cancelled_before = before.cancelled();  // its copies share the state
   for (;;) {
     bool done = false;
-    if (Event event = take(*connection, done); !event.empty()) co_return event;
+    if (Event event = detail::take_event(*connection, done); !event.empty()) co_return event;
     if (done) co_return std::nullopt;
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
         detail::InitiateWait(connection), asio::use_awaitable_t<Executor>());

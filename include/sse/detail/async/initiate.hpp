@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The initiation of a wait on a connection, and the functions that it needs of it. None of them needs the connection's
-// type, so that a program that reads streams does not compile it.
+// The initiations of what a reader does on a connection, and the functions that they need. None of them needs the
+// connection's type, so that a program that reads streams does not compile it.
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/async/waiter.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/event.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -31,6 +33,9 @@ class WaitCanceller {
   std::uint64_t key_;
 };
 
+/// The executor of the connection's stream.
+SSE_DECL asio::any_io_executor executor_of(const Connection& connection) noexcept;
+
 /// Names the reader's next wait.
 SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept;
 
@@ -38,21 +43,45 @@ SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept;
 /// exception leaves it with the caller.
 SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t key, asio::execution_context* context);
 
-/// Starts a wait. It is a class and not a lambda because Asio asks an initiation for its executor, and it has a
-/// constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
-class InitiateWait {
+/// True if the wait `key` was cancelled, be it after its completion.
+SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept;
+
+/// The connection's next event, or an empty one; then `done`: the stream has ended.
+SSE_DECL Event take_event(Connection& connection, bool& done);
+
+/// Starts an operation on a connection. It is a class and not a lambda because Asio asks an initiation for its
+/// executor, and it has a constructor because g++ 12 destroys an aggregate temporary in an awaited call twice.
+class Initiation {
  public:
-  using executor_type = asio::system_executor;
-  executor_type get_executor() const noexcept { return {}; }
+  using executor_type = asio::any_io_executor;
+  executor_type get_executor() const noexcept { return executor_of(*connection_); }
 
-  explicit InitiateWait(std::shared_ptr<Connection> connection) noexcept : connection_(std::move(connection)) {}
+  explicit Initiation(std::shared_ptr<Connection> connection) noexcept : connection_(std::move(connection)) {}
 
-  template <class Handler>
-  void operator()(Handler&& handler) const;  // in wait_operation.hpp
-
- private:
+ protected:
   std::shared_ptr<Connection> connection_;
 };
+
+/// Starts a wait.
+class InitiateWait : public Initiation {
+ public:
+  using Initiation::Initiation;
+  template <class Handler>
+  void operator()(Handler&& handler) const;  // in wait_operation.hpp
+};
+
+/// Starts a wait that takes the event.
+class InitiateNext : public Initiation {
+ public:
+  using Initiation::Initiation;
+  template <class Handler>
+  void operator()(Handler&& handler) const;  // in next_operation.hpp
+};
+
+/// The default completion token: Asio's, or use_awaitable where Asio has none (before 1.31).
+using DefaultToken =
+    std::conditional_t<std::is_void_v<asio::default_completion_token_t<asio::any_io_executor>>, asio::use_awaitable_t<>,
+                       asio::default_completion_token_t<asio::any_io_executor>>;
 
 }  // namespace sse::inline SSE_ABI::detail
 

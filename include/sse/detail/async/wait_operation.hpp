@@ -61,7 +61,7 @@ class WaitBatch {
     }
     while (first_) {
       try {
-        Operation::run(pop());
+        Operation::run(pop(), {});
       } catch (...) {  // one handler's failure is not the others'
         if (first_) Operation::post_all(std::exchange(first_, nullptr));
         throw;
@@ -78,7 +78,7 @@ class WaitBatch {
 /// A pending wait of one handler. It holds tracked work for the handler's executor, so that the context stays alive.
 template <class Handler>
 class WaitOperation final : public Waiter {
-  using Executor = asio::associated_executor_t<Handler, asio::system_executor>;
+  using Executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
   using Tracked =
       std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(), asio::execution::outstanding_work.tracked))>;
   using Allocator =
@@ -86,11 +86,12 @@ class WaitOperation final : public Waiter {
   using Traits = std::allocator_traits<Allocator>;
 
  public:
-  static WaitOperation* make(Handler handler) {
+  /// `usual` is the executor of a handler without one. An exception leaves the handler with the caller.
+  static WaitOperation* make(Handler& handler, const asio::any_io_executor& usual) {
     Allocator allocator(asio::get_associated_allocator(handler));
     WaitOperation* const memory = Traits::allocate(allocator, 1);
     try {
-      return ::new (static_cast<void*>(memory)) WaitOperation(std::move(handler));
+      return ::new (static_cast<void*>(memory)) WaitOperation(handler, usual);
     } catch (...) {
       Traits::deallocate(allocator, memory, 1);
       throw;
@@ -104,13 +105,19 @@ class WaitOperation final : public Waiter {
       return nullptr;
   }
 
+  /// Calls the handler. Called on its executor.
+  static void run(Waiter* waiter, error_code error) {
+    [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
+    release(waiter, error)();
+  }
+
  private:
   friend class WaitBatch<WaitOperation>;
 
-  explicit WaitOperation(Handler&& handler)
+  WaitOperation(Handler& handler, const asio::any_io_executor& usual)
       : Waiter(kind_of_this),
-        executor_(asio::prefer(asio::get_associated_executor(handler, asio::system_executor()),
-                               asio::execution::outstanding_work.tracked)),
+        executor_(
+            asio::prefer(asio::get_associated_executor(handler, usual), asio::execution::outstanding_work.tracked)),
         handler_(std::move(handler)) {}
   ~WaitOperation() = default;
 
@@ -137,10 +144,6 @@ class WaitOperation final : public Waiter {
     const Tracked executor(executor_of(first));
     asio::post(executor, std::move(batch));
   }
-  static void run(Waiter* waiter) {
-    [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
-    release(waiter, {})();
-  }
   static bool same_executor(const Waiter* one, const Waiter* other) { return executor_of(one) == executor_of(other); }
   static std::size_t hash(const Waiter* waiter) { return executor_hash(executor_of(waiter)); }
 
@@ -150,14 +153,21 @@ class WaitOperation final : public Waiter {
   Handler handler_;
 };
 
+/// Makes the operation of the wait `key`. An exception leaves the handler with the caller.
+template <class Handler>
+WaitOperation<Handler>* make_wait(const std::shared_ptr<Connection>& connection, std::uint64_t key, Handler& handler) {
+  // The slot comes first, because another thread may complete the wait as soon as it is published.
+  auto slot = asio::get_associated_cancellation_slot(handler);
+  if (slot.is_connected()) slot.template emplace<WaitCanceller>(connection, key);
+  return WaitOperation<Handler>::make(handler, executor_of(*connection));
+}
+
 template <class Handler>
 void InitiateWait::operator()(Handler&& handler) const {
-  using Operation = WaitOperation<std::decay_t<Handler>>;
-  auto slot = asio::get_associated_cancellation_slot(handler);
-  Operation* const operation = Operation::make(std::forward<Handler>(handler));
+  std::decay_t<Handler> own(std::forward<Handler>(handler));
+  const std::uint64_t key = next_wait_key(*connection_);
+  auto* const operation = make_wait(connection_, key, own);
   try {
-    const std::uint64_t key = next_wait_key(*connection_);
-    if (slot.is_connected()) slot.template emplace<WaitCanceller>(connection_, key);
     start_wait(*connection_, operation, key, operation->context());
   } catch (...) {
     operation->destroy();

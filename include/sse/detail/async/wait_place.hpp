@@ -39,7 +39,16 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   /// From now on its waits are also completed with those of `list`; null: no more.
   void join(WaitList* list);
 
+  /// Names the next wait. Reader's thread only.
+  std::uint64_t next_key() noexcept { return last_key_ += 2; }
+
+  /// Cancels the wait `key`, if it is still the last that was started.
   void cancel(std::uint64_t key) noexcept;
+  /// True if the wait `key` was cancelled, be it after its completion.
+  bool was_cancelled(std::uint64_t key) const noexcept {
+    const std::lock_guard lock(mutex_);
+    return key_ == (key | cancelled);
+  }
 
   /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`.
   template <class IsReady>
@@ -49,7 +58,8 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
       error_code result;
       {
         const std::lock_guard lock(mutex_);
-        if (is_ready()) {  // with success
+        if (is_ready()) {
+          key_ = key;
         } else if (is_pending()) {
           result = asio::error::already_started;
         } else if (context != context_) {
@@ -73,9 +83,9 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   /// Takes the pending waiter off and forgets the registry, which calls this while its context goes away.
   void drop_registry(Wakeups& wakeups) noexcept;
 
-  std::uint64_t last_key = 0;  ///< Names a wait. Reader's thread only.
-
  private:
+  static constexpr std::uint64_t cancelled = 1;  ///< Keys are even.
+
   bool is_pending() const noexcept { return waiter_ && (!list_ || round_ == list_->round()); }
 
   Waiter* unlink() noexcept {
@@ -89,11 +99,12 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
 
   SpinMutex& mutex_;
   Waiter* waiter_ = nullptr;  ///< Guarded by mutex_, as all below.
-  std::uint64_t key_ = 0;
+  std::uint64_t key_ = 0;     ///< Names the wait that was started last, with the bit `cancelled` where it was.
   WaitList* list_ = nullptr;
   std::uint64_t round_ = 0;  ///< Round of `list_` when `waiter_` was published; a later one has taken the waiter.
   std::shared_ptr<WaitRegistry> registry_;
   asio::execution_context* context_ = nullptr;
+  std::uint64_t last_key_ = 0;  ///< Reader's thread only.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -33,7 +33,10 @@ SSE_DECL void WaitPlace::cancel(std::uint64_t key) noexcept {
   Wakeups wakeups;
   {
     const std::lock_guard lock(mutex_);
-    if (key_ == key) wakeups.add(take());
+    if (key_ == key) {
+      key_ |= cancelled;
+      wakeups.add(take());
+    }
   }
   wakeups.complete(asio::error::operation_aborted);
 }

@@ -54,8 +54,9 @@ class Connection : public IntrusiveList<Connection>::Hook {
         announce(options.announce),
         let_finish(options.let_finish),
         max_queue_size_(options.max_queue_size.value_or(shard->options->max_queue_size)),
-        rare_(options.request_id.empty() && options.limit_key.empty() && !options.expires_at ? nullptr
-                                                                                             : new Rare(options)) {
+        rare_(options.request_id.empty() && options.limit_key.empty() && !options.expires_at && !options.executor
+                  ? nullptr
+                  : new Rare(options)) {
     const std::size_t max_bytes = options.max_queue_bytes.value_or(shard->options->max_queue_bytes);
     may_share_ = options.topics.empty() && !options.filter && max_bytes == 0 &&
                  options.overflow_policy == OverflowPolicy::drop_oldest;
@@ -80,6 +81,10 @@ class Connection : public IntrusiveList<Connection>::Hook {
   std::string_view name() const noexcept { return connection_id; }
   const std::string& request_id() const noexcept { return rare_ ? rare_->request_id : no_text(); }
   const std::string& limit_key() const noexcept { return rare_ ? rare_->limit_key : no_text(); }
+  /// ConnectionOptions::executor; without one asio::system_executor.
+  asio::any_io_executor executor() const noexcept {
+    return rare_ && rare_->executor ? rare_->executor : asio::any_io_executor(asio::system_executor());
+  }
   std::optional<EndReason> ended() const noexcept { return ended_; }
 
   bool expires() const noexcept { return rare_ && rare_->expires_at; }
@@ -302,10 +307,14 @@ class Connection : public IntrusiveList<Connection>::Hook {
   /// What most connections have none of.
   struct Rare {
     explicit Rare(const ConnectionOptions& options)
-        : request_id(options.request_id), limit_key(options.limit_key), expires_at(options.expires_at) {}
+        : request_id(options.request_id),
+          limit_key(options.limit_key),
+          expires_at(options.expires_at),
+          executor(options.executor) {}
 
     const std::string request_id, limit_key;
     const std::optional<std::chrono::system_clock::time_point> expires_at;
+    const asio::any_io_executor executor;
   };
   static const std::string& no_text() noexcept {
     static const std::string none;

@@ -38,12 +38,20 @@ SSE_DECL void WaitCanceller::operator()(asio::cancellation_type type) const noex
   if (const std::shared_ptr<WaitPlace> alive = place_.lock()) alive->cancel(key);
 }
 
+SSE_DECL asio::any_io_executor executor_of(const Connection& connection) noexcept {
+  return connection.executor();
+}
+
 SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept {
-  return ++connection.waits.last_key;
+  return connection.waits.next_key();
 }
 
 SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t key, asio::execution_context* context) {
   connection.waits.wait(waiter, key, context, [&] { return connection.ready(); });
+}
+
+SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept {
+  return connection.waits.was_cancelled(key);
 }
 
 inline bool end_if_expired(const Connection& connection) {
@@ -65,6 +73,14 @@ std::invoke_result_t<Take&, Connection&> take_from(Connection& connection, Take&
   if (found_gap) connection.shard->on_gap(connection);
   if (told) connection.shard->on_loss(connection, *told);
   return taken;
+}
+
+SSE_DECL Event take_event(Connection& connection, bool& done) {
+  return take_from(connection, [&](Connection& self) {
+    Event event = self.take();
+    if (event.empty()) done = self.finish_if_done();
+    return event;
+  });
 }
 
 /// Appends at most `max` events and returns how many.
@@ -105,6 +121,10 @@ SSE_DECL EventStream::~EventStream() {
   if (connection_) connection_->close(EndReason::closed, "stream destroyed", asio::error::operation_aborted);
 }
 
+SSE_DECL EventStream::executor_type EventStream::get_executor() const noexcept {
+  return connection_->executor();
+}
+
 SSE_DECL std::optional<Event> EventStream::try_next() {
   Event event = detail::take_from(*connection_, [](detail::Connection& connection) { return connection.take(); });
   return event.empty() ? std::nullopt : std::optional<Event>(std::move(event));
@@ -135,14 +155,6 @@ SSE_DECL std::size_t EventStream::dropped() const {
 
 SSE_DECL void EventStream::close(std::string_view reason) {
   close(EndReason::closed, reason);
-}
-
-SSE_DECL Event EventStream::take(detail::Connection& connection, bool& done) {
-  return detail::take_from(connection, [&](detail::Connection& self) {
-    Event event = self.take();
-    if (event.empty()) done = self.finish_if_done();
-    return event;
-  });
 }
 
 SSE_DECL detail::BatchPart EventStream::take_batch(Event head) {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The operation behind EventStream::async_next: a wait whose handler takes the event when it runs, so that an event is
+// never taken for an operation that was cancelled.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/async/initiate.hpp"
+#include "sse/detail/async/wait_operation.hpp"
+#include "sse/event.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Handles a wait: takes an event and calls `handler`. It passes the handler's associations on.
+template <class Handler>
+class NextHandler {
+ public:
+  using executor_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
+  executor_type get_executor() const noexcept {
+    return asio::get_associated_executor(handler_, executor_of(*connection_));
+  }
+  using allocator_type = asio::associated_allocator_t<Handler>;
+  allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler_); }
+  using cancellation_slot_type = asio::associated_cancellation_slot_t<Handler>;
+  cancellation_slot_type get_cancellation_slot() const noexcept {
+    return asio::get_associated_cancellation_slot(handler_);
+  }
+
+  NextHandler(std::shared_ptr<Connection> connection, Handler&& handler)
+      : connection_(std::move(connection)), handler_(std::move(handler)) {}
+
+  /// Starts the wait, and throws what it throws; the handler goes with it.
+  void start() {
+    key_ = next_wait_key(*connection_);
+    Connection& connection = *connection_;
+    const std::uint64_t key = key_;
+    auto* const operation = make_wait(std::shared_ptr<Connection>(connection_), key, *this);
+    try {
+      start_wait(connection, operation, key, operation->context());
+    } catch (...) {
+      operation->destroy();
+      throw;
+    }
+  }
+
+  void operator()(error_code error) {
+    Event event;
+    bool done = false;
+    if (!error && wait_was_cancelled(*connection_, key_)) error = asio::error::operation_aborted;
+    if (!error) try {
+        event = take_event(*connection_, done);
+      } catch (...) {
+        error = asio::error::no_memory;
+      }
+    if (!error && event.empty()) {
+      if (!done) return wait_again();  // the event was taken meanwhile, or the history has let go of it
+      error = asio::error::eof;
+    }
+    std::move(handler_)(error, std::move(event));
+  }
+
+ private:
+  void wait_again() {
+    const std::shared_ptr<Connection> connection = connection_;
+    const std::uint64_t key = key_ = next_wait_key(*connection);
+    WaitOperation<NextHandler>* operation = nullptr;
+    try {
+      operation = make_wait(connection, key, *this);
+      start_wait(*connection, operation, key, operation->context());
+    } catch (...) {
+      if (operation)
+        operation->run(operation, asio::error::no_memory);
+      else
+        std::move(handler_)(error_code(asio::error::no_memory), Event());
+    }
+  }
+
+  std::shared_ptr<Connection> connection_;
+  std::uint64_t key_ = 0;  ///< Names the wait.
+  Handler handler_;
+};
+
+template <class Handler>
+void InitiateNext::operator()(Handler&& handler) const {
+  NextHandler<std::decay_t<Handler>>(connection_, std::forward<Handler>(handler)).start();
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
