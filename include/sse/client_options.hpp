@@ -68,7 +68,7 @@ struct ClientOptions {
 /// Thrown when the server's answer is no stream of events; `what()` says why.
 class BadResponse : public Error {
  public:
-  BadResponse(unsigned status, const std::string& why) : Error(why), status_(status) {}
+  BadResponse(unsigned status, const std::string& why) : Error(errc::bad_response, why), status_(status) {}
   /// The answer's status: 200 too, where the rest of it is wrong; 0 where it is no HTTP.
   unsigned status() const noexcept { return status_; }
 

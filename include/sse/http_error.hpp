@@ -18,7 +18,7 @@ namespace sse::inline SSE_ABI {
 class [[nodiscard("throw it")]] HttpError : public Error {
  public:
   [[nodiscard("throw it")]] HttpError(unsigned status, const std::string& why, Headers headers = {})
-      : Error(why), status_(status), headers_(std::move(headers)) {}
+      : Error(errc::http_error, why), status_(status), headers_(std::move(headers)) {}
   /// The status of the response.
   unsigned status() const noexcept {
     return status_;

@@ -4,14 +4,17 @@
 
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/enum_names.hpp"
 #include "sse/error.hpp"
 #include "sse/event.hpp"
 #include "sse/observer.hpp"
@@ -41,11 +44,17 @@ struct Options {
 /// What add_connection throws when a limit is reached: nobody who is there is ended for who comes.
 class Refused : public Error {
  public:
-  Refused(RefusalReason reason, const std::string& what) : Error(what), reason_(reason) {}
+  Refused(RefusalReason reason, const std::string& what) : Error(code_of(reason), what), reason_(reason) {}
   /// Which limit it was.
   RefusalReason reason() const noexcept { return reason_; }
 
  private:
+  static errc code_of(RefusalReason reason) noexcept {
+    constexpr errc codes[] = {errc::max_connections, errc::max_connections_per_key, errc::draining,
+                              errc::origin_not_allowed};
+    return codes[static_cast<std::size_t>(reason)];
+  }
+
   RefusalReason reason_;
 };
 
@@ -55,6 +64,19 @@ enum class OverflowPolicy {
   disconnect,   ///< what waits is delivered, then a `disconnect` that says why; with a history the client can resume
   keep_newest,  ///< of the events with the same EmitOptions::key only the newest stays; then as drop_oldest
 };
+
+}  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
+template <>
+struct Names<OverflowPolicy> {
+  static constexpr std::array<std::string_view, 3> all = {"drop_oldest", "disconnect", "keep_newest"};
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+namespace sse::inline SSE_ABI {
 
 /// One connection's settings.
 struct ConnectionOptions {

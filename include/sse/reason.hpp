@@ -5,10 +5,10 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "sse/detail/base/enum_names.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -49,9 +49,6 @@ enum class RefusalReason : std::uint8_t {
 
 namespace sse::inline SSE_ABI::detail {
 
-template <class Reason>
-struct Names;
-
 template <>
 struct Names<EndReason> {
   static constexpr std::array<std::string_view, 10> all = {"disconnected", "drained", "expired",   "replaced",
@@ -71,19 +68,5 @@ struct Names<RefusalReason> {
 };
 
 }  // namespace sse::inline SSE_ABI::detail
-
-namespace sse::inline SSE_ABI {
-
-/// The enumerator's name, as it is written above.
-template <class Reason>
-requires requires {
-  detail::Names<Reason>::all;
-}
-
-constexpr std::string_view to_string(Reason reason) noexcept {
-  return detail::Names<Reason>::all[static_cast<std::size_t>(reason)];
-}
-
-}  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"

@@ -14,6 +14,7 @@
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"
 #include "sse/detail/async/waiter.ipp"
+#include "sse/detail/base/error.ipp"
 #include "sse/detail/client/any_stream.ipp"
 #include "sse/detail/client/backoff.ipp"
 #include "sse/detail/client/client.ipp"

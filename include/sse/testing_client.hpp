@@ -123,7 +123,7 @@ class Timeout : public Error {
 /// Thrown when a stream or a connection is over before what was waited for; `what()` says what came.
 class Ended : public Error {
  public:
-  explicit Ended(const std::string& what, error_code code = {}) : Error(what), code_(code) {}
+  explicit Ended(const std::string& what, error_code code = {}) : Error(errc::stream_ended, what), code_(code) {}
   /// No error: it ended in good order. `asio::error::eof`: it was closed in the middle of an answer whose end is told
   /// otherwise; else why it broke, `asio::error::connection_reset` for example.
   error_code code() const noexcept { return code_; }

@@ -23,7 +23,8 @@ namespace sse::inline SSE_ABI::detail {
 inline std::array<std::uint64_t, 2> random_bits() {
   std::array<std::uint64_t, 2> random{};
 #if defined(SSE_GETENTROPY)
-  if (::getentropy(&random, sizeof random) != 0) throw Error("sse: the system gives no random bytes");
+  if (::getentropy(&random, sizeof random) != 0)
+    throw Error(errc::no_random_bytes, "sse: the system gives no random bytes");
 #else
   thread_local std::random_device device;
   for (auto& half : random) half = std::uint64_t{device()} << 32 | device();

@@ -38,7 +38,8 @@ SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url) {
 }
 
 SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url) {
-  if (url.scheme != "http") throw Error("sse: ClientOptions::connect is needed for " + url.to_string());
+  if (url.scheme != "http")
+    throw Error(errc::no_connector, "sse: ClientOptions::connect is needed for " + url.to_string());
   co_return AnyStream(co_await connect_tcp(std::move(url)));
 }
 

@@ -55,9 +55,10 @@ SSE_DECL void ClientRequest::redirect(const ResponseHead& head) {
   Url next;
   try {
     const std::string* const location = head.parser.unique_header("Location");
-    if (!location) throw Error("it has no Location header");
+    if (!location) throw Error(errc::bad_redirect, "it has no Location header");
     next = url.resolve(*location);
-    if (url.scheme == "https" && next.scheme == "http") throw Error("a redirect must not leave https");
+    if (url.scheme == "https" && next.scheme == "http")
+      throw Error(errc::bad_redirect, "a redirect must not leave https");
   } catch (const std::runtime_error& why) {
     throw BadResponse(status, "The server redirects with status " + std::to_string(status) +
                                   ", which cannot be followed: " + why.what());

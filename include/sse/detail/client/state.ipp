@@ -31,7 +31,7 @@ SSE_DECL ClientState::ClientState(std::string_view location, ClientOptions setti
 
 SSE_DECL void ClientState::check_options() const {
   const auto check = [](bool good, const std::string& why) {
-    if (!good) throw Error("sse: ClientOptions::" + why);
+    if (!good) throw Error(errc::invalid_client_option, "sse: ClientOptions::" + why);
   };
   constexpr std::string_view reserved[] = {"Accept-Encoding", "Connection", "Content-Length",    "Expect", "Host",
                                            "Last-Event-ID",   "TE",         "Transfer-Encoding", "Upgrade"};

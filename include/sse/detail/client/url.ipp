@@ -67,7 +67,7 @@ inline std::string normalized_target(std::string_view text) {
 }
 
 inline void check_url(bool good, const char* why) {
-  if (!good) throw Error(why);
+  if (!good) throw Error(errc::invalid_url, why);
 }
 
 }  // namespace sse::inline SSE_ABI::detail
@@ -87,7 +87,7 @@ SSE_DECL Url::Url(std::string_view text) {
     take_authority(authority);
     target = detail::normalized_target(rest.substr(authority.size()));
   } catch (const Error& why) {
-    throw Error("sse: " + detail::shown_url(text) + " is no URL to connect to: " + why.what());
+    throw Error(errc::invalid_url, "sse: " + detail::shown_url(text) + " is no URL to connect to: " + why.what());
   }
 }
 

@@ -42,7 +42,7 @@ template <class Json>
 std::string dump(const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.find("<discarded>") != text.npos && has_discarded(value))
-    throw Error("sse: an event's data contains a discarded json (a parse that failed)");
+    throw Error(errc::discarded_json, "sse: an event's data contains a discarded json (a parse that failed)");
   return text;
 }
 

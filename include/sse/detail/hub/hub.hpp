@@ -81,7 +81,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
   std::size_t size() const noexcept { return total_.load(); }
 
   std::shared_ptr<Connection> add(ConnectionOptions settings) {
-    if (settings.max_queue_size == 0u) throw Error("sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
+    if (settings.max_queue_size == 0u)
+      throw Error(errc::queue_size_zero, "sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
     if (settings.connection_id.empty()) settings.connection_id = random_uuid();
     try {
       return add_one(settings);
@@ -282,8 +283,9 @@ class Hub : public std::enable_shared_from_this<Hub> {
       Event event = make(form);
       const std::size_t size = event.json().size();
       if (size <= options.max_event_size) return event;
-      throw Error("sse: an event's JSON has " + std::to_string(size) + " bytes, Options::max_event_size is " +
-                  std::to_string(options.max_event_size));
+      throw Error(errc::event_too_large, "sse: an event's JSON has " + std::to_string(size) +
+                                             " bytes, Options::max_event_size is " +
+                                             std::to_string(options.max_event_size));
     } catch (const std::exception& error) {
       tell_format_failure(type, error.what());
       deliver_error(format_error(form));
@@ -423,7 +425,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
   static constexpr std::string_view replaced = "Replaced by a new connection with the same id";
 
   static Options checked(Options options) {
-    if (options.max_queue_size == 0) throw Error("sse: Options::max_queue_size must be at least 1, is 0");
+    if (options.max_queue_size == 0)
+      throw Error(errc::queue_size_zero, "sse: Options::max_queue_size must be at least 1, is 0");
     return options;
   }
 
