@@ -78,6 +78,69 @@ TEST_CASE("a late signal cancels neither the next wait nor a stream that is gone
   old.emit(asio::cancellation_type::terminal);
 }
 
+TEST_CASE("an async_next that is cancelled takes no event, also where the event came first") {
+  EventManager manager;
+  for (const auto type : types)
+    for (const bool event_first : {false, true}) {
+      EventStream stream = add_quiet(manager);
+      asio::io_context io;
+      asio::cancellation_signal signal;
+      error_code result;
+      Event taken;
+      stream.async_next(
+          asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(io, [&](error_code error, Event event) {
+                                         result = error;
+                                         taken = std::move(event);
+                                       })));
+      if (event_first) manager.emit_event("number", 1);
+      signal.emit(type);
+      if (!event_first) manager.emit_event("number", 1);
+      CHECK(io.poll() == 1);
+      CHECK(result == asio::error::operation_aborted);
+      CHECK(taken.empty());
+      CHECK(told(stream) == Words{"1"});
+    }
+}
+
+asio::awaitable<void> read_on_by_token(EventStream& stream, Words& words) {
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+  for (;;) {
+    error_code end;
+    const Event event = co_await stream.async_next(asio::redirect_error(asio::use_awaitable, end));
+    if (end) break;
+    words.push_back(word(event));
+  }
+}
+
+TEST_CASE("an async_next that is cancelled after any step, by any type, and then asked again loses no event") {
+  for (const auto type : types)
+    for (const int pause : {0, 1, 3}) {
+      EventManager manager;
+      std::optional<EventStream> stream;
+      std::optional<asio::cancellation_signal> signal;
+      Words words;
+      const std::size_t all = after_each_step(
+          [&](asio::io_context& io) {
+            stream = add_quiet(manager);
+            signal.emplace();
+            words.clear();
+            asio::co_spawn(io, read_on_by_token(*stream, words),
+                           asio::bind_cancellation_slot(signal->slot(), [](std::exception_ptr) {}));
+            asio::co_spawn(io, emit_slowly(manager, 5, pause), asio::detached);
+          },
+          [&](asio::io_context& io) {
+            signal->emit(type);
+            io.run_for(deadline);
+            REQUIRE(io.stopped());
+            run([&] { return read_on_by_token(*stream, words); });
+            REQUIRE(words == numbers(1, 5));
+            REQUIRE(stream->dropped() == 0);
+          },
+          [] {});
+      CHECK(all >= 4);
+    }
+}
+
 TEST_CASE("a next() that is cancelled after any step, by any type, and then asked again loses no event") {
   for (const auto type : types)
     for (const int pause : {0, 1, 3}) {

@@ -8,17 +8,43 @@
 #include <asio/experimental/deferred.hpp>
 #endif
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/catch_tostring.hpp>
+#include <catch2/matchers/catch_matchers_templated.hpp>
 #include <chrono>
 #include <cstddef>
 #include <exception>
 #include <future>
 #include <map>
 #include <optional>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+// Printers, so that a failure says what came.
+
+template <>
+struct Catch::StringMaker<sse::Event> {
+  static std::string convert(const sse::Event& event) {
+    return event.empty() ? "no event" : std::string(event.frame());
+  }
+};
+
+template <>
+struct Catch::StringMaker<std::optional<sse::Event>> {
+  static std::string convert(const std::optional<sse::Event>& event) {
+    return event ? StringMaker<sse::Event>::convert(*event) : "nullopt";
+  }
+};
+
+template <>
+struct Catch::StringMaker<sse::error_code> {
+  static std::string convert(const sse::error_code& error) {
+    return std::string(error.category().name()) + ':' + std::to_string(error.value()) + " (" + error.message() + ')';
+  }
+};
 
 namespace sse_test {
 
@@ -99,6 +125,32 @@ inline std::string word(const Event& event) {
   if (type == "disconnect") return type + " " + body.at("message").get<std::string>();
   return body.contains("data") ? body["data"].dump() : type;
 }
+
+/// Matches an event, or an optional one, by its word: `CHECK_THAT(event, Is("overflow 15"))`.
+class Is : public Catch::Matchers::MatcherGenericBase {
+ public:
+  explicit Is(std::string expected) : expected_(std::move(expected)) {}
+  bool match(const Event& event) const { return !event.empty() && word(event) == expected_; }
+  bool match(const std::optional<Event>& event) const { return event && match(*event); }
+  std::string describe() const override { return "is \"" + expected_ + '"'; }
+
+ private:
+  std::string expected_;
+};
+
+/// Matches an exception by its code: `CHECK_THROWS_MATCHES(…, sse::Error, HasCode(sse::errc::event_too_large))`.
+class HasCode : public Catch::Matchers::MatcherGenericBase {
+ public:
+  explicit HasCode(sse::error_code expected) : expected_(expected) {}
+  template <class Exception>
+  bool match(const Exception& exception) const {
+    return sse::error_code(exception.code()) == expected_;
+  }
+  std::string describe() const override { return "has the code " + Catch::Detail::stringify(expected_); }
+
+ private:
+  sse::error_code expected_;
+};
 
 /// All that waits.
 inline Words told(EventStream& stream) {

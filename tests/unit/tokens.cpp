@@ -1,5 +1,7 @@
+#include <array>
 #include <memory>
 #include <thread>
+#include <tuple>
 
 #include "support.hpp"
 
@@ -185,6 +187,176 @@ TEST_CASE("use_awaitable, as_tuple, redirect_error, deferred and detached") {
     CHECK(told(stream) == Words{"1"});
   });
 }
+
+TEST_CASE("async_next: a callback gets each event, and the end as eof") {
+  EventManager manager;
+  EventStream stream = add_quiet(manager);
+  asio::io_context io;
+  Words results;
+  const auto next = [&] {
+    stream.async_next(asio::bind_executor(io, [&](error_code error, Event event) {
+      results.push_back(error ? error.message() : word(event));
+      CHECK(event.empty() == static_cast<bool>(error));
+    }));
+  };
+  next();
+  io.poll();
+  CHECK(results.empty());
+  manager.emit_event("x", 1);
+  CHECK(results.empty());  // posted, as every completion
+  io.poll();
+  io.restart();
+  manager.emit_event("x", 2);
+  next();
+  CHECK(results == Words{"1"});
+  io.run();
+  io.restart();
+  manager.disconnect_all();
+  for (int i = 0; i < 2; ++i) next(), io.run(), io.restart();
+  const std::string eof = error_code(asio::error::eof).message();
+  CHECK(results == Words{"1", "2", eof, eof});
+  CHECK(stream.done());
+}
+
+TEST_CASE("async_next: a second one is told already_started, closing is the end, and destruction aborts") {
+  EventManager manager;
+  std::optional<EventStream> stream = add_quiet(manager);
+  asio::io_context io;
+  std::vector<error_code> results;
+  const auto next = [&] {
+    stream->async_next(asio::bind_executor(io, [&](error_code error, Event) { results.push_back(error); }));
+    io.poll();
+    io.restart();
+  };
+  next();
+  next();
+  stream->close();
+  io.poll();
+  io.restart();
+  stream = add_quiet(manager);
+  next();
+  stream.reset();
+  io.poll();
+  CHECK(results ==
+        std::vector<error_code>{asio::error::already_started, asio::error::eof, asio::error::operation_aborted});
+}
+
+TEST_CASE("async_next: use_future, use_awaitable, as_tuple, redirect_error and deferred") {
+  EventManager manager;
+  EventStream stream = add_quiet(manager);
+  std::future<Event> future = stream.async_next(asio::use_future);
+  manager.emit_event("x", 1);
+  CHECK_THAT(get(std::move(future)), Is("1"));
+  run([&]() -> asio::awaitable<void> {
+    emit_numbers(manager, 2, 6);
+    const Event second = co_await stream.async_next(asio::use_awaitable);
+    CHECK_THAT(second, Is("2"));
+    const std::tuple<error_code, Event> third = co_await stream.async_next(as_tuple(asio::use_awaitable));
+    CHECK_THAT(std::get<1>(third), Is("3"));
+    error_code error = asio::error::eof;
+    const Event fourth = co_await stream.async_next(asio::redirect_error(asio::use_awaitable, error));
+    CHECK_THAT(fourth, Is("4"));
+    CHECK(error == error_code());
+    auto lazy = stream.async_next(deferred);
+    const Event fifth = co_await std::move(lazy)(asio::use_awaitable);
+    CHECK_THAT(fifth, Is("5"));
+    const Event sixth = co_await stream.async_next();  // the default token
+    CHECK_THAT(sixth, Is("6"));
+    asio::post(co_await asio::this_coro::executor, [&] { manager.emit_event("x", 7); });
+    co_await stream.async_wait();
+    CHECK(told(stream) == Words{"7"});
+    manager.disconnect_all();
+    try {
+      const Event none = co_await stream.async_next(asio::use_awaitable);
+      CHECK_THAT(none, Is("an end"));
+    } catch (const sse::system_error& end) {
+      CHECK(end.code() == asio::error::eof);
+    }
+  });
+}
+
+TEST_CASE("async_next runs on the handler's executor, and else on the stream's") {
+  EventManager manager;
+  asio::io_context own, other;
+  sse::ConnectionOptions options;
+  options.announce = false;
+  options.executor = own.get_executor();
+  EventStream stream = manager.add_connection(options);
+  CHECK(stream.get_executor() == own.get_executor());
+  EventStream plain = add_quiet(manager);
+  CHECK(plain.get_executor() == asio::system_executor());
+  Words ran;
+  stream.async_next(asio::bind_executor(other, [&](error_code, Event) { ran.push_back("other"); }));
+  manager.emit_event("x", 1);
+  CHECK(own.poll() == 0);
+  CHECK(other.poll() == 1);
+  stream.async_next([&](error_code, Event) { ran.push_back("own"); });
+  own.restart();
+  CHECK(own.poll() == 0);
+  CHECK_FALSE(own.stopped());  // a pending operation is work
+  manager.emit_event("x", 2);
+  CHECK(own.poll() == 1);
+  stream.async_wait([&](error_code) { ran.push_back("own wait"); });
+  manager.emit_event("x", 3);
+  own.restart();
+  CHECK(own.poll() == 1);
+  CHECK(ran == Words{"other", "own", "own wait"});
+}
+
+// Runs `start(token)` beside a timer on `executor`, and returns which came first: what cancel_after does, which older
+// Asios don't have.
+template <class Start>
+std::size_t race(Start start, const asio::any_io_executor& executor, asio::io_context& io, error_code& result) {
+  auto timer = std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds(5));
+  std::size_t first = 2;
+  asio::experimental::make_parallel_group(start(deferred), timer->async_wait(deferred))
+      .async_wait(asio::experimental::wait_for_one(),
+                  asio::bind_executor(io, [&, timer](std::array<std::size_t, 2> order, error_code error, auto&&...) {
+                    first = order[0];
+                    result = error;
+                  }));
+  io.run_for(deadline);
+  io.restart();
+  return first;
+}
+
+TEST_CASE("a timer on the stream's executor cancels async_next and async_wait, and nothing is lost") {
+  EventManager manager;
+  asio::io_context io;
+  sse::ConnectionOptions options;
+  options.announce = false;
+  options.executor = io.get_executor();
+  EventStream stream = manager.add_connection(options);
+  error_code result;
+  const auto wait = [&](auto token) { return stream.async_wait(std::move(token)); };
+  CHECK(race(wait, stream.get_executor(), io, result) == 1);
+  CHECK(result == asio::error::operation_aborted);
+  const auto next = [&](auto token) { return stream.async_next(std::move(token)); };
+  CHECK(race(next, stream.get_executor(), io, result) == 1);
+  CHECK(result == asio::error::operation_aborted);
+  manager.emit_event("x", 1);
+  CHECK(told(stream) == Words{"1"});
+}
+
+#if ASIO_VERSION >= 103100 && !defined(SSE_USE_BOOST_ASIO)
+TEST_CASE("cancel_after runs on the stream's executor and starts no thread") {
+  EventManager manager;
+  asio::io_context io;
+  sse::ConnectionOptions options;
+  options.announce = false;
+  options.executor = io.get_executor();
+  EventStream stream = manager.add_connection(options);
+  std::vector<error_code> results;
+  const std::thread::id here = std::this_thread::get_id();
+  stream.async_next(asio::cancel_after(std::chrono::milliseconds(5), [&](error_code error, Event) {
+    CHECK(std::this_thread::get_id() == here);
+    results.push_back(error);
+  }));
+  io.run_for(deadline);
+  REQUIRE(io.stopped());
+  CHECK(results == std::vector<error_code>{asio::error::operation_aborted});
+}
+#endif
 
 template <class T>
 struct Counting {
