@@ -30,6 +30,7 @@ clang() { local name; for name in clang++-{20,19,18,17,16} clang++; do if has "$
 clang_version() { "$(clang | grep . || echo false)" -dumpversion | sed 's/[.].*//'; }
 has_clang() { local version; version=$(clang_version) && [ "${version:-0}" -ge 16 ]; }
 has_libfuzzer() { ls "$("$(clang | grep . || echo false)" -print-runtime-dir)"/libclang_rt.fuzzer* >/dev/null 2>&1; }
+has_bookworm() { grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; } # its clang-format is the one that the style is checked by
 has_chromium() { has chromium || has chromium-browser || [ -e /Applications/Chromium.app ]; }
 
 # The needs of the demo or (with "tests") of the tests, that this machine lacks.
@@ -52,6 +53,7 @@ missing() {
   has_chromium || echo chromium
   has pkg-config || echo pkg-config
   has doxygen || echo doxygen
+  ! has_bookworm || has clang-format || echo clang-format
   has python3 || echo python3
   has node || echo node
   has npm || echo npm
@@ -81,6 +83,7 @@ libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compile
 chromium         chromium             chromium            chromium       chromium       chromium
 pkg-config       pkg-config           pkgconf-pkg-config  pkgconf        pkgconf        pkgconf
 doxygen          doxygen              doxygen             doxygen        doxygen        doxygen
+clang-format     clang-format         clang-tools-extra   clang          clang-extra-tools  clang-format
 python3          python3              python3             python         python3        python3
 node             nodejs               nodejs              nodejs         nodejs         node
 npm              npm                  nodejs-npm          npm            npm            node

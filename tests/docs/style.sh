@@ -21,14 +21,14 @@ fi
 findings=$(mktemp)
 trap 'rm -f "$findings"' EXIT
 found() { sed "s|^|$1: |" >>"$findings"; }
-code=(':(glob)**/*.hpp' ':(glob)**/*.cpp')
+code=(':(glob)**/*.hpp' ':(glob)**/*.ipp' ':(glob)**/*.cpp')
 text=("${code[@]}" ':(glob)**/*.md' ':(glob)**/*.sh' ':(glob)**/*.mjs' ':(glob)**/*.js' ':(glob)**/*.cmake' ':(glob)**/CMakeLists.txt' ':(glob)**/*.yml')
 search() { git grep --untracked -nI "$@" || true; }
 
 search -E '[[:space:]]+$' -- "${text[@]}" | found "space at the end of a line"
 search -wE 'TODO|FIXME|XXX' -- "${text[@]}" ':!tests/docs/style.sh' | found "unfinished"
 search -E '(^|[^[:alnum:]./_~-])/(root|home|Users|work)/[[:alnum:]]' -- "${text[@]}" ':!tests/docs/style.sh' | found "path of one machine"
-git ls-files --cached --others --exclude-standard -- 'include/*.hpp' | while read -r header; do
+git ls-files --cached --others --exclude-standard -- 'include/*.hpp' 'include/*.ipp' | while read -r header; do
   [ ! -e "$header" ] || head -n 1 "$header" | grep -q '^// SPDX-License-Identifier: MIT$' || echo "$header"
 done | found "no SPDX line at the head"
 [ "$(wc -c <README.md)" -le 14000 ] || wc -c README.md | found "more than 14000 bytes"

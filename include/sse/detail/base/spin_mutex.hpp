@@ -16,7 +16,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Spins briefly before blocking. Our critical sections take about 1 µs; blocking and waking up a thread takes about 10.
+/// Spins briefly before blocking. Our critical sections take about 1 µs; blocking and waking up a thread takes
+/// about 10.
 class SSE_CAPABILITY("mutex") SpinMutex {
  public:
   void lock() SSE_ACQUIRE() {
