@@ -64,6 +64,9 @@ sse::ClientObserver notices(std::string& reason) {
     if (std::exchange(reason, "") != why) tell(why);
     tell("connects again in " + std::to_string(wait.count()) + " ms");
   };
+  observer.id_not_sent = [](std::string_view, std::string_view why) {
+    tell("goes on without the events that it has missed: " + std::string(why));
+  };
   return observer;
 }
 

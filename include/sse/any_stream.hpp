@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
 #include "sse/error.hpp"
+#include "sse/proxy.hpp"
 #include "sse/url.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -61,18 +63,25 @@ class AnyStream {
   std::unique_ptr<Base> stream_;
 };
 
-/// Connects over TCP to the URL's host and port: every address in turn, each but the last for at most 2 s. A `connect`
-/// of your own begins with it.
+/// Connects over TCP to the URL's host and port, through the proxy if there is one: every address in turn, each but the
+/// last for at most 2 s. A `connect` of your own begins with it.
 ///
 /// @par Completion signature  awaitable<tcp::socket>
-/// @par Errors  sse::system_error: the name has no address, or none of them accepts.
+/// @par Errors  sse::system_error: the name has no address, none of them accepts, or the proxy cannot be reached.
+/// BadResponse: the proxy refuses the connection; one with status 429 or 5xx is a failed attempt of a client.
 /// @par Cancellation  terminal, partial.
 /// @par Object lifetime  The operation owns what it uses.
 /// @par Thread safety  Runs on the executor of the calling coroutine.
+SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url, Proxy proxy);
+/// Connects through the proxy that the environment names, see Proxy::from_environment.
 SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url);
 
 /// Connects to an http URL, as connect_tcp does. Throws Error for https, which needs a `connect` of your own.
 SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url);
+
+/// A ClientOptions::connect that goes through this proxy, or through none, whatever the environment says. As
+/// connect_plain it is for http only.
+SSE_DECL std::function<asio::awaitable<AnyStream>(Url)> connect_through(Proxy proxy);
 
 }  // namespace sse::inline SSE_ABI
 

@@ -34,7 +34,8 @@ namespace sse::inline SSE_ABI {
 ///
 /// Status 204 is the end. Any other answer is an error: another status (a browser gives up on any but 200 and 204),
 /// another type than text/event-stream, a Content-Encoding, a redirect that cannot be followed, a head that RFC 9112
-/// does not allow. Redirects are followed anew each time. Of ClientOptions::headers only Accept, Cache-Control,
+/// does not allow. BadResponse has the answer's headers and the beginning of its body. Redirects are followed anew each
+/// time, and cookies go back to their origin. Of ClientOptions::headers only Accept, Cache-Control,
 /// User-Agent and Content-… are sent to another origin.
 ///
 /// @par Thread safety  One thread or strand at a time. All of it runs on the executor of the coroutine that first calls
@@ -60,6 +61,10 @@ class Client {
   /// @par Object lifetime  The client may be destroyed while the wait is pending; the wait then gives nullopt.
   /// @par Thread safety  One call at a time.
   asio::awaitable<std::optional<Message>> next();
+
+  /// Ends the wait before the next attempt, or an attempt to connect, and tries again at once: the network is back. It
+  /// changes nothing while a stream is read.
+  void reconnect_now() noexcept;
 
   /// Ends the client. Waiting messages are discarded, and a pending `next()` gives nullopt.
   void close() noexcept;

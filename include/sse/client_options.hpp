@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The settings of sse::Client, its observer, and the exception for an answer that is no stream. The client itself is
-// in client.hpp.
+// The settings of sse::Client, and its observer. The client itself is in client.hpp.
 
 #pragma once
 
@@ -12,8 +11,8 @@
 #include <string_view>
 
 #include "sse/any_stream.hpp"
+#include "sse/bad_response.hpp"
 #include "sse/config.hpp"
-#include "sse/error.hpp"
 #include "sse/headers.hpp"
 #include "sse/url.hpp"
 
@@ -42,6 +41,14 @@ struct ClientOptions {
   detail::Headers headers;     ///< `{{"Authorization", "Bearer …"}}`; they stay at the URL's own origin, see Client
   std::string last_event_id;   ///< the id after which the stream goes on; empty: none
 
+  /// Makes more headers for each attempt, for example with a token that expires. They replace those of `headers` with
+  /// the same name, and stay at the URL's own origin as these do. An exception counts as one of `connect`, and
+  /// connect_timeout is for both.
+  std::function<asio::awaitable<detail::Headers>()> make_headers;
+  /// Sends an answer's cookies back to their origin while the client lives, so that a load balancer finds the same
+  /// server again. At most 4,096 bytes of them: older ones give way.
+  bool keep_cookies = true;
+
   /// Whether to connect again after an end or a failure. By default with GET only, because a POST would be done twice.
   std::optional<bool> reconnect;
   std::chrono::milliseconds retry{1'000};       ///< the wait before a reconnection, until the server names one
@@ -58,22 +65,13 @@ struct ClientOptions {
   std::size_t max_headers = 200;            ///< headers of a response
   std::size_t max_id_size = 4096;           ///< bytes; a longer id is not sent back, because no server would take it
   std::size_t max_redirects = 20;           ///< redirects in a row
+  /// Bytes of an answer's body that BadResponse keeps, of those that come within a second. 0: none.
+  std::size_t max_error_body_size = 16 * 1024;
 
   /// Makes a connection. An sse::system_error of it is a failed attempt; any other exception ends the client. It may
   /// go on for a while after the client has given it up, and owns what it uses.
   std::function<asio::awaitable<AnyStream>(Url)> connect = connect_plain;
   ClientObserver observer;  ///< called when a stream begins, ends, or is tried again: the place of your logger
-};
-
-/// Thrown when the server's answer is no stream of events; `what()` says why.
-class BadResponse : public Error {
- public:
-  BadResponse(unsigned status, const std::string& why) : Error(errc::bad_response, why), status_(status) {}
-  /// The answer's status: 200 too, where the rest of it is wrong; 0 where it is no HTTP.
-  unsigned status() const noexcept { return status_; }
-
- private:
-  unsigned status_;
 };
 
 }  // namespace sse::inline SSE_ABI

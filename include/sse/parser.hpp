@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sse/detail/base/enum_names.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/version.hpp"
 #include "sse/wire.hpp"
@@ -154,6 +156,15 @@ inline std::error_code make_error_code(ParserError error) noexcept {
 }
 
 }  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
+template <>
+struct Names<ParserError> {
+  static constexpr std::array<std::string_view, 2> all = {"success", "message_too_long"};
+};
+
+}  // namespace sse::inline SSE_ABI::detail
 
 template <>
 struct std::is_error_code_enum<sse::ParserError> : std::true_type {};

@@ -154,8 +154,9 @@ class Reading {
 /// A stream whose bytes are given beforehand, part by part; then it is at its end.
 class Parts {
  public:
-  Parts(const asio::any_io_executor& executor, std::vector<std::string> parts)
-      : socket_(executor), parts_(std::move(parts)) {}
+  /// `written`: gets what is written.
+  Parts(const asio::any_io_executor& executor, std::vector<std::string> parts, std::string* written = nullptr)
+      : socket_(executor), parts_(std::move(parts)), written_(written) {}
 
   using executor_type = asio::any_io_executor;
   tcp::socket& next_layer() { return socket_; }
@@ -175,6 +176,7 @@ class Parts {
   }
   template <class Token>
   auto async_write_some(const asio::const_buffer& buffer, Token&& token) {
+    if (written_) written_->append(static_cast<const char*>(buffer.data()), buffer.size());
     return complete({}, buffer.size(), std::forward<Token>(token));
   }
 
@@ -190,6 +192,7 @@ class Parts {
 
   tcp::socket socket_;
   std::vector<std::string> parts_;
+  std::string* written_;
   std::size_t next_ = 0;
 };
 

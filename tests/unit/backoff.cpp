@@ -1,6 +1,7 @@
 #include <sse/client.hpp>
 #include <sse/detail/client/backoff.hpp>
 #include <sse/detail/client/exchange.hpp>
+#include <sse/detail/client/http_date.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -90,13 +91,34 @@ TEST_CASE("no time of the wire or of the options overflows a wait") {
   CHECK(small.next(most, most, 1) == 90s);
 }
 
-TEST_CASE("Retry-After is a number of seconds, whatever its size") {
-  const auto of = [](const std::string& text) { return sse::detail::retry_after_of({{"Retry-After", text}}); };
+TEST_CASE("Retry-After is a number of seconds or a date, whatever its size") {
+  const auto of = [](const std::string& text) {
+    return sse::BadResponse(503, "x", {{"Retry-After", text}}).retry_after();
+  };
   CHECK(of("2") == 2s);
   CHECK(of("0") == 0s);
   CHECK(of("4294967296") == year);
   CHECK(of("99999999999999999999999") == year);
-  for (const auto* const text : {"", "-1", "+1", "2 s", "2.5", "Wed, 21 Oct 2015 07:28:00 GMT"}) CHECK(of(text) == 0s);
+  CHECK(of("Wed, 21 Oct 2015 07:28:00 GMT") == 0s);
+  CHECK(of("Fri, 31 Dec 9999 23:59:59 GMT") == year);
+  for (const auto* const text : {"", "-1", "+1", "2 s", "2.5", "Wed, 21 Oct 2015 07:28:00 PST"}) CHECK_FALSE(of(text));
+  CHECK_FALSE(sse::BadResponse(503, "x").retry_after());
+  const sse::BadResponse copy = sse::BadResponse(404, "x", {{"A", "b"}}, "gone");
+  CHECK((copy.headers() == sse::Headers{{"A", "b"}} && copy.body() == "gone" && copy.status() == 404));
+  CHECK((sse::BadResponse(404, "x").headers().empty() && sse::BadResponse(404, "x").body().empty()));
+}
+
+TEST_CASE("a date of HTTP is read, and nothing else is taken for one") {
+  const auto of = [](std::string_view text) { return sse::detail::parse_http_date(text); };
+  CHECK(of("Thu, 01 Jan 1970 00:00:00 GMT") == 0s);
+  CHECK(of("Wed, 21 Oct 2015 07:28:00 GMT") == 1'445'412'480s);
+  CHECK(of("Wed, 21-Oct-2015 07:28:00 GMT") == 1'445'412'480s);
+  CHECK(of("Fri, 31 Dec 9999 23:59:59 GMT") == 253'402'300'799s);
+  for (const auto* const text :
+       {"", "0", "Wed, 21 Oct 2015 07:28:00 gmt", "Wed, 32 Oct 2015 07:28:00 GMT", "Wed, 31 Feb 2015 07:28:00 GMT",
+        "Wed, 21 Okt 2015 07:28:00 GMT", "Wed, 21 Oct 2015 24:28:00 GMT", "Wed, 21 Oct 2015 -7:28:00 GMT",
+        "Wed, 21 Oct 2015 07:28:00 GMT "})
+    CHECK_FALSE(of(text));
 }
 
 TEST_CASE("an id that no server takes has a fault") {

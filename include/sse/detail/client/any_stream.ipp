@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: MIT
-// How a client connects over TCP. TLS is a `connect` of the user's own, which begins with connect_tcp.
+// How a client connects over TCP, perhaps through a proxy. TLS is a `connect` of the user's own, which begins with
+// connect_tcp.
 
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "sse/any_stream.hpp"
 #include "sse/config.hpp"
+#include "sse/detail/client/tunnel.hpp"
 #include "sse/detail/net/stream_timeout.hpp"
 #include "sse/error.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
-namespace sse::inline SSE_ABI {
+namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url) {
+inline asio::awaitable<tcp::socket> connect_directly(Url url) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   error_code error;
@@ -37,10 +40,39 @@ SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url) {
   throw system_error(error, "Cannot connect to " + url.authority());
 }
 
-SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url) {
+inline void expect_http(const Url& url) {
   if (url.scheme != "http")
     throw Error(errc::no_connector, "sse: ClientOptions::connect is needed for " + url.to_string());
+}
+
+inline asio::awaitable<AnyStream> connect_plain_through(Url url, Proxy proxy) {
+  expect_http(url);
+  co_return AnyStream(co_await connect_tcp(std::move(url), std::move(proxy)));
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+namespace sse::inline SSE_ABI {
+
+SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url, Proxy proxy) {
+  if (!proxy.location()) co_return co_await detail::connect_directly(std::move(url));
+  tcp::socket socket = co_await detail::connect_directly(*proxy.location());
+  co_await detail::open_tunnel(socket, url, proxy);
+  co_return socket;
+}
+
+SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url) {
+  Proxy proxy = Proxy::from_environment(url);
+  co_return co_await connect_tcp(std::move(url), std::move(proxy));
+}
+
+SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url) {
+  detail::expect_http(url);
   co_return AnyStream(co_await connect_tcp(std::move(url)));
+}
+
+SSE_DECL std::function<asio::awaitable<AnyStream>(Url)> connect_through(Proxy proxy) {
+  return [proxy = std::move(proxy)](Url url) { return detail::connect_plain_through(std::move(url), proxy); };
 }
 
 }  // namespace sse::inline SSE_ABI

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sse/client.hpp"
+#include "sse/detail/client/reader.hpp"
 #include "sse/detail/client/state.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -30,6 +31,10 @@ SSE_DECL Client::~Client() {
 
 SSE_DECL asio::awaitable<std::optional<Message>> Client::next() {
   return detail::ClientState::next(state_);
+}
+
+SSE_DECL void Client::reconnect_now() noexcept {
+  if (state_->reader) state_->reader->reconnect_now();
 }
 
 SSE_DECL void Client::close() noexcept {

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +14,7 @@
 #include "sse/client_options.hpp"
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/client/cookies.hpp"
 #include "sse/detail/http1/response_reader.hpp"
 #include "sse/headers.hpp"
 #include "sse/url.hpp"
@@ -21,12 +22,6 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
-
-/// An answer, or a break in it, after which a new attempt may succeed.
-struct Unavailable final : BadResponse {
-  using BadResponse::BadResponse;
-  std::chrono::milliseconds retry_after{0};  ///< What the server asks for; 0: nothing.
-};
 
 /// The request that a client sends next. A redirect changes it as WHATWG Fetch says.
 struct ClientRequest {
@@ -36,7 +31,8 @@ struct ClientRequest {
   bool with_body = true;  ///< No redirect has turned the method into GET.
 
   /// The request's bytes, body included.
-  std::string text(const ClientOptions& options, std::string_view last_event_id) const;
+  std::string text(const ClientOptions& options, const Headers& headers, std::string_view last_event_id,
+                   const CookieJar* cookies) const;
   /// Follows a redirect. Throws BadResponse for one that cannot be followed.
   void redirect(const ResponseHead& head);
 };
@@ -49,11 +45,20 @@ SSE_DECL bool is_header_text(std::string_view text) noexcept;
 /// Why an id cannot be sent as Last-Event-ID: a server refuses the request for good. Empty: it can.
 SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size);
 
-/// The milliseconds that a Retry-After header asks for, at most a year; 0: none, or not in seconds.
-SSE_DECL std::chrono::milliseconds retry_after_of(const Headers& headers) noexcept;
+/// Throws Error for headers that the client cannot send, or sets itself.
+SSE_DECL void check_headers(const Headers& headers, const std::string& option);
 
-/// Throws BadResponse where the answer is no stream of events: Unavailable where a later one may be.
-SSE_DECL void check_is_stream(const ResponseHead& head);
+/// `headers` without those that `more` has too, and then `more`.
+SSE_DECL Headers merge_headers(const Headers& headers, const Headers& more);
+
+/// Why an answer is no stream of events.
+struct Rejection {
+  std::string why;
+  bool may_pass;  ///< A later attempt may succeed.
+
+  [[noreturn]] void raise(ResponseHead& head, std::string body) const;
+};
+SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head);
 
 /// Sends a request and reads the head of its answer. `timeout` bounds both together. Throws BadResponse for what is not
 /// HTTP, sse::system_error where the connection breaks.
@@ -61,6 +66,8 @@ class Exchange {
  public:
   Exchange(const ClientOptions& options, AnyStream& stream) : options_(options), stream_(stream) {}
   asio::awaitable<ResponseHead> run(std::string request);
+  /// Reads the beginning of an answer's body, as much of it as comes within a second.
+  asio::awaitable<std::string> read_error_body(const ResponseHead& head);
 
  private:
   asio::awaitable<ResponseHead> read_final_head();

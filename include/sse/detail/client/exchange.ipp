@@ -5,14 +5,12 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -26,27 +24,34 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL std::string ClientRequest::text(const ClientOptions& options, std::string_view last_event_id) const {
+SSE_DECL std::string ClientRequest::text(const ClientOptions& options, const Headers& headers,
+                                         std::string_view last_event_id, const CookieJar* cookies) const {
   std::string text = method + ' ' + url.target + " HTTP/1.1\r\n";
-  const auto header = [&](std::string_view name, std::string_view value) {
+  const auto add = [&](std::string_view name, std::string_view value) {
     text.append(name).append(": ").append(value).append("\r\n");
   };
-  header("Host", url.authority());
-  header("Accept-Encoding", "identity");
-  header("Connection", "close");
+  add("Host", url.authority());
+  add("Accept-Encoding", "identity");
+  add("Connection", "close");
   for (const auto& [name, value] : {std::pair("Accept", "text/event-stream"), std::pair("Cache-Control", "no-store"),
                                     std::pair("User-Agent", "sse")})
-    if (!find_header(options.headers, name)) header(name, value);
-  for (const auto& [name, value] : options.headers) {
+    if (!find_header(headers, name)) add(name, value);
+  std::string_view own_cookies;
+  for (const auto& [name, value] : headers) {
     const bool describes_body = name.size() > 8 && same_name(std::string_view(name).substr(0, 8), "content-");
     const bool harmless = describes_body || same_name(name, "Accept") || same_name(name, "Cache-Control") ||
                           same_name(name, "User-Agent");
-    if ((!foreign || harmless) && (with_body || !describes_body)) header(name, value);
+    if ((foreign && !harmless) || (describes_body && !with_body)) continue;
+    if (cookies && same_name(name, "Cookie"))
+      own_cookies = value;
+    else
+      add(name, value);
   }
-  if (!last_event_id.empty()) header("Last-Event-ID", last_event_id);
+  if (cookies)
+    if (const std::string all = cookies->header_for(url, own_cookies); !all.empty()) add("Cookie", all);
+  if (!last_event_id.empty()) add("Last-Event-ID", last_event_id);
   const bool body_expected = method == "POST" || method == "PUT" || method == "PATCH";
-  if (with_body && (body_expected || !options.body.empty()))
-    header("Content-Length", std::to_string(options.body.size()));
+  if (with_body && (body_expected || !options.body.empty())) add("Content-Length", std::to_string(options.body.size()));
   return text.append("\r\n").append(with_body ? options.body : std::string());
 }
 
@@ -60,8 +65,10 @@ SSE_DECL void ClientRequest::redirect(const ResponseHead& head) {
     if (url.scheme == "https" && next.scheme == "http")
       throw Error(errc::bad_redirect, "a redirect must not leave https");
   } catch (const std::runtime_error& why) {
-    throw BadResponse(status, "The server redirects with status " + std::to_string(status) +
-                                  ", which cannot be followed: " + why.what());
+    throw BadResponse(
+        status,
+        "The server redirects with status " + std::to_string(status) + ", which cannot be followed: " + why.what(),
+        head.parser.headers());
   }
   foreign = foreign || !next.same_origin(url);
   // Step 12.
@@ -87,30 +94,44 @@ SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size) {
   return {};
 }
 
-SSE_DECL std::chrono::milliseconds retry_after_of(const Headers& headers) noexcept {
-  const std::string* const text = find_header(headers, "Retry-After");
-  if (!text || text->empty() || !std::all_of(text->begin(), text->end(), is_digit)) return {};
-  constexpr std::chrono::seconds most = std::chrono::hours(24 * 365);
-  std::int64_t seconds = 0;
-  const auto error = std::from_chars(text->data(), text->data() + text->size(), seconds).ec;
-  return error == std::errc() && seconds < most.count() ? std::chrono::seconds(seconds) : most;
+SSE_DECL void check_headers(const Headers& headers, const std::string& option) {
+  const auto check = [&](bool good, const std::string& why) {
+    if (!good) throw Error(errc::invalid_client_option, "sse: ClientOptions::" + option + ": " + why);
+  };
+  constexpr std::string_view reserved[] = {"Accept-Encoding", "Connection", "Content-Length",    "Expect", "Host",
+                                           "Last-Event-ID",   "TE",         "Transfer-Encoding", "Upgrade"};
+  for (const auto& [name, value] : headers) {
+    check(is_token(name), "a name must be a token");
+    check(is_header_text(value), name + " must have no control characters");
+    for (const std::string_view taken : reserved) check(!same_name(name, taken), name + " is set by the client");
+  }
 }
 
-SSE_DECL void check_is_stream(const ResponseHead& head) {
+SSE_DECL Headers merge_headers(const Headers& headers, const Headers& more) {
+  Headers merged;
+  for (const auto& header : headers)
+    if (!find_header(more, header.first)) merged.push_back(header);
+  merged.insert(merged.end(), more.begin(), more.end());
+  return merged;
+}
+
+SSE_DECL void Rejection::raise(ResponseHead& head, std::string body) const {
+  Headers headers = std::move(head.parser.headers());
+  if (may_pass) throw Unavailable(head.status, why, std::move(headers), std::move(body));
+  throw BadResponse(head.status, why, std::move(headers), std::move(body));
+}
+
+SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head) {
   const unsigned status = head.status;
-  const std::string why = "The server answers with status " + std::to_string(status);
-  if (status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504)) {
-    Unavailable error(status, why);
-    error.retry_after = retry_after_of(head.parser.headers());
-    throw error;
-  }
-  if (status != 200) throw BadResponse(status, why);
+  const bool may_pass = status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
+  if (status != 200) return Rejection{"The server answers with status " + std::to_string(status), may_pass};
   try {
     if (const std::string other = content_type_error(head.parser); !other.empty())
-      throw BadResponse(status, "The server answers " + other);
+      return Rejection{"The server answers " + other, false};
   } catch (const BadHead& bad) {
-    throw BadResponse(status, bad.what());
+    return Rejection{bad.what(), false};
   }
+  return std::nullopt;
 }
 
 SSE_DECL asio::awaitable<ResponseHead> Exchange::run(std::string request) {
@@ -126,6 +147,25 @@ SSE_DECL asio::awaitable<ResponseHead> Exchange::run(std::string request) {
     throw system_error(asio::error::timed_out,
                        "The server sent no answer within " + std::to_string(time.count()) + " ms");
   }
+}
+
+SSE_DECL asio::awaitable<std::string> Exchange::read_error_body(const ResponseHead& head) {
+  std::string text;
+  const std::size_t max = options_.max_error_body_size;
+  if (max == 0 || head.status == 304 || options_.method == "HEAD") co_return text;
+  try {
+    BodyDecoder body(head.parser);
+    const auto take = [&](std::string_view part) { text.append(part.substr(0, max - text.size())); };
+    const StreamTimeout<AnyStream> timeout(stream_, co_await asio::this_coro::executor, std::chrono::seconds(1));
+    body.feed(head.parser.rest(), take);
+    error_code error;
+    while (!body.done() && text.size() < max && !error) {
+      const std::size_t size = co_await stream_.read_some(asio::buffer(buffer_), error);
+      body.feed({buffer_.data(), size}, take);
+    }
+  } catch (const BadHead&) {  // the parts before it count
+  }
+  co_return text;
 }
 
 SSE_DECL asio::awaitable<ResponseHead> Exchange::read_final_head() {

@@ -17,9 +17,12 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/client/backoff.hpp"
+#include "sse/detail/client/connect_attempt.hpp"
+#include "sse/detail/client/cookies.hpp"
 #include "sse/detail/client/state.hpp"
 #include "sse/detail/http1/response_reader.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
+#include "sse/headers.hpp"
 #include "sse/url.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -39,6 +42,8 @@ class ClientReader {
   const asio::any_io_executor& executor() const noexcept { return executor_; }
   /// Called when the queue is empty again.
   void resume();
+  /// Ends the wait for the next attempt, or for a connection.
+  void reconnect_now() noexcept;
 
  private:
   /// Why an attempt is over.
@@ -55,7 +60,11 @@ class ClientReader {
   asio::awaitable<void> read_body(AnyStream& stream, const ResponseHead& head);
   /// Waits until no message waits.
   asio::awaitable<void> wait_until_read();
-  asio::awaitable<AnyStream> connect(Url url);
+  /// Connects, and makes the headers of an attempt before its first connection.
+  asio::awaitable<AnyStream> connect(Url url, bool first);
+  asio::awaitable<std::shared_ptr<ConnectAttempt>> try_to_connect(Url url, bool first);
+  /// Waits on timer_; `reconnect_now` may end it.
+  asio::awaitable<error_code> interruptible_wait();
   void feed(BodyDecoder& body, std::string_view bytes);
 
   /// Tells the observer, and ends the client where there is no further attempt: then nullopt, else the wait before it.
@@ -67,10 +76,14 @@ class ClientReader {
   const std::shared_ptr<ClientState> state_;
   const asio::any_io_executor executor_;
   asio::steady_timer timer_;
-  bool paused_ = false;  ///< The queue is not empty: `resume` ends the wait.
+  bool interruptible_ = false;  ///< reconnect_now may cancel timer_.
+  bool reconnect_now_ = false;  ///< It did.
+  bool paused_ = false;         ///< The queue is not empty: `resume` ends the wait.
   std::array<char, 16 * 1024> buffer_;
   std::minstd_rand random_{std::random_device()()};
   Backoff backoff_;
+  CookieJar cookies_;
+  Headers headers_;                                          ///< Of this attempt.
   std::optional<CoarseTimer::Clock::time_point> connected_;  ///< When this attempt's stream began.
   bool got_message_ = false;                                 ///< In this attempt.
 };
@@ -81,4 +94,5 @@ class ClientReader {
 
 #if defined(SSE_HEADER_ONLY)
 #include "sse/detail/client/reader.ipp"
+#include "sse/detail/client/state.ipp"
 #endif

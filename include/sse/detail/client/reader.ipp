@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -50,6 +49,12 @@ SSE_DECL void ClientReader::resume() {
   if (std::exchange(paused_, false)) timer_.cancel();
 }
 
+SSE_DECL void ClientReader::reconnect_now() noexcept {
+  if (!interruptible_) return;
+  reconnect_now_ = true;
+  timer_.cancel();
+}
+
 SSE_DECL asio::awaitable<void> ClientReader::run(std::unique_ptr<ClientReader> self) {
   co_await self->read_all();
 }
@@ -67,8 +72,8 @@ SSE_DECL asio::awaitable<void> ClientReader::read_all() {
     const auto wait = wait_after(error);
     if (!wait) co_return;
     timer_.expires_after(*wait);
-    error_code ignored;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await interruptible_wait();
+    if (std::exchange(reconnect_now_, false)) backoff_.reset();
   }
   state_->finish(nullptr);
 }
@@ -99,7 +104,7 @@ SSE_DECL ClientReader::Failure ClientReader::explain(const std::exception_ptr& e
     if (!error) return {"The server has ended the stream", true, {}};
     std::rethrow_exception(error);
   } catch (const Unavailable& unavailable) {
-    return {unavailable.what(), true, unavailable.retry_after};
+    return {unavailable.what(), true, unavailable.retry_after().value_or(std::chrono::milliseconds(0))};
   } catch (const system_error& failure) {
     return {failure.what(), true, {}};
   } catch (const std::exception& fatal) {
@@ -119,63 +124,65 @@ SSE_DECL std::string_view ClientReader::sendable_id() const {
 
 SSE_DECL asio::awaitable<bool> ClientReader::read_once() {
   const ClientOptions& options = state_->options;
+  CookieJar* const cookies = options.keep_cookies ? &cookies_ : nullptr;
   ClientRequest request{state_->url, options.method};
   for (std::size_t redirects = 0;; ++redirects) {
-    AnyStream stream = co_await connect(request.url);
+    AnyStream stream = co_await connect(request.url, redirects == 0);
     Exchange exchange(options, stream);
-    const ResponseHead head = co_await exchange.run(request.text(options, sendable_id()));
+    ResponseHead head = co_await exchange.run(request.text(options, headers_, sendable_id(), cookies));
+    if (cookies) cookies->take(request.url, head.parser.headers(), std::chrono::system_clock::now());
     if (head.status == 204) co_return false;
     if (!is_redirect(head.status)) {
-      check_is_stream(head);
+      if (const auto rejection = rejection_of(head)) rejection->raise(head, co_await exchange.read_error_body(head));
       connected_ = CoarseTimer::Clock::now();
       state_->notify(options.observer.connected, request.url);
       co_await read_body(stream, head);
       co_return true;
     }
     if (redirects >= options.max_redirects)
-      throw BadResponse(head.status, "The server sent more than " + std::to_string(redirects) + " redirects in a row");
+      throw BadResponse(head.status, "The server sent more than " + std::to_string(redirects) + " redirects in a row",
+                        head.parser.headers());
     request.redirect(head);
   }
 }
 
-SSE_DECL asio::awaitable<AnyStream> ClientReader::connect(Url url) {
-  struct Attempt {
-    asio::cancellation_signal stop;
-    asio::steady_timer* timer;  ///< Null once nobody waits for the attempt.
-    bool done = false;
-    std::exception_ptr error;
-    AnyStream stream;
-  };
+SSE_DECL asio::awaitable<AnyStream> ClientReader::connect(Url url, bool first) {
+  std::shared_ptr<ConnectAttempt> attempt;
+  while (!attempt) attempt = co_await try_to_connect(url, first);
+  AnyStream stream = attempt->take_stream();
+  if (first) {
+    check_headers(attempt->headers(), "make_headers");
+    headers_ = merge_headers(state_->options.headers, attempt->headers());
+  }
+  co_return stream;
+}
+
+SSE_DECL asio::awaitable<std::shared_ptr<ConnectAttempt>> ClientReader::try_to_connect(Url url, bool first) {
   const auto time = state_->options.connect_timeout;
-  const auto attempt = std::make_shared<Attempt>();
-  attempt->timer = &timer_;
   timer_.expires_at(CoarseTimer::after(time));
-  // It keeps the state, which owns the function that runs.
-  auto on_end = [attempt, state = state_](const std::exception_ptr& error, AnyStream stream) {
-    attempt->done = true;
-    attempt->error = error;
-    attempt->stream = std::move(stream);
-    if (attempt->timer) attempt->timer->cancel();
-  };
-  asio::co_spawn(executor_, state_->options.connect(std::move(url)),
-                 asio::bind_executor(executor_, asio::bind_cancellation_slot(attempt->stop.slot(), std::move(on_end))));
-  std::exception_ptr given_up;
+  const auto attempt = ConnectAttempt::start({state_, &state_->options}, executor_, std::move(url), first, timer_);
+  bool again = false;
   try {
-    while (!attempt->done) {
-      error_code error;
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      if (!error && !attempt->done)
+    while (!attempt->done() && !again) {
+      const error_code error = co_await interruptible_wait();
+      again = std::exchange(reconnect_now_, false) && !attempt->done();
+      if (!error && !attempt->done() && !again)
         throw system_error(asio::error::timed_out, "No connection within " + std::to_string(time.count()) + " ms");
     }
   } catch (...) {
-    given_up = std::current_exception();
+    attempt->give_up();
+    throw;
   }
-  attempt->timer = nullptr;
-  // It is told to stop, and not waited for: the system's resolver may take minutes.
-  if (!attempt->done) attempt->stop.emit(asio::cancellation_type::terminal);
-  if (given_up) std::rethrow_exception(given_up);
-  if (attempt->error) std::rethrow_exception(attempt->error);
-  co_return std::move(attempt->stream);
+  attempt->give_up();
+  co_return again ? nullptr : attempt;
+}
+
+SSE_DECL asio::awaitable<error_code> ClientReader::interruptible_wait() {
+  error_code error;
+  interruptible_ = true;
+  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  interruptible_ = false;
+  co_return error;
 }
 
 SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const ResponseHead& head) {

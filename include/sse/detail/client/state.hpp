@@ -66,5 +66,5 @@ struct ClientState : std::enable_shared_from_this<ClientState> {
 #include "sse/detail/base/pop_options.hpp"
 
 #if defined(SSE_HEADER_ONLY)
-#include "sse/detail/client/state.ipp"
+#include "sse/detail/client/reader.hpp"  // which the bodies need; it includes them
 #endif

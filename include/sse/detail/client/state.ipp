@@ -33,8 +33,6 @@ SSE_DECL void ClientState::check_options() const {
   const auto check = [](bool good, const std::string& why) {
     if (!good) throw Error(errc::invalid_client_option, "sse: ClientOptions::" + why);
   };
-  constexpr std::string_view reserved[] = {"Accept-Encoding", "Connection", "Content-Length",    "Expect", "Host",
-                                           "Last-Event-ID",   "TE",         "Transfer-Encoding", "Upgrade"};
   check(is_token(options.method), "method must be a token");
   check(is_header_text(options.last_event_id), "last_event_id must have no control characters");
   check(options.last_event_id.size() <= options.max_id_size,
@@ -42,12 +40,7 @@ SSE_DECL void ClientState::check_options() const {
   for (const auto& time : {options.retry, options.min_retry, options.max_retry})
     check(time.count() >= 0, "retry, min_retry and max_retry must not be negative");
   check(options.connect != nullptr, "connect must be a function");
-  for (const auto& [name, value] : options.headers) {
-    check(is_token(name), "headers: a name must be a token");
-    check(is_header_text(value), "headers: " + name + " must have no control characters");
-    for (const std::string_view taken : reserved)
-      check(!same_name(name, taken), "headers: " + name + " is set by the client");
-  }
+  check_headers(options.headers, "headers");
 }
 
 SSE_DECL void ClientState::wake() noexcept {

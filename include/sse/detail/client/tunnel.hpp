@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// A tunnel through an HTTP proxy. A connection of any protocol goes through it.
+
+#pragma once
+
+#include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/proxy.hpp"
+#include "sse/url.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Asks the proxy behind `socket` for a connection to the URL's host and port.
+SSE_DECL asio::awaitable<void> open_tunnel(tcp::socket& socket, const Url& url, const Proxy& proxy);
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/client/tunnel.ipp"
+#endif
