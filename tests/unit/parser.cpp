@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <type_traits>
 
@@ -34,6 +35,13 @@ std::string random_stream(std::mt19937& random, std::size_t parts) {
       bytes += pieces[random() % std::size(pieces)];
   }
   return bytes;
+}
+
+TEST_CASE("an error of the parser says its name") {
+  CHECK(sse::to_string(sse::ParserError::message_too_long) == "message_too_long");
+  std::ostringstream out;
+  out << sse::ParserError::message_too_long;
+  CHECK(out.str() == "message_too_long");
 }
 
 TEST_CASE("whatever bytes come, however they are cut, a stream reads as the standard's steps say") {
