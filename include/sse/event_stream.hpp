@@ -23,9 +23,8 @@
 namespace sse::inline SSE_ABI::detail {
 
 struct BatchPart;
-class Session;
-template <class Writer, class Stream>
 class EventWriter;
+class Session;
 
 }  // namespace sse::inline SSE_ABI::detail
 
@@ -115,7 +114,6 @@ class EventStream {
  private:
   friend class EventManager;
   friend class detail::Session;
-  template <class Writer, class Stream>
   friend class detail::EventWriter;
   explicit EventStream(std::shared_ptr<detail::Connection> connection) noexcept : connection_(std::move(connection)) {}
 

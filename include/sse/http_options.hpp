@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -14,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "sse/detail/base/enum_names.hpp"
 #include "sse/headers.hpp"
-#include "sse/metrics.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
 #include "sse/version.hpp"
@@ -24,7 +25,7 @@
 
 namespace sse::inline SSE_ABI {
 
-/// What a request head may cost.
+/// Limits for reading a request head.
 struct RequestLimits {
   RequestLimits() = default;
 
@@ -105,5 +106,14 @@ struct ServeOptions {
 };
 
 }  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
+template <>
+struct Names<RefusalForm> {
+  static constexpr std::array<std::string_view, 3> all{"by_client", "status", "stream"};
+};
+
+}  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"

@@ -4,12 +4,12 @@
 
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <array>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "sse/detail/base/enum_names.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/stats.hpp"
 #include "sse/version.hpp"
 
@@ -24,11 +24,8 @@ enum class MetricsFormat {
   prometheus,   ///< text/plain
 };
 
-/// What such an `Accept` header (empty: there is none) asks for.
-inline MetricsFormat metrics_format(std::string_view accept) noexcept {
-  return accept.find("application/openmetrics-text") != accept.npos ? MetricsFormat::openmetrics
-                                                                    : MetricsFormat::prometheus;
-}
+/// The format that such an `Accept` header asks for. An empty one asks for none: Prometheus' own.
+SSE_DECL MetricsFormat metrics_format(std::string_view accept) noexcept;
 
 /// The Content-Type of a response with metrics.
 constexpr std::string_view content_type(MetricsFormat format) noexcept {
@@ -36,78 +33,22 @@ constexpr std::string_view content_type(MetricsFormat format) noexcept {
                                               : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-namespace detail {
-
-class MetricsWriter {
- public:
-  explicit MetricsWriter(MetricsFormat format) noexcept : format_(format) {}
-
-  void gauge(std::string_view name, std::string_view help, std::uint64_t value) {
-    describe(name, "gauge", help);
-    sample(name, {}, {}, value);
-  }
-
-  /// `name` is without its `_total`.
-  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
-    sample(describe_counter(name, help), {}, {}, value);
-  }
-  template <class Reason>
-  void counter(std::string_view name, std::string_view help, const Tally<Reason>& tally) {
-    const std::string total = describe_counter(name, help);
-    for (std::size_t i = 0; i < Tally<Reason>::size; ++i)
-      sample(total, "reason", to_string(static_cast<Reason>(i)), tally[static_cast<Reason>(i)]);
-  }
-
-  void describe(std::string_view family, std::string_view type, std::string_view help) {
-    text_.append("# HELP ").append(family).append(" ").append(help).append("\n");
-    text_.append("# TYPE ").append(family).append(" ").append(type).append("\n");
-  }
-  void sample(std::string_view name, std::string_view label, std::string_view label_value, std::uint64_t value) {
-    text_.append(name);
-    if (!label.empty()) text_.append("{").append(label).append("=\"").append(label_value).append("\"}");
-    text_.append(" ").append(std::to_string(value)).append("\n");
-  }
-
-  std::string take() {
-    if (format_ == MetricsFormat::openmetrics) text_.append("# EOF\n");
-    return std::move(text_);
-  }
-
- private:
-  std::string describe_counter(std::string_view name, std::string_view help) {
-    std::string total(name);
-    total.append("_total");
-    describe(format_ == MetricsFormat::openmetrics ? name : std::string_view(total), "counter", help);
-    return total;
-  }
-
-  const MetricsFormat format_;
-  std::string text_;
-};
-
-}  // namespace detail
-
 /// The numbers of `stats` for Prometheus and what understands it; each name begins with `sse_`.
-inline std::string metrics_text(const Stats& stats, MetricsFormat format = MetricsFormat::openmetrics) {
-  detail::MetricsWriter out(format);
-  out.counter("sse_events_emitted", "Events emitted to all connections that want them", stats.emitted);
-  out.counter("sse_events_sent", "Events sent to one connection alone", stats.sent);
-  out.counter("sse_format_failures", "Events whose data could not be formatted", stats.format_failures);
-  out.counter("sse_events_delivered", "Events given to the readers of the connections", stats.delivered);
-  out.counter("sse_written_bytes", "Bytes of the streams given to the sockets", stats.written_bytes);
-  out.counter("sse_events_lost", "Events that connections have lost", stats.lost);
-  out.counter("sse_connections_opened", "Connections that were let in", stats.opened);
-  out.counter("sse_connections_ended", "Connections that have ended", stats.ended);
-  out.counter("sse_connections_refused", "Connections that were not let in", stats.refused);
-  out.gauge("sse_connections", "Connections that there are", stats.connections);
-  out.gauge("sse_queued_events", "Events that wait in the queues of the connections", stats.queued);
-  constexpr std::string_view queued_connections = "sse_queued_connections";
-  out.describe(queued_connections, "gauge", "Connections that have at least so many events waiting");
-  for (std::size_t i = 0; i < Stats::depths.size(); ++i)
-    out.sample(queued_connections, "at_least", std::to_string(Stats::depths[i]), stats.queued_at_least[i]);
-  return out.take();
-}
+SSE_DECL std::string metrics_text(const Stats& stats, MetricsFormat format = MetricsFormat::openmetrics);
 
 }  // namespace sse::inline SSE_ABI
 
+namespace sse::inline SSE_ABI::detail {
+
+template <>
+struct Names<MetricsFormat> {
+  static constexpr std::array<std::string_view, 2> all{"openmetrics", "prometheus"};
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/server/metrics.ipp"
+#endif

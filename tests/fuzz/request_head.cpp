@@ -16,8 +16,10 @@ struct Outcome {
 
 template <class Cut>
 Outcome read(std::string_view bytes, Cut&& cut) {
-  sse::detail::HeadParser head(256, 8);
-  sse::Request request;
+  sse::RequestLimits limits;
+  limits.max_head_size = 256;
+  limits.max_headers = 8;
+  sse::detail::RequestReader reader(limits);
   Outcome outcome;
   bool over = false;
   std::size_t used = 0;
@@ -25,13 +27,12 @@ Outcome read(std::string_view bytes, Cut&& cut) {
     used += piece.size();
     if (over) return;
     try {
-      const auto take_line = [&](std::string_view line) { sse::detail::take_request_line(line, request); };
-      if (!head.feed(piece, take_line)) return;
-      outcome.request = sse::detail::finish_request(std::move(request), head);
+      if (!reader.feed(piece)) return;
+      outcome.request = reader.take("");
       outcome.request->rest.append(bytes.substr(used));  // what a later read would have given
-    } catch (const sse::detail::BadHead& bad) {
-      outcome.status = bad.status;
-      EXPECT(bad.status >= 400 && bad.status < 600);
+    } catch (const sse::HttpError& bad) {
+      outcome.status = bad.status();
+      EXPECT(bad.status() >= 400 && bad.status() < 600);
     }
     over = true;
   });

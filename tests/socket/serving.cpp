@@ -25,8 +25,8 @@ TEST_CASE("GET gets a stream, HEAD its head alone, and all else its status") {
 
   const std::string elsewhere = server.get("GET /" + host).read_to_end();
   CHECK(elsewhere.starts_with("HTTP/1.1 404 Not Found\r\n"));
-  CHECK(elsewhere.find("\r\nContent-Length: 22\r\n") != std::string::npos);
-  CHECK(elsewhere.ends_with("\r\n\r\nThere is nothing here\n"));
+  CHECK(elsewhere.find("\r\nContent-Length: 31\r\n") != std::string::npos);
+  CHECK(elsewhere.ends_with("\r\n\r\nNothing is served at this path\n"));
   CHECK(server.get("HEAD /nowhere" + host).read_to_end().ends_with("\r\n\r\n"));
   for (const auto* method : {"POST", "OPTIONS", "BREW", "get"}) {
     const std::string wrong = head_of(server, method + " /live"s + host);

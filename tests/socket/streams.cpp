@@ -355,6 +355,36 @@ TEST_CASE("a local socket works as a TCP socket does") {
   CHECK_NOTHROW(task.get());
 }
 
+TEST_CASE("a request is read and answered in a coroutine of any executor, over a socket of any executor") {
+  using Executor = asio::io_context::executor_type;
+  sse::EventManager events;
+  Context context;
+  asio::basic_socket_acceptor<tcp, Executor> acceptor(context.io, {asio::ip::address_v4::loopback(), 0});
+  std::promise<void> done;
+  const auto work = [&]() -> asio::awaitable<void, Executor> {
+    auto socket = co_await acceptor.async_accept(asio::use_awaitable_t<Executor>());
+    const sse::Request request = co_await sse::read_request<Executor>(socket);
+    co_await sse::write_response<Executor>(socket, 200, request.path);
+    co_await sse::write_events<Executor>(socket, events, request);
+    co_await sse::write_events<Executor>(socket, events.add_connection());
+  };
+  asio::co_spawn(context.io, work(),
+                 [&](std::exception_ptr error) { error ? done.set_exception(error) : done.set_value(); });
+  Client client = Client::to(acceptor.local_endpoint().port());
+  client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(client.status() == 200);
+  CHECK(client.take_until("/a"));
+  for (int i = 0; i < 2; ++i) {
+    CHECK(client.head() == response_head);
+    CHECK(client.event()->at("type") == "connection");
+    events.disconnect_all();
+    CHECK(client.event()->at("type") == "disconnect");
+  }
+  auto ended = done.get_future();
+  REQUIRE(ended.wait_for(patience) == std::future_status::ready);
+  CHECK_NOTHROW(ended.get());
+}
+
 TEST_CASE("the send time-out holds without the help of TCP's own") {
   Log log;
   sse::EventManager events(4);

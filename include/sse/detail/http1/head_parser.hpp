@@ -3,19 +3,16 @@
 
 #pragma once
 
-#include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
 
+#include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/headers.hpp"
-#include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -27,8 +24,8 @@ struct BadHead : std::runtime_error {
   unsigned status;
 };
 
-/// The head of an HTTP/1.x message, line by line as it comes (RFC 9112), bounded and strict: what two parsers could
-/// read in two ways is an error. The start line is the caller's.
+/// The head of an HTTP/1.x message, line by line as it arrives (RFC 9112), bounded and strict: what two parsers could
+/// read in two ways is an error. The start line is the caller's. Its memory grows with what has arrived.
 class HeadParser {
  public:
   HeadParser(std::size_t max_size, std::size_t max_headers) : max_size_(max_size), max_headers_(max_headers) {}
@@ -37,92 +34,54 @@ class HeadParser {
   /// throws.
   template <class TakeStartLine>
   bool feed(std::string_view bytes, TakeStartLine&& take_start_line) {
-    rest_.append(bytes);
-    for (; scanned_ < rest_.size(); ++scanned_) {
-      if (consumed_ + scanned_ >= max_size_)
-        throw BadHead(started_ ? 431 : 414, "The head is longer than " + std::to_string(max_size_) + " bytes");
-      const auto c = static_cast<unsigned char>(rest_[scanned_]);
-      const bool after_cr = scanned_ > 0 && rest_[scanned_ - 1] == '\r';
-      if (after_cr != (c == '\n')) throw BadHead(400, "A line must end with CR LF, and have neither of them elsewhere");
-      if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F)
-        throw BadHead(400, "A control character in the head");
-      if (c != '\n') continue;
-      const std::string_view line = std::string_view(rest_).substr(0, scanned_ - 1);
-      const bool complete = started_ && line.empty();
-      if (started_ && !complete) take_header(line);
-      if (!started_ && !line.empty()) {  // RFC 9112, 2.2: empty lines before the start line are ignored
-        take_start_line(line);
+    text_.append(bytes);
+    while (const std::optional<std::string_view> line = next_line()) {
+      if (started_) {
+        if (take_header(*line)) return true;
+      } else if (!line->empty()) {  // RFC 9112, 2.2: empty lines before the start line are ignored
+        take_start_line(*line);
+        headers_begin_ = line_begin_;
         started_ = true;
       }
-      consumed_ += scanned_ + 1;
-      rest_.erase(0, scanned_ + 1);
-      if (complete) return true;
-      scanned_ = std::string::npos;  // 0 after the loop's step
     }
     return false;
   }
 
+  /// Of a complete head.
   Headers& headers() noexcept { return headers_; }
   const Headers& headers() const noexcept { return headers_; }
-  /// What came after the head.
-  std::string& rest() noexcept { return rest_; }
-  const std::string& rest() const noexcept { return rest_; }
+  /// The bytes after a complete head.
+  std::string& rest() noexcept { return text_; }
+  const std::string& rest() const noexcept { return text_; }
 
-  /// The header of that name, of which there may be one only; or null.
-  const std::string* unique_header(std::string_view name) const {
-    const std::string* found = nullptr;
-    for (const auto& [key, value] : headers_)
-      if (same_name(key, name) && std::exchange(found, &value))
-        throw BadHead(400, "There are two headers " + std::string(name));
-    return found;
-  }
+  /// The header of that name, or null. Throws BadHead where there are several.
+  const std::string* unique_header(std::string_view name) const;
 
-  /// The body's length where it is told (RFC 9112, 6.2). Throws BadHead.
-  std::optional<std::uint64_t> content_length() const {
-    const std::string* const text = unique_header("Content-Length");
-    if (!text) return std::nullopt;
-    if (text->empty() || !std::all_of(text->begin(), text->end(), is_digit))
-      throw BadHead(400, "Content-Length is not a number");
-    std::uint64_t value = 0;
-    if (std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc())
-      throw BadHead(413, "Content-Length is larger than a body can be");
-    return value;
-  }
+  /// The body's length where it is given (RFC 9112, 6.2). Throws BadHead.
+  std::optional<std::uint64_t> content_length() const;
 
   /// Whether the body is chunked, which is the only transfer coding understood (RFC 9112, 6.1). Throws BadHead.
-  bool chunked() const {
-    const std::string* const coding = unique_header("Transfer-Encoding");
-    if (!coding) return false;
-    if (find_header(headers_, "Content-Length")) throw BadHead(400, "There are Content-Length and Transfer-Encoding");
-    if (same_name(*coding, "chunked")) return true;
-    for (std::string_view rest = *coding; !rest.empty();) {
-      std::string_view one = rest.substr(0, rest.find(','));
-      rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-      one = trimmed(one);
-      if (same_name(one, "chunked")) break;
-      if (!one.empty()) throw BadHead(501, "The only transfer coding understood here is chunked");
-    }
-    throw BadHead(400, "The last transfer coding, and no other, must be chunked");
-  }
+  bool chunked() const;
 
  private:
-  void take_header(std::string_view line) {
-    if (line.front() == ' ' || line.front() == '\t') throw BadHead(400, "A header line that begins with white space");
-    if (headers_.size() == max_headers_)
-      throw BadHead(431, "There are more than " + std::to_string(max_headers_) + " headers");
-    const std::size_t colon = line.find(':');
-    if (colon == line.npos || !is_token(line.substr(0, colon))) throw BadHead(400, "A header line must be NAME: VALUE");
-    headers_.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
-  }
+  std::optional<std::string_view> next_line();
+  bool take_header(std::string_view line);
+  void make_headers();
 
   const std::size_t max_size_, max_headers_;
   Headers headers_;
-  std::string rest_;
-  std::size_t scanned_ = 0;
-  std::size_t consumed_ = 0;
-  bool started_ = false;
+  std::string text_;               ///< the head; once it is complete, what came after it
+  std::size_t scanned_ = 0;        ///< bytes of text_ that were looked at
+  std::size_t line_begin_ = 0;     ///< of the line that is not complete
+  std::size_t headers_begin_ = 0;  ///< of the first line after the start line
+  std::size_t count_ = 0;          ///< header lines
+  bool started_ = false;           ///< the start line has been taken
 };
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/http1/head_parser.ipp"
+#endif

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -24,10 +26,11 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
   static constexpr Clock::time_point never = Clock::time_point::max();
   static constexpr std::chrono::milliseconds interval{250};  ///< of its ticks
 
-  /// 0 and less, and what is longer than a year: never.
-  static Clock::time_point after(std::chrono::milliseconds time) noexcept {
-    return time.count() > 0 && time < std::chrono::hours(24 * 365) ? Clock::now() + time : never;
+  /// 0 and less, and more than a year: never.
+  static Clock::time_point after(std::chrono::milliseconds time, Clock::time_point now) noexcept {
+    return time.count() > 0 && time < std::chrono::hours(24 * 365) ? now + time : never;
   }
+  static Clock::time_point after(std::chrono::milliseconds time) noexcept { return after(time, Clock::now()); }
 
   class Deadline : public IntrusiveList<Deadline>::Hook {
    public:
@@ -49,7 +52,7 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
         expire_at(Clock::now());
       }
     }
-    /// Called by the sweep's thread, with the sweep locked: it must only post.
+    /// Called on the timer's thread, with the timer locked: it must only post.
     virtual void on_deadline() noexcept = 0;
 
    private:
@@ -58,52 +61,20 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
     std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
-  /// The timer may keep `executor` for longer than the entry stays.
-  void add(Deadline& entry, const asio::any_io_executor& executor) {
-    const std::lock_guard lock(mutex_);
-    entries_.insert(entry);
-    if (stopped_ || timer_) return;
-    try {
-      timer_.emplace(executor);
-      tick();
-    } catch (...) {
-      timer_.reset();
-      entries_.erase(entry);
-      throw;
-    }
-  }
-  void remove(Deadline& entry) noexcept {
-    const std::lock_guard lock(mutex_);
-    entries_.erase(entry);
-    if (entries_.empty()) timer_.reset();
-  }
-  void shut_down() noexcept {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-    timer_.reset();
-  }
+  /// Adds a deadline that is in no timer. The timer may keep `executor` for longer than the entry stays.
+  void add(Deadline& entry, const asio::any_io_executor& executor) SSE_EXCLUDES(mutex_);
+  /// Does nothing for one that was not added.
+  void remove(Deadline& entry) noexcept SSE_EXCLUDES(mutex_);
+  void shut_down() noexcept SSE_EXCLUDES(mutex_);
 
  private:
-  void tick() {
-    timer_->expires_after(interval);
-    timer_->async_wait([weak = weak_from_this()](error_code error) {
-      const auto self = weak.lock();
-      if (!self || error) return;
-      const std::lock_guard lock(self->mutex_);
-      if (!self->timer_) return;
-      const Clock::rep now = Clock::now().time_since_epoch().count();
-      self->entries_.for_each([now](Deadline& entry) {
-        Clock::rep deadline = entry.deadline_.load(std::memory_order_relaxed);
-        if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Deadline::past)) entry.on_deadline();
-      });
-      self->tick();
-    });
-  }
+  void start_tick() SSE_REQUIRES(mutex_);
+  void on_tick() SSE_EXCLUDES(mutex_);
 
-  std::mutex mutex_;
-  IntrusiveList<Deadline> entries_;
-  std::optional<asio::steady_timer> timer_;
-  bool stopped_ = false;
+  Mutex mutex_;
+  IntrusiveList<Deadline> entries_ SSE_GUARDED_BY(mutex_);
+  std::optional<asio::steady_timer> timer_ SSE_GUARDED_BY(mutex_);
+  bool stopped_ SSE_GUARDED_BY(mutex_) = false;
 };
 
 class CoarseTimerService : public asio::execution_context::service {
@@ -125,3 +96,7 @@ const std::shared_ptr<CoarseTimer>& coarse_timer_of(const Executor& executor) {
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/net/coarse_timer.ipp"
+#endif

@@ -3,59 +3,20 @@
 
 #pragma once
 
-#include <chrono>
 #include <string>
-#include <string_view>
 
-#include "sse/detail/base/jitter.hpp"
-#include "sse/detail/frame/encode.hpp"
-#include "sse/detail/frame/notice.hpp"
-#include "sse/detail/http1/response_text.hpp"
-#include "sse/detail/server/cors_headers.hpp"
+#include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/http_options.hpp"
 #include "sse/reason.hpp"
 #include "sse/request.hpp"
-#include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
-namespace sse::inline SSE_ABI {
-
-/// Whether a browser's EventSource asks, which gives up for good where the status is not 200 (WHATWG HTML, 9.2.3): it
-/// accepts `text/event-stream` alone, and is a browser by its `Sec-Fetch-Mode` or, over plain HTTP, where there is no
-/// such header, by its `User-Agent`.
-inline bool is_event_source(const Request& request) noexcept {
-  const auto value = [&](std::string_view name) {
-    const std::string* const header = request.header(name);
-    return header ? std::string_view(*header) : std::string_view();
-  };
-  return value("Accept") == "text/event-stream" &&
-         (!value("Sec-Fetch-Mode").empty() || value("User-Agent").starts_with("Mozilla/"));
-}
-
-}  // namespace sse::inline SSE_ABI
-
 namespace sse::inline SSE_ABI::detail {
 
-/// The response to one that a limit keeps out.
-inline std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
-  const bool of_key = reason == RefusalReason::max_connections_per_key;
-  const std::string why = reason == RefusalReason::draining ? "The server is shutting down"
-                          : of_key                          ? "You have too many connections"
-                                                            : "No more connections are accepted at the moment";
-  const std::chrono::milliseconds retry = jittered(options.refusal_retry);
-  if (options.refusal == RefusalForm::stream ||
-      (options.refusal == RefusalForm::by_client && is_event_source(request))) {
-    EncodeOptions form;
-    form.retry = retry;
-    return stream_head(options).append(encode_notice("disconnect", form, why).frame());
-  }
-  Response response(why + '\n');
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
-  response.headers = {{"Retry-After", std::to_string(seconds)}};
-  add_cors(response.headers, options);
-  return response_text(of_key ? 429 : 503, response);
-}
+/// The response to a client that a limit keeps out.
+SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options);
 
 }  // namespace sse::inline SSE_ABI::detail
 

@@ -1,164 +1,89 @@
 // SPDX-License-Identifier: MIT
-// One accepted socket of `serve`, and what all of its sessions share. A session is its own event writer.
+// One accepted socket of `serve`: it reads a request, answers it, and writes a stream of events.
 
 #pragma once
 
-#include <chrono>
-#include <deque>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
-#include <utility>
-#include <vector>
+#include <string>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
-#include "sse/detail/hub/drain.hpp"
-#include "sse/detail/hub/hub.hpp"
-#include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/event_writer.hpp"
-#include "sse/event_manager.hpp"
-#include "sse/event_stream.hpp"
+#include "sse/detail/server/server.hpp"
+#include "sse/detail/server/socket_sink.hpp"
+#include "sse/detail/server/write_loop.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
-#include "sse/reason.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-struct Server;
-
-/// One accepted socket of `serve`, from its head to its end: first a coroutine reads the head and may answer, then it
-/// is the writer of a stream. All of it runs on its lane.
-class Session final : public EventWriter<Session, asio::basic_stream_socket<tcp, SharedStrandExecutor>>,
+/// One accepted socket of `serve`, from its head to its end: it reads a request and either writes a response and waits
+/// for the peer to close, or becomes the loop that writes a stream. All of it runs on its strand, but for what says
+/// otherwise. It keeps itself alive by what it waits for; the last reference closes the socket.
+class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, SharedStrandExecutor>>,
                       public RefCounted,
                       public IntrusiveList<Session>::Hook {
  public:
   using Socket = asio::basic_stream_socket<tcp, SharedStrandExecutor>;
 
-  Session(std::shared_ptr<Server> owner, const SharedStrand& lane)
-      : server(std::move(owner)), socket(SharedStrandExecutor(lane)) {}
+  Session(IntrusivePtr<Server> its_server, const SharedStrand& strand);
   ~Session();
 
-  /// From any thread: ends a stream in good order, unless it may finish, and what is not a stream yet at once.
+  /// Begins to read the request. From any thread.
+  void begin();
+  /// Ends a stream in good order, unless it may finish, and whatever is not a stream yet at once. From any thread.
   void stop();
-  /// From any thread.
+  /// Closes the socket. From any thread.
   void abort();
 
-  Socket& stream() noexcept { return socket; }
-  SharedStrandExecutor get_executor() noexcept { return socket.get_executor(); }
-  std::chrono::milliseconds keep_alive() const noexcept;
-  std::chrono::milliseconds send_timeout() const noexcept;
-  void join_timer();
+  // For WriteLoop:
+  Socket& stream() noexcept { return socket_; }
+  SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
+  EventWriter::Times times() const noexcept;
+  void join_timer() noexcept {}  // it has joined already
+  void time_is_up();
   IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
   IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }
-  void ended(bool) noexcept {}
+  void ended(bool cancelled) noexcept;
 
-  const std::shared_ptr<Server> server;
-  Socket socket;
-};
-
-/// What `serve` and its sessions share.
-struct Server final : CoarseTimer::Deadline, std::enable_shared_from_this<Server> {
-  Server(EventManager& manager, ServeOptions settings, asio::any_io_executor on)
-      : events(manager), options(std::move(settings)), executor(std::move(on)), timer(coarse_timer_of(executor)) {
-    for (int i = 0; i < max_lanes; ++i) lanes.emplace_back(executor);
-  }
-  ~Server() { timer->remove(*this); }
-
-  static constexpr int max_lanes = 16;  ///< more than threads that would work on one serve's sockets
-
-  EventManager& events;
-  const ServeOptions options;
-  const asio::any_io_executor executor;
-  const std::shared_ptr<CoarseTimer> timer;
-  std::mutex mutex;
-  IntrusiveList<Session> sessions;
-  bool stopping = false;
-  std::deque<SharedStrand> lanes;
-  EventManager latch;  ///< its one stream ends when the last session has gone
-
-  bool add(Session& session) {
-    const std::lock_guard lock(mutex);
-    if (!stopping) sessions.insert(session);
-    return !stopping;
-  }
-  void remove(Session& session) noexcept {
-    {
-      const std::lock_guard lock(mutex);
-      sessions.erase(session);
-      if (!stopping || !sessions.empty()) return;
-    }
-    latch.disconnect_all();
-  }
-  bool empty() {
-    const std::lock_guard lock(mutex);
-    return sessions.empty();
-  }
-  bool is_stopping() {
-    const std::lock_guard lock(mutex);
-    return stopping;
-  }
-
-  void cut() {
-    for (const auto& session : all()) session->abort();
-  }
-
-  // From now on there are no more of them. They are let go of without the lock, which the last reference to one takes.
-  std::vector<IntrusivePtr<Session>> all() {
-    std::vector<IntrusivePtr<Session>> all;
-    const std::lock_guard lock(mutex);
-    stopping = true;
-    sessions.for_each([&](Session& session) {
-      if (auto alive = session.keep_if_alive()) all.push_back(std::move(alive));
-    });
-    return all;
-  }
+  const IntrusivePtr<Server> server;
 
  private:
-  void on_deadline() noexcept override {
-    if (auto self = weak_from_this().lock()) post(executor, [self = std::move(self)] { self->cut(); });
-  }
+  class OnReady;
+  enum class Phase : std::uint8_t { reading, writing, lingering };
+
+  /// The request and its response. A stream needs none.
+  struct Exchange {
+    explicit Exchange(const RequestLimits& limits) : reader(limits) {}
+
+    Phase phase = Phase::reading;
+    RequestReader reader;
+    std::string response;
+    std::size_t done = 0;  ///< bytes of the response that were sent; then those that were read to no purpose
+  };
+
+  void wait_for(asio::socket_base::wait_type what);
+  void on_ready(error_code error) noexcept;
+  void on_start();
+  void read_request();
+  void answer_request();
+  void answer_error(const HttpError& error, bool head_only);
+  void begin_response(std::string text);
+  void write_response();
+  void begin_linger();
+  void linger();
+  void close() noexcept;
+
+  std::unique_ptr<Exchange> exchange_;  ///< null: nothing has come yet, or it is a stream
+  Socket socket_;
 };
-
-inline Session::~Session() {
-  server->timer->remove(*this);
-  server->remove(*this);
-}
-
-inline void Session::stop() {
-  asio::post(get_executor(), [self = keep()] {
-    error_code ignored;
-    const ServeOptions& options = self->server->options;
-    const EventStream* const events = self->stream_of_events();
-    if (!events)
-      self->socket.close(ignored);
-    else if (!events->lets_finish())
-      HubAccess::of(self->server->events)
-          .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
-                      retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
-  });
-}
-
-inline void Session::abort() {
-  asio::post(get_executor(), [self = keep()] {
-    error_code ignored;
-    self->socket.close(ignored);
-  });
-}
-
-inline std::chrono::milliseconds Session::keep_alive() const noexcept {
-  return server->options.stream.keep_alive;
-}
-
-inline std::chrono::milliseconds Session::send_timeout() const noexcept {
-  return server->options.stream.send_timeout;
-}
-
-inline void Session::join_timer() {
-  server->timer->add(*this, server->executor);
-}
 
 }  // namespace sse::inline SSE_ABI::detail
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The asynchronous operation behind write_events. It is an event writer that completes a handler.
+// The asynchronous operation behind write_events. It is a write loop that completes a handler.
 
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 #include "sse/detail/net/lowest_layer.hpp"
 #include "sse/detail/net/socket_options.hpp"
 #include "sse/detail/server/event_writer.hpp"
+#include "sse/detail/server/write_loop.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/http_options.hpp"
 
@@ -24,20 +24,18 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A writer that completes a handler: `write_events`.
+/// The operation of `write_events`: a write loop that completes a handler.
 template <class Stream, class Handler>
-class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>, Stream>,
+class WriteOperation final : public WriteLoop<WriteOperation<Stream, Handler>, Stream>,
                              public std::enable_shared_from_this<WriteOperation<Stream, Handler>> {
  public:
   using executor_type = asio::associated_executor_t<Handler, typename LowestLayer<Stream>::executor_type>;
 
-  WriteOperation(Stream& stream, std::chrono::milliseconds keep_alive, std::chrono::milliseconds send_timeout,
-                 Handler&& handler)
+  WriteOperation(Stream& stream, EventWriter::Times times, Handler&& handler)
       : stream_(stream),
         executor_(asio::get_associated_executor(handler, lowest_layer(stream).get_executor())),
         timer_(coarse_timer_of(executor_)),
-        keep_alive_(keep_alive),
-        send_timeout_(send_timeout),
+        times_(times),
         handler_(std::move(handler)) {}
   ~WriteOperation() { timer_->remove(*this); }
 
@@ -48,15 +46,15 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
         const auto alive = weak.lock();
         if (alive && type != asio::cancellation_type::none) alive->cancel_stream();
       });
-    set_stream_options(lowest_layer(stream_), send_timeout_);
-    EventWriter<WriteOperation, Stream>::start(std::move(events), std::move(head));
+    set_stream_options(lowest_layer(stream_), times_.send_timeout);
+    WriteLoop<WriteOperation, Stream>::start(std::move(events), std::move(head));
   }
 
   Stream& stream() noexcept { return stream_; }
   executor_type get_executor() const noexcept { return executor_; }
-  std::chrono::milliseconds keep_alive() const noexcept { return keep_alive_; }
-  std::chrono::milliseconds send_timeout() const noexcept { return send_timeout_; }
+  EventWriter::Times times() const noexcept { return times_; }
   void join_timer() { timer_->add(*this, executor_); }
+  void time_is_up() { this->on_time(); }
   auto keep() { return this->shared_from_this(); }
   auto keep_if_alive() noexcept { return this->weak_from_this().lock(); }
   void ended(bool cancelled) {
@@ -70,7 +68,7 @@ class WriteOperation final : public EventWriter<WriteOperation<Stream, Handler>,
   Stream& stream_;
   const executor_type executor_;
   const std::shared_ptr<CoarseTimer> timer_;
-  const std::chrono::milliseconds keep_alive_, send_timeout_;
+  const EventWriter::Times times_;
   std::optional<Handler> handler_;
 };
 
@@ -86,8 +84,8 @@ class InitiateWrite {
 
   template <class Handler>
   void operator()(Handler&& handler) {
-    std::make_shared<WriteOperation<Stream, std::decay_t<Handler>>>(stream_, options_.keep_alive, options_.send_timeout,
-                                                                    std::forward<Handler>(handler))
+    const EventWriter::Times times{options_.keep_alive, options_.send_timeout};
+    std::make_shared<WriteOperation<Stream, std::decay_t<Handler>>>(stream_, times, std::forward<Handler>(handler))
         ->start(std::move(events_), stream_start(options_));
   }
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/net/coarse_timer.hpp. src.hpp compiles them once; else the header includes them.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL void CoarseTimer::add(Deadline& entry, const asio::any_io_executor& executor) {
+  const MutexLock lock(mutex_);
+  entries_.insert(entry);
+  if (stopped_ || timer_) return;
+  try {
+    timer_.emplace(executor);
+    start_tick();
+  } catch (...) {
+    timer_.reset();
+    entries_.erase(entry);
+    throw;
+  }
+}
+
+SSE_DECL void CoarseTimer::remove(Deadline& entry) noexcept {
+  const MutexLock lock(mutex_);
+  entries_.erase(entry);
+  if (entries_.empty()) timer_.reset();
+}
+
+SSE_DECL void CoarseTimer::shut_down() noexcept {
+  const MutexLock lock(mutex_);
+  stopped_ = true;
+  timer_.reset();
+}
+
+SSE_DECL void CoarseTimer::start_tick() {
+  timer_->expires_after(interval);
+  timer_->async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (self && !error) self->on_tick();
+  });
+}
+
+SSE_DECL void CoarseTimer::on_tick() {
+  const MutexLock lock(mutex_);
+  if (!timer_) return;
+  const Clock::rep now = Clock::now().time_since_epoch().count();
+  entries_.for_each([now](Deadline& entry) {
+    Clock::rep deadline = entry.deadline_.load(std::memory_order_relaxed);
+    if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Deadline::past)) entry.on_deadline();
+  });
+  try {
+    start_tick();
+  } catch (...) {  // no memory: whoever is added next starts it again
+    timer_.reset();
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/answer.hpp. src.hpp compiles them once; else http.hpp includes them.
+
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/hub/hub.hpp"
+#include "sse/detail/server/answer.hpp"
+#include "sse/detail/server/cors.hpp"
+#include "sse/detail/server/cors_headers.hpp"
+#include "sse/detail/server/refusal.hpp"
+#include "sse/detail/server/server.hpp"
+#include "sse/detail/server/session.hpp"
+#include "sse/event_manager.hpp"
+#include "sse/headers.hpp"
+#include "sse/http_error.hpp"
+#include "sse/http_options.hpp"
+#include "sse/metrics.hpp"
+#include "sse/options.hpp"
+#include "sse/reason.hpp"
+#include "sse/request.hpp"
+#include "sse/response.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Throws HttpError for what has no path here, or another method.
+inline void check_target(const ServeOptions& options, const Request& request) {
+  const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
+  if (request.path != options.path && !is_metrics) throw HttpError(404, "Nothing is served at this path");
+  if (request.method != "GET" && request.method != "HEAD")
+    throw HttpError(405, "Only GET and HEAD are supported at this path", {{"Allow", "GET, HEAD"}});
+}
+
+/// The connection that a request gets. Throws HttpError: what the peer gets instead.
+inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
+  if (options.topics_from_query) connection.topics = request.query_values("topic");
+  if (connection.topics.size() > 100) throw HttpError(400, "A request must not name more than 100 topics");
+  if (!options.admit) return connection;
+  std::string failure = "not a std::exception";
+  try {
+    options.admit(request, connection);
+    if (connection.max_queue_size != 0u) return connection;
+    failure = "ConnectionOptions::max_queue_size must be at least 1, is 0";
+  } catch (const HttpError& refusal) {
+    if (refusal.status() >= 200 && refusal.status() <= 599) throw;
+    failure = "HttpError has the status " + std::to_string(refusal.status()) + ", not 200 to 599: " + refusal.what();
+  } catch (const std::exception& error) {
+    failure = error.what();
+  } catch (...) {
+  }
+  try {
+    if (options.admit_failure) options.admit_failure(request, failure);
+  } catch (...) {  // a logger's failure changes nothing for the client
+  }
+  throw HttpError(500, "The server failed while authorizing this request");
+}
+
+/// Throws HttpError, and Refused.
+inline void start_stream(Session& session, const Request& request, const StreamOptions& options,
+                         ConnectionOptions&& connection) {
+  if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
+  Server& server = *session.server;
+  if (server.is_stopping()) {
+    HubAccess::of(server.manager).refuse(connection, RefusalReason::draining);
+    throw Refused(RefusalReason::draining, "The server is shutting down");
+  }
+  session.start(server.manager.add_connection(std::move(connection)), stream_start(options));
+}
+
+SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
+  const ServeOptions& options = session.server->options;
+  if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
+  check_target(options, request);
+  Response response;
+  response.head_only = request.method == "HEAD";
+  if (request.path != options.path) {
+    const std::string* const accept = request.header("Accept");
+    const MetricsFormat format = metrics_format(accept ? *accept : std::string());
+    response.body = metrics_text(session.server->manager.stats(), format);
+    response.content_type = content_type(format);
+    return response_text(200, response);
+  }
+  ConnectionOptions connection = connection_options(request);
+  const StreamOptions stream = stream_options(*session.server, request, connection);
+  try {
+    connection = admitted(options, request, std::move(connection));
+    if (response.head_only) return stream_head(stream);
+    start_stream(session, request, stream, std::move(connection));
+    return std::nullopt;
+  } catch (const Refused& refusal) {
+    return refusal_text(request, refusal.reason(), stream);
+  } catch (const HttpError& error) {
+    Headers headers = error.headers();
+    add_cors(headers, stream);
+    throw HttpError(error.status(), error.what(), std::move(headers));
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/cors.hpp. src.hpp compiles them once; else http.hpp includes them.
+
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/hub/hub.hpp"
+#include "sse/detail/server/cors.hpp"
+#include "sse/detail/server/cors_headers.hpp"
+#include "sse/detail/server/server.hpp"
+#include "sse/event_manager.hpp"
+#include "sse/http_error.hpp"
+#include "sse/http_options.hpp"
+#include "sse/options.hpp"
+#include "sse/reason.hpp"
+#include "sse/request.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL StreamOptions stream_options(Server& server, const Request& request, const ConnectionOptions& connection) {
+  StreamOptions stream = server.options.stream;
+  const std::vector<std::string>& allowed = server.options.allowed_origins;
+  if (allowed.empty()) return stream;
+  stream.headers.emplace_back("Vary", "Origin");
+  const std::string* const origin = request.header("Origin");
+  if (!origin) return stream;
+  if (std::find(allowed.begin(), allowed.end(), *origin) == allowed.end()) {
+    HubAccess::of(server.manager).refuse(connection, RefusalReason::origin);
+    throw HttpError(403, "Pages of this origin may not read the events");
+  }
+  stream.allow_origin = *origin;
+  return stream;
+}
+
+SSE_DECL std::optional<std::string> preflight(Server& server, const Request& request) {
+  if (request.method != "OPTIONS" || request.path != server.options.path || !request.header("Origin") ||
+      !request.header("Access-Control-Request-Method"))
+    return std::nullopt;
+  const StreamOptions stream = stream_options(server, request, ConnectionOptions());
+  if (stream.allow_origin.empty()) return std::nullopt;
+  Response response;
+  add_cors(response.headers, stream);
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD");
+  if (const std::string* const names = request.header("Access-Control-Request-Headers"))
+    response.headers.emplace_back("Access-Control-Allow-Headers", *names);
+  response.headers.emplace_back("Access-Control-Max-Age", "7200");
+  return response_text(204, response);
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/cors_headers.hpp. src.hpp compiles them once; else the header includes them.
+
+#pragma once
+
+#include <string_view>
+
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/server/cors_headers.hpp"
+#include "sse/headers.hpp"
+#include "sse/http_options.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL void add_cors(Headers& headers, const StreamOptions& options) {
+  if (!options.allow_origin.empty() && !find_header(headers, "Access-Control-Allow-Origin"))
+    headers.emplace_back("Access-Control-Allow-Origin", options.allow_origin);
+  for (const auto& [name, value] : options.headers) {
+    const bool is_cors = same_name(std::string_view(name).substr(0, 15), "Access-Control-") || same_name(name, "Vary");
+    if (is_cors && !find_header(headers, name)) headers.emplace_back(name, value);
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/refusal.hpp. src.hpp compiles them once; else response.hpp includes them.
+
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "sse/detail/base/jitter.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/notice.hpp"
+#include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/server/cors_headers.hpp"
+#include "sse/detail/server/refusal.hpp"
+#include "sse/http_options.hpp"
+#include "sse/reason.hpp"
+#include "sse/request.hpp"
+#include "sse/response.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
+  const bool of_key = reason == RefusalReason::max_connections_per_key;
+  const std::string why = reason == RefusalReason::draining ? "The server is shutting down"
+                          : of_key                          ? "You have too many connections"
+                                                            : "No more connections are accepted at the moment";
+  const std::chrono::milliseconds retry = jittered(options.refusal_retry);
+  if (options.refusal == RefusalForm::stream ||
+      (options.refusal == RefusalForm::by_client && is_event_source(request))) {
+    EncodeOptions form;
+    form.retry = retry;
+    return stream_head(options).append(encode_notice("disconnect", form, why).frame());
+  }
+  Response response(why + '\n');
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
+  response.headers = {{"Retry-After", std::to_string(seconds)}};
+  add_cors(response.headers, options);
+  return response_text(of_key ? 429 : 503, response);
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

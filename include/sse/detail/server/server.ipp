@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/server.hpp. src.hpp compiles them once; else http.hpp includes them.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/server/server.hpp"
+#include "sse/detail/server/session.hpp"
+#include "sse/event_manager.hpp"
+#include "sse/http_options.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor)
+    : manager(its_manager),
+      options(std::move(settings)),
+      executor(std::move(executor_of_acceptor)),
+      timer(coarse_timer_of(executor)),
+      sessions_done(std::make_shared<SessionGate>()) {
+  for (int i = 0; i < max_strands; ++i) strands_.emplace_back(executor);
+}
+
+SSE_DECL Server::~Server() {
+  timer->remove(*this);
+}
+
+SSE_DECL IntrusivePtr<Session> Server::make_session() {
+  const SharedStrand& strand = strands_[next_strand_++ % strands_.size()];
+  return IntrusivePtr<Session>(new Session(IntrusivePtr<Server>(this), strand));
+}
+
+SSE_DECL bool Server::add(Session& session) noexcept {
+  const MutexLock lock(mutex_);
+  if (!sessions_done->enter()) return false;
+  sessions_.insert(session);
+  return true;
+}
+
+SSE_DECL void Server::remove(Session& session) noexcept {
+  {
+    const MutexLock lock(mutex_);
+    if (!IntrusiveList<Session>::erase(session)) return;
+  }
+  sessions_done->leave();
+}
+
+// They are let go of without the lock, which the last reference to one takes.
+SSE_DECL std::vector<IntrusivePtr<Session>> Server::close() {
+  std::vector<IntrusivePtr<Session>> all;
+  const MutexLock lock(mutex_);
+  sessions_done->close();
+  sessions_.for_each([&](Session& session) {
+    if (auto alive = session.keep_if_alive()) all.push_back(std::move(alive));
+  });
+  return all;
+}
+
+SSE_DECL void Server::cut() {
+  for (const auto& session : close()) session->abort();
+}
+
+SSE_DECL void Server::cut_after(std::chrono::milliseconds time) {
+  if (time.count() <= 0) cut();
+  expire_at(CoarseTimer::after(time));
+  timer->add(*this, executor);
+}
+
+SSE_DECL void Server::post_cut() noexcept {
+  if (auto self = IntrusivePtr<Server>::if_alive(*this)) post(executor, [self = std::move(self)] { self->cut(); });
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Counts the sessions of `serve`, and tells when the last one has gone. `serve` waits for that before it returns.
+
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Lets sessions in until it is closed, and is passed once the last one has left. Thread-safe.
+class SessionGate {
+ public:
+  /// False: it is closed.
+  bool enter() noexcept {
+    const SpinLock lock(mutex_);
+    if (!closed_) ++inside_;
+    return !closed_;
+  }
+  /// Of one that has entered.
+  void leave() noexcept {
+    std::function<void()> passed;
+    {
+      const SpinLock lock(mutex_);
+      if (--inside_ == 0 && closed_) passed = std::move(when_passed_);
+    }
+    if (passed) passed();
+  }
+
+  void close() noexcept {
+    const SpinLock lock(mutex_);
+    closed_ = true;
+  }
+  bool is_closed() noexcept {
+    const SpinLock lock(mutex_);
+    return closed_;
+  }
+  /// It is closed, and nobody is inside.
+  bool is_passed() noexcept {
+    const SpinLock lock(mutex_);
+    return closed_ && inside_ == 0;
+  }
+  /// Calls `function`, which must not throw, once it is passed: in the last `leave`, without a lock. Not where it is
+  /// passed already.
+  void when_passed(std::function<void()> function) noexcept {
+    const SpinLock lock(mutex_);
+    when_passed_ = std::move(function);
+  }
+
+ private:
+  SpinMutex mutex_;
+  bool closed_ SSE_GUARDED_BY(mutex_) = false;
+  std::size_t inside_ SSE_GUARDED_BY(mutex_) = 0;
+  std::function<void()> when_passed_ SSE_GUARDED_BY(mutex_);
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

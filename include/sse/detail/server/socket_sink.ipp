@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// The bodies of detail/server/socket_sink.hpp. src.hpp compiles them once; else the header includes them.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/platform.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/server/socket_sink.hpp"
+
+#if defined(SSE_SENDMSG)
+#include <cerrno>
+#endif
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::size_t skip) {
+  std::vector<asio::const_buffer> frames;
+  for_each_frame(part, skip, [&](const asio::const_buffer& frame) { frames.push_back(frame); });
+  return frames;
+}
+
+#if defined(SSE_SENDMSG)
+SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept {
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  std::array<iovec, Batch::max_size> frames;
+  std::size_t count = 0;
+  for_each_frame(part, skip, [&](const asio::const_buffer& frame) {
+    frames[count++] = {const_cast<void*>(frame.data()), frame.size()};
+  });
+  msghdr message{};
+  message.msg_iov = frames.data();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+  ssize_t taken = 0;
+  do {
+    taken = count == 1 ? ::send(descriptor, frames[0].iov_base, frames[0].iov_len, flags)
+                       : ::sendmsg(descriptor, &message, flags);
+  } while (taken < 0 && errno == EINTR);
+  if (taken >= 0) return static_cast<std::size_t>(taken);
+  error.assign(errno, asio::error::get_system_category());
+  return 0;
+}
+#endif
+
+#if defined(SSE_SIOCOUTQ)
+SSE_DECL int count_untaken(int descriptor) noexcept {
+  int bytes = 0;
+  return ::ioctl(descriptor, SSE_SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+#endif
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// Drives an event writer over a socket, or over any stream around one. Sessions of `serve` and write_events are such
+// loops.
+
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/server/event_writer.hpp"
+#include "sse/detail/server/socket_sink.hpp"
+#include "sse/event_stream.hpp"
+#include "sse/reason.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Drives an EventWriter over `Stream`: a state machine, because a coroutine's frame is too much for each of 10,000
+/// idle connections. All of it runs on the owner's executor. It waits for events, for the peer's end, and for room to
+/// write; the deadline is the keep-alive's or the write's.
+///
+/// An Owner derives from it, leaves the timer in its destructor, and has `stream()`, `get_executor()`, `times()`,
+/// `join_timer()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null, and `ended(bool
+/// cancelled)`, which is called once nothing refers to the stream any more.
+template <class Owner, class Stream>
+class WriteLoop : public CoarseTimer::Deadline {
+  static constexpr bool plain = PlainSocket<Stream>;
+
+ public:
+  WriteLoop() = default;
+
+  /// `head` is what goes out before the first event.
+  void start(EventStream&& events, std::string head) {
+    writer_.start(std::move(events));
+    step([&] {
+      owner().join_timer();
+      if constexpr (plain) {
+        error_code ignored;
+        was_non_blocking_ = socket().non_blocking();
+        if (!was_non_blocking_) socket().non_blocking(true, ignored);
+      }
+      wait_for_peer();
+      write(raw_frame(std::move(head)));
+    });
+  }
+
+  /// Not before `start`.
+  void cancel_stream() {
+    if (!writer_.finished()) cancelled_ = true;
+    writer_.finish(EndReason::closed, "Cancelled by the service");
+    settle();
+  }
+  /// The stream that is being written; null: none, or no longer.
+  const EventStream* stream_of_events() const noexcept {
+    return writer_.started() && !writer_.finished() ? &writer_.events() : nullptr;
+  }
+
+ protected:
+  ~WriteLoop() = default;
+
+  bool started() const noexcept { return writer_.started(); }
+  /// On the owner's executor: a deadline has passed.
+  void on_time() {
+    if (writer_.finished()) return settle();
+    step([&] {
+      if (this->expired()) look_at_time();  // else something was written meanwhile
+    });
+  }
+
+ private:
+  using Step = EventWriter::Step;
+
+  Owner& owner() noexcept { return static_cast<Owner&>(*this); }
+  auto& socket() noexcept { return lowest_layer(owner().stream()); }
+
+  /// Each operation completes with the next step, on the owner's executor.
+  template <auto step>
+  class Next {
+   public:
+    using executor_type = std::decay_t<decltype(std::declval<Owner&>().get_executor())>;
+    executor_type get_executor() const noexcept { return loop_->get_executor(); }
+
+    explicit Next(WriteLoop& loop) : loop_(loop.owner().keep()) { ++loop.pending_; }
+    Next(Next&&) noexcept = default;
+    ~Next() {
+      if (loop_) --base().pending_;  // the operation could not be started
+    }
+    void operator()(error_code error = {}, std::size_t size = 0) {
+      const auto loop = std::move(loop_);
+      WriteLoop& base = *loop;
+      --base.pending_;
+      base.step([&] { (base.*step)(error, size); });
+    }
+
+   private:
+    WriteLoop& base() noexcept { return *loop_; }
+
+    decltype(std::declval<Owner&>().keep()) loop_;
+  };
+  template <auto step>
+  struct LongNext : Next<step> {
+    using Next<step>::Next;
+    using allocator_type = PlainAllocator<void>;
+    allocator_type get_allocator() const noexcept { return {}; }
+  };
+
+  template <class Function>
+  void step(Function&& function) {
+    try {
+      if (!writer_.finished()) function();
+    } catch (const std::exception& error) {
+      writer_.finish(EndReason::failed, error.what());
+    }
+    settle();
+  }
+
+  void write(Event first = Event()) {
+    if (writer_.unsent()) return;
+    EventWriter::Turn turn(std::move(first));
+    for (;;) switch (writer_.next(turn)) {
+        case Step::send:
+          if (!send(turn.part)) return;
+          break;
+        case Step::yield: return asio::post(owner().get_executor(), Next<&WriteLoop::on_turn>(*this));
+        case Step::wait: return wait_for_events();
+        case Step::end: return;
+      }
+  }
+  void wait_for_events() {
+    set_due();
+    if (waiting_) return;
+    waiting_ = true;
+    writer_.events().async_wait(Next<&WriteLoop::on_event>(*this));  // at once where one has come meanwhile
+  }
+  void on_turn(error_code, std::size_t) { write(); }
+  void on_event(error_code error, std::size_t) {
+    waiting_ = false;
+    if (!error) return write();
+    cancelled_ = true;
+    writer_.finish(EndReason::closed, error.message());
+  }
+
+  /// True: all of `part` has been taken; else the peer is lost, or on_sent comes.
+  bool send(BatchPart& part) {
+    std::size_t sent = 0;
+    if constexpr (plain) {
+      if (send(part, sent)) return true;
+      if (writer_.finished()) return false;
+    } else if (part.bytes() == 0) {
+      return true;
+    }
+    writer_.keep_unsent(std::move(part), sent, untaken(), EventWriter::Clock::now());
+    send_unsent();
+    return false;
+  }
+  /// Of a plain socket. False: the peer is lost, or has no room.
+  bool send(const BatchPart& part, std::size_t& sent) {
+    error_code error;
+    SocketSink(socket()).send(part, sent, error);
+    if (!error) return true;
+    if (!is_would_block(error)) writer_.lose_peer(error);
+    return false;
+  }
+  void send_unsent() {
+    set_due();
+    if constexpr (plain) {
+      socket().async_wait(asio::socket_base::wait_write, LongNext<&WriteLoop::on_sent>(*this));
+    } else {
+      owner().stream().async_write_some(frames_of(writer_.unsent()->part, writer_.unsent()->sent),
+                                        Next<&WriteLoop::on_sent>(*this));
+    }
+  }
+  void on_sent(error_code error, std::size_t size) {
+    if (error) return writer_.lose_peer(error);
+    EventWriter::Unsent& unsent = *writer_.unsent();
+    unsent.sent += size;
+    bool all = false;
+    if constexpr (plain)
+      all = send(unsent.part, unsent.sent);
+    else
+      all = unsent.sent == unsent.part.bytes();
+    if (writer_.finished()) return;
+    if (all) {
+      writer_.all_sent();
+      return write();
+    }
+    unsent.untaken = untaken();
+    unsent.since = EventWriter::Clock::now();
+    send_unsent();
+  }
+  int untaken() {
+    if constexpr (plain)
+      return SocketSink(socket()).untaken();
+    else
+      return 0;
+  }
+
+  void wait_for_peer() {
+    if constexpr (plain) {
+      socket().async_wait(asio::socket_base::wait_read, LongNext<&WriteLoop::on_peer>(*this));
+    } else {
+      if (!read_buffer_) read_buffer_ = std::make_unique<std::array<char, 512>>();
+      owner().stream().async_read_some(asio::buffer(*read_buffer_), Next<&WriteLoop::on_peer>(*this));
+    }
+  }
+  void on_peer(error_code error, std::size_t size) {
+    bool allowed = writer_.allows(size);
+    if constexpr (plain) {
+      std::array<char, 4096> ignored;
+      while (!error && allowed) allowed = writer_.allows(socket().read_some(asio::buffer(ignored), error));
+      if (is_would_block(error)) error = {};
+    }
+    if (!allowed) return;
+    if (error) return writer_.lose_peer(error);
+    wait_for_peer();
+  }
+
+  void set_due() { this->expire_at(writer_.due(EventWriter::Clock::now(), owner().times())); }
+  void on_deadline() noexcept override {
+    auto loop = owner().keep_if_alive();
+    if (!loop) return;
+    this->post(owner().get_executor(), [loop = std::move(loop)] { loop->time_is_up(); });
+  }
+  void look_at_time() {
+    const int untaken_bytes = writer_.unsent() ? untaken() : 0;
+    switch (writer_.on_time(EventWriter::Clock::now(), untaken_bytes, owner().times())) {
+      case EventWriter::Due::nothing: return set_due();
+      case EventWriter::Due::events: return write();
+      case EventWriter::Due::keep_alive: return write(EventWriter::keep_alive_comment());
+      case EventWriter::Due::end: return;
+    }
+  }
+
+  /// Ends the loop once the writer has finished and every operation has come back. They are cancelled again and again
+  /// until then: between two steps of a composed operation there is nothing to cancel.
+  void settle() {
+    if (!writer_.finished() || ended_) return;
+    error_code ignored;
+    if (pending_ != 0) {
+      this->expire_at(EventWriter::Clock::now());
+      socket().cancel(ignored);
+      return;
+    }
+    ended_ = true;
+    this->expire_at(CoarseTimer::never);
+    if constexpr (plain) {
+      if (!was_non_blocking_) socket().non_blocking(false, ignored);
+    }
+    owner().ended(cancelled_);
+  }
+
+  struct Nothing {};
+
+  [[no_unique_address]] EventWriter writer_;
+  bool waiting_ : 1 = false;  ///< for an event
+  bool ended_ : 1 = false;
+  bool cancelled_ : 1 = false;
+  bool was_non_blocking_ : 1 = false;
+  std::uint16_t pending_ = 0;  ///< operations that have not completed
+  [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
