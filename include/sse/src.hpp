@@ -8,6 +8,7 @@
 #error "sse/src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
 #endif
 
+#include "sse/detail/async/unposted.ipp"
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"
 #include "sse/detail/async/waiter.ipp"

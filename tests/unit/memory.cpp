@@ -1,7 +1,11 @@
 #include <malloc.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <sse/http.hpp>
 #include <sse/parser.hpp>
 
 #include "support.hpp"
@@ -43,6 +47,12 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   return counted(size);
 }
+// Asio's own allocations.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+  if (failing != 0 && --failing == 0) return nullptr;
+  void* memory = nullptr;
+  return posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) == 0 ? memory : nullptr;
+}
 void operator delete(void* memory) noexcept {
   release(memory);
 }
@@ -58,6 +68,8 @@ void operator delete[](void* memory, std::size_t) noexcept {
 
 namespace sse_test {
 namespace {
+
+using sse::error_code;
 
 template <class Act>
 std::ptrdiff_t bytes_kept(Act act) {
@@ -192,6 +204,174 @@ TEST_CASE("running out of memory, wherever it hits, harms no connection and no c
   harmless([&] { stream = manager.add_connection(id); }, [&] { stream->close(text); });
   stream = manager.add_connection(id);
   harmless([] {}, [&] { manager.disconnect_all(text); });
+}
+
+// Emits with the n-th allocation failing, for each n, until none fails. After each, `check(emitted)`: an event more
+// than before, unless the emitter was told.
+template <class Check>
+void emit_with_each_failure(EventManager& manager, Check check) {
+  for (std::size_t n = 1, left = 0; left == 0; ++n) {
+    int emitted = 1;
+    failing = n;
+    try {
+      manager.emit_event("number", 1);
+    } catch (const std::bad_alloc&) {
+      emitted = 0;
+    }
+    left = std::exchange(failing, 0);
+    INFO("allocation " << n);
+    check(emitted);
+  }
+}
+
+TEST_CASE("an emit without memory harms no wait: the next emit completes it") {
+  const auto check = [](auto& context, auto executor, std::size_t readers) {
+    EventManager manager;
+    std::vector<EventStream> streams;
+    for (std::size_t i = 0; i < readers; ++i) streams.push_back(add_quiet(manager));
+    std::size_t read = 0, ended = 0;
+    for (EventStream& stream : streams)
+      asio::co_spawn(
+          executor(),
+          [](EventStream& own, std::size_t& count) -> asio::awaitable<void> {
+            while (const std::optional<Event> event = co_await own.next()) count += event->type() == "number";
+          }(stream, read),
+          [&](std::exception_ptr) { ++ended; });
+    const auto settle = [&] {
+      context.restart();
+      context.poll();
+    };
+    settle();
+    std::size_t emitted = 0;
+    emit_with_each_failure(manager, [&](int more) {
+      settle();
+      emitted += static_cast<std::size_t>(more) + 1;
+      manager.emit_event("number", 2);
+      settle();
+      REQUIRE(read == emitted * readers);
+      REQUIRE(ended == 0);
+    });
+    CHECK(emitted > 2);
+    manager.disconnect_all();
+    settle();
+    CHECK(ended == readers);
+  };
+  for (const std::size_t readers : {1u, 2u, 100u}) {
+    asio::io_context io;
+    check(
+        io, [&] { return io.get_executor(); }, readers);
+  }
+}
+
+TEST_CASE("an emit without memory harms no handler, typed executor or not") {
+  EventManager manager;
+  EventStream stream = add_quiet(manager);
+  asio::io_context io;
+  const asio::any_io_executor any = io.get_executor();
+  for (const bool typed : {true, false})
+    for (std::size_t n = 1, left = 0; left == 0; ++n) {
+      int calls = 0;
+      const auto count = [&](error_code error, const Event& event) {
+        CHECK_FALSE(error);
+        CHECK_FALSE(event.empty());
+        ++calls;
+      };
+      if (typed)
+        stream.async_next(asio::bind_executor(io, count));
+      else
+        stream.async_next(asio::bind_executor(any, count));
+      failing = n;
+      try {
+        manager.emit_event("number", 1);
+      } catch (const std::bad_alloc&) {  // the reader gets an `error` instead
+      }
+      left = std::exchange(failing, 0);
+      io.restart();
+      io.poll();
+      manager.emit_event("number", 2);  // at the latest this posts it
+      io.restart();
+      io.poll();
+      INFO("allocation " << n);
+      REQUIRE(calls == 1);
+      told(stream);
+    }
+}
+
+TEST_CASE("a completion that could not be posted goes with its context, and its reader's end is told later") {
+  for (std::size_t n = 1, left = 0; left == 0; ++n) {
+    EventManager manager;
+    std::optional<EventStream> stream = add_quiet(manager);
+    std::optional<asio::io_context> io(std::in_place);
+    const auto owned = std::make_shared<int>();
+    wait(*stream, *io, [owned](error_code) { FAIL("the context was destroyed"); });
+    CHECK(owned.use_count() == 2);
+    failing = n;
+    stream->close();
+    left = std::exchange(failing, 0);
+    io.reset();
+    REQUIRE(owned.use_count() == 1);
+
+    stream = add_quiet(manager);
+    asio::io_context other;
+    std::optional<error_code> result;
+    wait(*stream, other, [&](error_code error) { result = error; });
+    failing = n;
+    stream.reset();
+    failing = 0;
+    manager.emit_event("x", 1);
+    other.poll();
+    REQUIRE(result == error_code(asio::error::operation_aborted));
+  }
+}
+
+TEST_CASE("an emit without memory harms no lane of serve: every client gets what comes after") {
+  using asio::ip::tcp;
+  EventManager manager(1000);
+  asio::io_context io;
+  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  const tcp::endpoint endpoint = acceptor.local_endpoint();
+  asio::cancellation_signal stop;
+  asio::co_spawn(io, sse::serve(std::move(acceptor), manager),
+                 asio::bind_cancellation_slot(stop.slot(), [](std::exception_ptr) {}));
+  struct Peer {
+    tcp::socket socket;
+    std::string text = {};
+  };
+  std::vector<Peer> peers;
+  for (int i = 0; i < 40; ++i) {
+    Peer& peer = peers.emplace_back(Peer{tcp::socket(io)});
+    peer.socket.connect(endpoint);
+    asio::write(peer.socket, asio::buffer(std::string("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")));
+    peer.socket.non_blocking(true);
+  }
+  const auto all_get = [&](const std::string& text) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    for (std::size_t got = 0; got < peers.size() && std::chrono::steady_clock::now() < end;) {
+      io.run_one_for(std::chrono::milliseconds(10));
+      io.poll();
+      got = 0;
+      for (Peer& peer : peers) {
+        char bytes[65536];
+        error_code error;
+        peer.text.append(bytes, peer.socket.read_some(asio::buffer(bytes), error));
+        if (peer.text.find(text) != std::string::npos) ++got;
+      }
+      if (got == peers.size()) return true;
+    }
+    return false;
+  };
+  REQUIRE(all_get("Connection established"));
+  io.poll();
+  int round = 0;
+  emit_with_each_failure(manager, [&](int) {
+    const std::string text = "round " + std::to_string(++round) + '.';
+    manager.emit_event("x", text);
+    REQUIRE(all_get(text));
+  });
+  CHECK(round > 3);
+  stop.emit(asio::cancellation_type::terminal);
+  io.run_for(deadline);
+  CHECK(io.stopped());
 }
 
 TEST_CASE("a reader that runs out of memory loses no event") {

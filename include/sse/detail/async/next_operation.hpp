@@ -45,7 +45,7 @@ class NextHandler {
     try {
       start_wait(connection, operation, key, operation->context());
     } catch (...) {
-      operation->destroy();
+      Waiter::destroy_all(operation);
       throw;
     }
   }

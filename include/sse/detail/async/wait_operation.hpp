@@ -13,6 +13,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/async/initiate.hpp"
+#include "sse/detail/async/unposted.hpp"
 #include "sse/detail/async/waiter.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -48,22 +49,21 @@ class WaitBatch {
   explicit WaitBatch(Waiter* first) noexcept : first_(first) {}
   WaitBatch(WaitBatch&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
   ~WaitBatch() {
-    while (first_) pop()->destroy();
+    if (first_ && !Posting::drops(first_)) Waiter::destroy_all(first_);
   }
 
   void operator()() {
     constexpr int max_size = 64;
     Waiter* last = first_;
     for (int size = 1; size < max_size && last->next; ++size) last = last->next;
-    try {  // another thread of the executor may take the rest
-      if (last->next) Operation::post_all(std::exchange(last->next, nullptr));
-    } catch (...) {  // as Waiter::complete
-    }
+    // Another thread of the executor may take the rest.
+    if (Waiter* const rest = std::exchange(last->next, nullptr); rest && !Operation::post_all(rest)) last->next = rest;
     while (first_) {
       try {
         Operation::run(pop(), {});
       } catch (...) {  // one handler's failure is not the others'
-        if (first_) Operation::post_all(std::exchange(first_, nullptr));
+        if (first_ && !Operation::post_all(first_)) keep();
+        first_ = nullptr;
         throw;
       }
     }
@@ -71,8 +71,27 @@ class WaitBatch {
 
  private:
   Waiter* pop() noexcept { return std::exchange(first_, first_->next); }
+  void keep() noexcept {
+    while (first_) Unposted::add(*pop(), 0);
+  }
 
   Waiter* first_;
+};
+
+/// The completion of one wait.
+template <class Operation>
+class PostedWait {
+ public:
+  PostedWait(Waiter* waiter, error_code error) noexcept : waiter_(waiter), error_(error) {}
+  PostedWait(PostedWait&& other) noexcept : waiter_(std::exchange(other.waiter_, nullptr)), error_(other.error_) {}
+  ~PostedWait() {
+    if (waiter_ && !Posting::drops(waiter_)) waiter_->destroy();
+  }
+  void operator()() { Operation::run(std::exchange(waiter_, nullptr), error_); }
+
+ private:
+  Waiter* waiter_;
+  error_code error_;
 };
 
 /// A pending wait of one handler. It holds tracked work for the handler's executor, so that the context stays alive.
@@ -134,20 +153,39 @@ class WaitOperation final : public Waiter {
     Traits::deallocate(allocator, self(waiter), 1);
     return completion;
   }
-  static void finish(Waiter* waiter, const error_code* error) {
-    const Tracked executor(std::move(self(waiter)->executor_));
-    Completion<Handler> completion = release(waiter, error ? *error : error_code());
-    if (error) asio::post(executor, std::move(completion));
-  }
-  static void post_all(Waiter* first) {
-    WaitBatch<WaitOperation> batch(first);
+  // Either the function is posted, or all stays as it was.
+  template <class Function, class... Arguments>
+  static bool try_post(Waiter* first, const Arguments&... arguments) noexcept {
     const Tracked executor(executor_of(first));
-    asio::post(executor, std::move(batch));
+    Posting posting(first);
+    try {
+      asio::post(executor, Function(first, arguments...));
+    } catch (...) {
+      return !posting.dropped();  // else the function stands in a queue, that of a strand
+    }
+    if (posting.dropped()) Waiter::destroy_all(first);  // the context goes away
+    return true;
+  }
+  static bool post(Waiter* waiter, error_code error) noexcept {
+    if constexpr (std::is_same_v<Allocator, std::allocator<WaitOperation>>)
+      return try_post<PostedWait<WaitOperation>>(waiter, error);
+    // An allocator of the handler's own may have room for one object: it gets the operation's memory back first.
+    const Tracked executor(std::move(self(waiter)->executor_));
+    try {
+      asio::post(executor, release(waiter, error));
+    } catch (...) {  // no memory: the handler has been destroyed, and the emitter is not to blame
+    }
+    return true;
+  }
+  static bool post_all(Waiter* first) noexcept { return try_post<WaitBatch<WaitOperation>>(first); }
+  static void destroy(Waiter* waiter) noexcept {
+    [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
+    release(waiter, {});
   }
   static bool same_executor(const Waiter* one, const Waiter* other) { return executor_of(one) == executor_of(other); }
   static std::size_t hash(const Waiter* waiter) { return executor_hash(executor_of(waiter)); }
 
-  static constexpr Kind kind_of_this{&finish, &post_all, &same_executor, &hash};
+  static constexpr Kind kind_of_this{&post, &post_all, &destroy, &same_executor, &hash};
 
   Tracked executor_;
   Handler handler_;
@@ -170,7 +208,7 @@ void InitiateWait::operator()(Handler&& handler) const {
   try {
     start_wait(*connection_, operation, key, operation->context());
   } catch (...) {
-    operation->destroy();
+    Waiter::destroy_all(operation);
     throw;
   }
 }

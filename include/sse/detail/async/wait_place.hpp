@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -15,6 +15,7 @@
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -31,6 +32,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
 
   /// The pending waiter or null; it must be completed.
   Waiter* take() noexcept {
+    assert_locked();
     Waiter* const waiter = unlink();
     if (waiter && waiter->registry) waiter->registry->begin_completions(1);
     return waiter;
@@ -46,18 +48,19 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   void cancel(std::uint64_t key) noexcept;
   /// True if the wait `key` was cancelled, be it after its completion.
   bool was_cancelled(std::uint64_t key) const noexcept {
-    const std::lock_guard lock(mutex_);
+    const SpinLock lock(mutex_);
     return key_ == (key | cancelled);
   }
 
-  /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`.
+  /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`. An exception
+  /// leaves it with the caller.
   template <class IsReady>
   void wait(Waiter* waiter, std::uint64_t key, asio::execution_context* context, IsReady&& is_ready) {
     for (;;) {
       bool completes = true;
       error_code result;
       {
-        const std::lock_guard lock(mutex_);
+        const SpinLock lock(mutex_);
         if (is_ready()) {
           key_ = key;
         } else if (is_pending()) {
@@ -75,7 +78,8 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
           return;
         }
       }
-      if (completes) return waiter->complete(result);
+      if (completes && !waiter->post(result)) throw std::bad_alloc();
+      if (completes) return;
       enter_registry(context);
     }
   }
@@ -86,9 +90,12 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  private:
   static constexpr std::uint64_t cancelled = 1;  ///< Keys are even.
 
-  bool is_pending() const noexcept { return waiter_ && (!list_ || round_ == list_->round()); }
+  /// The caller holds the lock under its owner's name.
+  void assert_locked() const noexcept SSE_ASSERT_CAPABILITY(mutex_) {}
 
-  Waiter* unlink() noexcept {
+  bool is_pending() const noexcept SSE_REQUIRES(mutex_) { return waiter_ && (!list_ || round_ == list_->round()); }
+
+  Waiter* unlink() noexcept SSE_REQUIRES(mutex_) {
     Waiter* const waiter = is_pending() ? waiter_ : nullptr;
     waiter_ = nullptr;
     if (waiter && list_) list_->remove(*waiter);
@@ -98,12 +105,14 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   void enter_registry(asio::execution_context* context);
 
   SpinMutex& mutex_;
-  Waiter* waiter_ = nullptr;  ///< Guarded by mutex_, as all below.
-  std::uint64_t key_ = 0;     ///< Names the wait that was started last, with the bit `cancelled` where it was.
-  WaitList* list_ = nullptr;
-  std::uint64_t round_ = 0;  ///< Round of `list_` when `waiter_` was published; a later one has taken the waiter.
-  std::shared_ptr<WaitRegistry> registry_;
-  asio::execution_context* context_ = nullptr;
+  Waiter* waiter_ SSE_GUARDED_BY(mutex_) = nullptr;
+  /// Names the wait that was started last, with the bit `cancelled` where it was.
+  std::uint64_t key_ SSE_GUARDED_BY(mutex_) = 0;
+  WaitList* list_ SSE_GUARDED_BY(mutex_) = nullptr;
+  /// The round of `list_` when `waiter_` was published; a later one has taken the waiter.
+  std::uint64_t round_ SSE_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<WaitRegistry> registry_ SSE_GUARDED_BY(mutex_);
+  asio::execution_context* context_ SSE_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t last_key_ = 0;  ///< Reader's thread only.
 };
 
@@ -114,4 +123,5 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
 #if defined(SSE_HEADER_ONLY)
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"
+#include "sse/detail/async/waiter.ipp"
 #endif

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -17,6 +16,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL void WaitPlace::join(WaitList* list) {
+  assert_locked();
   Waiter* const waiter = unlink();
   try {
     if (waiter && list) list->add(*waiter);
@@ -32,7 +32,7 @@ SSE_DECL void WaitPlace::join(WaitList* list) {
 SSE_DECL void WaitPlace::cancel(std::uint64_t key) noexcept {
   Wakeups wakeups;
   {
-    const std::lock_guard lock(mutex_);
+    const SpinLock lock(mutex_);
     if (key_ == key) {
       key_ |= cancelled;
       wakeups.add(take());
@@ -42,7 +42,7 @@ SSE_DECL void WaitPlace::cancel(std::uint64_t key) noexcept {
 }
 
 SSE_DECL void WaitPlace::drop_registry(Wakeups& wakeups) noexcept {
-  const std::lock_guard lock(mutex_);
+  const SpinLock lock(mutex_);
   wakeups.add(unlink());
   registry_.reset();
   context_ = nullptr;
@@ -51,7 +51,7 @@ SSE_DECL void WaitPlace::drop_registry(Wakeups& wakeups) noexcept {
 SSE_DECL void WaitPlace::leave_registry() noexcept {
   std::shared_ptr<WaitRegistry> registry;
   {
-    const std::lock_guard lock(mutex_);
+    const SpinLock lock(mutex_);
     registry = std::move(registry_);
     context_ = nullptr;
   }
@@ -65,7 +65,7 @@ SSE_DECL void WaitPlace::enter_registry(asio::execution_context* context) {
     registry = asio::use_service<WaitService>(*context).registry;
     registry->join(*this);
   }
-  const std::lock_guard lock(mutex_);
+  const SpinLock lock(mutex_);
   registry_ = std::move(registry);
   context_ = context;
 }

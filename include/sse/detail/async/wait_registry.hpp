@@ -8,11 +8,12 @@
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
+#include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -34,14 +35,16 @@ class WaitRegistry {
     if (completions_.fetch_sub(count) == count && stopping_.load()) notify();
   }
 
+  bool completing() const noexcept { return completions_.load() != 0; }
+
   void shut_down() noexcept;
 
  private:
   void notify() noexcept;
 
-  std::mutex mutex_;
-  std::condition_variable completed_;  ///< Guarded by mutex_.
-  IntrusiveList<WaitPlace> places_;    ///< Guarded by mutex_.
+  Mutex mutex_;
+  std::condition_variable completed_;
+  IntrusiveList<WaitPlace> places_ SSE_GUARDED_BY(mutex_);
   std::atomic<std::size_t> completions_{0};
   std::atomic<bool> stopping_{false};
 };

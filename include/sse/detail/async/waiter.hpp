@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
@@ -21,19 +22,32 @@ class Waiter {
   /// Operations that depend on the handler's type. They are no virtual functions, so that an operation can free its
   /// memory before it completes.
   struct Kind {
-    void (*finish)(Waiter*, const error_code*);  ///< Completes the wait; null: destroys it uncalled.
-    void (*post_all)(Waiter* first);             ///< Completes a list with one post; all have the same executor.
+    /// Posts the completion. False: there is no memory for it, and the waiter is as it was.
+    bool (*post)(Waiter*, error_code) noexcept;
+    /// Posts the successful completions of a list, which has one executor. False: as `post`.
+    bool (*post_all)(Waiter* first) noexcept;
+    void (*destroy)(Waiter*) noexcept;  ///< Destroys the handler uncalled.
     bool (*same_executor)(const Waiter*, const Waiter*);
     std::size_t (*executor_hash)(const Waiter*);
   };
 
-  std::shared_ptr<WaitRegistry> registry;       ///< Guarded by the place's mutex.
-  Waiter *next = nullptr, *previous = nullptr;  ///< Guarded by the list's mutex.
+  std::shared_ptr<WaitRegistry> registry;  ///< Guarded by the place's mutex; then its own who has taken the waiter.
+  Waiter* next = nullptr;                  ///< Guarded by the list's mutex.
+  union {
+    Waiter* previous = nullptr;  ///< Guarded by the list's mutex.
+    int result;                  ///< The system error to complete with. Guarded by the mutex of Unposted.
+  };
 
   const Kind& kind() const noexcept { return *kind_; }
 
+  /// Completes a waiter that was taken off its place, now or as soon as there is memory to post with.
   void complete(error_code error) noexcept;
-  void destroy() noexcept { kind_->finish(this, nullptr); }
+  /// Posts the completion of one that has not been published. False: there is no memory for it.
+  bool post(error_code error) noexcept { return kind_->post(this, error); }
+  void destroy() noexcept { kind_->destroy(this); }
+  static void destroy_all(Waiter* first) noexcept {
+    while (first) std::exchange(first, first->next)->destroy();
+  }
 
  protected:
   explicit Waiter(const Kind& kind) noexcept : kind_(&kind) {}
@@ -46,7 +60,3 @@ class Waiter {
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
-
-#if defined(SSE_HEADER_ONLY)
-#include "sse/detail/async/waiter.ipp"
-#endif

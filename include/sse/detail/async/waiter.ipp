@@ -4,9 +4,9 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/async/unposted.hpp"
 #include "sse/detail/async/wait_registry.hpp"
 #include "sse/detail/async/waiter.hpp"
 
@@ -15,11 +15,8 @@
 namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL void Waiter::complete(error_code error) noexcept {
-  const std::shared_ptr<WaitRegistry> context = std::move(registry);
-  try {
-    kind_->finish(this, &error);
-  } catch (...) {  // no memory to post with: the handler has been destroyed, and the emitter is not to blame
-  }
+  const std::shared_ptr<WaitRegistry> context = registry;
+  if (!kind_->post(this, error)) Unposted::add(*this, error.value());
   if (context) context->end_completions(1);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/async/unposted.hpp"
 #include "sse/detail/async/wait_registry.hpp"
 #include "sse/detail/async/waiter.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
@@ -37,6 +38,7 @@ class Wakeups {
     last->next = nullptr;
   }
   void complete(error_code error) noexcept {
+    Unposted::retry();
     Waiter* waiter = take();
     if (!waiter) return;
     if (!waiter->next) return waiter->complete(error);
@@ -70,14 +72,16 @@ class Wakeups {
       if (size == 0) return;
       if (size == 1) return first_->complete({});
       const std::shared_ptr<WaitRegistry> context = first_->registry;
-      try {
-        first_->kind().post_all(first_);
-      } catch (...) {  // as Waiter::complete
-      }
+      if (!first_->kind().post_all(first_)) keep();
       if (context) context->end_completions(size);
     }
 
    private:
+    // Like Waiter::complete, where there is no memory.
+    void keep() noexcept {
+      while (first_) Unposted::add(*std::exchange(first_, first_->next), 0);
+    }
+
     Waiter *first_ = nullptr, *last_ = nullptr;
     std::size_t size_ = 0;
   };

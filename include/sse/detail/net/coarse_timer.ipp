@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "sse/config.hpp"
+#include "sse/detail/async/unposted.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
@@ -50,6 +51,7 @@ SSE_DECL void CoarseTimer::start_tick() {
 }
 
 SSE_DECL void CoarseTimer::on_tick() {
+  Unposted::retry();
   const MutexLock lock(mutex_);
   if (!timer_) return;
   const Clock::rep now = Clock::now().time_since_epoch().count();

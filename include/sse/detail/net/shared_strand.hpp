@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/net/strand_turn.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -18,11 +19,14 @@ namespace sse::inline SSE_ABI::detail {
 struct SharedStrand {
   explicit SharedStrand(const asio::any_io_executor& executor)
       : context(&asio::query(executor, asio::execution::context)),
-        strand(executor),
+        turn(executor),
+        strand(StrandTurnExecutor<false>(turn, *context)),
         posting(asio::require(strand, asio::execution::blocking.never)) {}
 
   asio::execution_context* const context;
-  const asio::strand<asio::any_io_executor> strand, posting;
+  StrandTurn turn;
+  const asio::strand<StrandTurnExecutor<false>> strand;
+  const asio::strand<StrandTurnExecutor<true>> posting;
 };
 
 /// A lane's executor, small because every pending operation holds two of them: it does not keep the lane, which whoever
@@ -48,7 +52,12 @@ class BasicSharedStrandExecutor {
 
   template <class Function>
   void execute(Function&& function) const {
-    const auto strand = posts ? lane_->posting : lane_->strand;  // the function may end the lane
+    const auto strand = [&] {  // a copy, because the function may end the lane
+      if constexpr (posts)
+        return lane_->posting;
+      else
+        return lane_->strand;
+    }();
     strand.execute(std::forward<Function>(function));
   }
 
