@@ -22,6 +22,16 @@
 // Asio 1.22.1 does not include it and uses it; libc++ has it in no other header as C++23.
 #include <exception>
 
+// Clang before 19 keeps the address of a __thread variable over a suspension, after which a coroutine may run on
+// another thread. Asio's call stack is such a variable: with -O1 and two threads a program crashes within seconds
+// (Clang 16; 14, 15, 19 and 22 ran well, 17 and 18 could not be tried). Without the keyword an event takes 3 % longer.
+// The definition changes a class of Asio, so all files of a program need it; CMake's target has it. Apple's 17 is
+// LLVM's 19.
+#if defined(__clang__) && ((defined(__apple_build_version__) && __clang_major__ < 17) || \
+                           (!defined(__apple_build_version__) && __clang_major__ < 19))
+#define SSE_DETAIL_NO_THREAD_KEYWORD
+#endif
+
 // SSE_USE_BOOST_ASIO chooses Boost.Asio; else it is standalone Asio 1.22.1 or later.
 #if defined(SSE_USE_BOOST_ASIO)
 #include <boost/asio/version.hpp>
@@ -29,6 +39,15 @@
 // neither `serve` nor a client could be stopped.
 #if BOOST_ASIO_VERSION < 102200
 #error "sse needs Boost 1.81 or later (Debian 12: libboost1.81-dev): this one's Asio has no per-operation cancellation"
+#endif
+#if defined(SSE_DETAIL_NO_THREAD_KEYWORD)
+#if defined(BOOST_ASIO_HAS_THREAD_KEYWORD_EXTENSION)
+#error \
+    "this Clang crashes with Asio's __thread: define BOOST_ASIO_DISABLE_THREAD_KEYWORD_EXTENSION, or include sse first"
+#endif
+#if !defined(BOOST_ASIO_DISABLE_THREAD_KEYWORD_EXTENSION)
+#define BOOST_ASIO_DISABLE_THREAD_KEYWORD_EXTENSION 1
+#endif
 #endif
 #include <boost/asio.hpp>
 #if !defined(BOOST_ASIO_HAS_CO_AWAIT)
@@ -50,6 +69,14 @@
 // Standalone Asio does not find out by itself, as Boost's does.
 #if !defined(__cpp_rtti) && !defined(_CPPRTTI) && !defined(ASIO_NO_TYPEID)
 #define ASIO_NO_TYPEID 1
+#endif
+#if defined(SSE_DETAIL_NO_THREAD_KEYWORD)
+#if defined(ASIO_HAS_THREAD_KEYWORD_EXTENSION)
+#error "this Clang crashes with Asio's __thread: define ASIO_DISABLE_THREAD_KEYWORD_EXTENSION, or include sse first"
+#endif
+#if !defined(ASIO_DISABLE_THREAD_KEYWORD_EXTENSION)
+#define ASIO_DISABLE_THREAD_KEYWORD_EXTENSION 1
+#endif
 #endif
 #include <asio.hpp>
 #if !defined(ASIO_HAS_CO_AWAIT)
