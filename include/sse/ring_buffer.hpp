@@ -28,25 +28,25 @@ class RingBuffer {
   RingBuffer& operator=(const RingBuffer&) = delete;
   ~RingBuffer() { delete[] slots_; }
 
-  std::size_t size() const noexcept { return size_; }          ///< elements that it has
-  bool empty() const noexcept { return size_ == 0; }           ///< it has none
-  std::size_t capacity() const noexcept { return capacity_; }  ///< elements that it may have
+  std::size_t size() const noexcept { return size_; }          ///< The number of elements.
+  bool empty() const noexcept { return size_ == 0; }           ///< True without elements.
+  std::size_t capacity() const noexcept { return capacity_; }  ///< The greatest number of elements.
 
   /// The i-th element from the oldest; `i` must be less than size().
   const T& operator[](std::size_t i) const noexcept { return const_cast<RingBuffer*>(this)->slot(i); }
   T& operator[](std::size_t i) noexcept { return slot(i); }
 
-  /// Whether one more element fits without dropping one; what it needs is allocated. False also without memory for it.
+  /// Whether one more element fits without dropping one. Allocates the room for it; false also without memory.
   bool make_room() noexcept { return size_ < capacity_ && (size_ < allocated_ || grow()); }
 
-  /// Appends `value`; true: the oldest element was dropped for it, because the queue is full (or there is no memory for
-  /// it to grow).
+  /// Appends `value`. True: the oldest element was dropped for it, because the queue is full or cannot grow for want of
+  /// memory.
   bool push(T value) noexcept {
     if (make_room()) {
       slot(size_++) = std::move(value);
       return false;
     }
-    slot(0) = std::move(value);  // all slots are taken: the oldest one's is the next
+    slot(0) = std::move(value);  // every slot is taken: the next one is the oldest element's
     first_ = next(first_);
     return true;
   }
@@ -59,7 +59,7 @@ class RingBuffer {
     return value;
   }
 
-  /// Takes all.
+  /// Drops all elements.
   void clear() noexcept {
     while (!empty()) pop();
   }
@@ -75,10 +75,10 @@ class RingBuffer {
   bool grow() noexcept {
     // In parentheses because <windows.h> has macros min and max.
     const std::size_t larger = (std::min)(capacity_, (std::max)(std::size_t{8}, allocated_ * 2));
-    T* const slots = new (std::nothrow) T[larger];
-    if (!slots) return false;
-    for (std::size_t i = 0; i < size_; ++i) slots[i] = std::move(slot(i));
-    delete[] std::exchange(slots_, slots);
+    T* const moved = new (std::nothrow) T[larger];
+    if (!moved) return false;
+    for (std::size_t i = 0; i < size_; ++i) moved[i] = std::move(slot(i));
+    delete[] std::exchange(slots_, moved);
     allocated_ = larger;
     first_ = 0;
     return true;
@@ -95,7 +95,7 @@ class RingBuffer {
   std::size_t first_ = 0;
   std::size_t size_ = 0;
   T one_{};
-  T* slots_ = nullptr;  ///< an array; null: one_ is the only slot
+  T* slots_ = nullptr;  ///< An array. Null: one_ is the only slot.
 };
 
 }  // namespace sse::inline SSE_ABI

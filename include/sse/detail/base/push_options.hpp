@@ -13,3 +13,7 @@
 #pragma GCC diagnostic ignored "-Wsubobject-linkage"
 #endif
 #endif
+
+// Qt's macro, which would hide asio::cancellation_signal::emit. Asio puts it away in the same manner.
+#pragma push_macro("emit")
+#undef emit

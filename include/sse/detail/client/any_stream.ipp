@@ -29,7 +29,7 @@ inline asio::awaitable<tcp::socket> connect_directly(Url url) {
   std::size_t left = addresses.size();
   for (const auto& address : addresses) {
     tcp::socket socket(executor);
-    const detail::StreamTimeout<tcp::socket> timeout(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
+    const detail::StreamTimeout<tcp::socket> time_limit(socket, executor, std::chrono::seconds(--left > 0 ? 2 : 0));
     co_await socket.async_connect(address.endpoint(), asio::redirect_error(asio::use_awaitable, error));
     if (error) continue;
     error_code ignored;

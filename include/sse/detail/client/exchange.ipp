@@ -95,15 +95,15 @@ SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size) {
 }
 
 SSE_DECL void check_headers(const Headers& headers, const std::string& option) {
-  const auto check = [&](bool good, const std::string& why) {
+  const auto check_header = [&](bool good, const std::string& why) {
     if (!good) throw Error(errc::invalid_client_option, "sse: ClientOptions::" + option + ": " + why);
   };
   constexpr std::string_view reserved[] = {"Accept-Encoding", "Connection", "Content-Length",    "Expect", "Host",
                                            "Last-Event-ID",   "TE",         "Transfer-Encoding", "Upgrade"};
   for (const auto& [name, value] : headers) {
-    check(is_token(name), "a name must be a token");
-    check(is_header_text(value), name + " must have no control characters");
-    for (const std::string_view taken : reserved) check(!same_name(name, taken), name + " is set by the client");
+    check_header(is_token(name), "a name must be a token");
+    check_header(is_header_text(value), name + " must have no control characters");
+    for (const std::string_view taken : reserved) check_header(!same_name(name, taken), name + " is set by the client");
   }
 }
 
@@ -136,14 +136,14 @@ SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head) {
 
 SSE_DECL asio::awaitable<ResponseHead> Exchange::run(std::string request) {
   const auto time = options_.head_timeout;
-  const StreamTimeout<AnyStream> timeout(stream_, co_await asio::this_coro::executor, time);
+  const StreamTimeout<AnyStream> time_limit(stream_, co_await asio::this_coro::executor, time);
   co_await stream_.write(asio::buffer(request), write_error_);
   try {
     co_return co_await read_final_head();
   } catch (const BadHead& bad) {
     throw BadResponse(status_, bad.what());
   } catch (const system_error&) {
-    if (!timeout.passed()) throw;
+    if (!time_limit.passed()) throw;
     throw system_error(asio::error::timed_out,
                        "The server sent no answer within " + std::to_string(time.count()) + " ms");
   }
@@ -156,7 +156,7 @@ SSE_DECL asio::awaitable<std::string> Exchange::read_error_body(const ResponseHe
   try {
     BodyDecoder body(head.parser);
     const auto take = [&](std::string_view part) { text.append(part.substr(0, max - text.size())); };
-    const StreamTimeout<AnyStream> timeout(stream_, co_await asio::this_coro::executor, std::chrono::seconds(1));
+    const StreamTimeout<AnyStream> time_limit(stream_, co_await asio::this_coro::executor, std::chrono::seconds(1));
     body.feed(head.parser.rest(), take);
     error_code error;
     while (!body.done() && text.size() < max && !error) {

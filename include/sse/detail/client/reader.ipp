@@ -199,11 +199,11 @@ SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const 
     co_await wait_until_read();
     if (body->done() || state_->ended) co_return;
     error_code error;
-    const StreamTimeout<AnyStream> timeout(stream, executor_, time);
+    const StreamTimeout<AnyStream> time_limit(stream, executor_, time);
     const std::size_t size = co_await stream.read_some(asio::buffer(buffer_), error);
     feed(*body, {buffer_.data(), size});
     if (!error) continue;
-    if (timeout.passed())
+    if (time_limit.passed())
       throw system_error(asio::error::timed_out, "The server sent nothing for " + std::to_string(time.count()) + " ms");
     if (error != asio::error::eof) throw system_error(error, "The stream was cut");
     if (!body->until_close()) throw Unavailable(head.status, "The stream was cut in the middle of its body");

@@ -30,16 +30,16 @@ SSE_DECL ClientState::ClientState(std::string_view location, ClientOptions setti
 }
 
 SSE_DECL void ClientState::check_options() const {
-  const auto check = [](bool good, const std::string& why) {
+  const auto check_option = [](bool good, const std::string& why) {
     if (!good) throw Error(errc::invalid_client_option, "sse: ClientOptions::" + why);
   };
-  check(is_token(options.method), "method must be a token");
-  check(is_header_text(options.last_event_id), "last_event_id must have no control characters");
-  check(options.last_event_id.size() <= options.max_id_size,
-        "last_event_id must have at most " + std::to_string(options.max_id_size) + " bytes (max_id_size)");
+  check_option(is_token(options.method), "method must be a token");
+  check_option(is_header_text(options.last_event_id), "last_event_id must have no control characters");
+  check_option(options.last_event_id.size() <= options.max_id_size,
+               "last_event_id must have at most " + std::to_string(options.max_id_size) + " bytes (max_id_size)");
   for (const auto& time : {options.retry, options.min_retry, options.max_retry})
-    check(time.count() >= 0, "retry, min_retry and max_retry must not be negative");
-  check(options.connect != nullptr, "connect must be a function");
+    check_option(time.count() >= 0, "retry, min_retry and max_retry must not be negative");
+  check_option(options.connect != nullptr, "connect must be a function");
   check_headers(options.headers, "headers");
 }
 
