@@ -21,8 +21,10 @@ class EventFactory;
 
 namespace sse::inline SSE_ABI {
 
-/// One event, encoded once: immutable, and its copies share the bytes. A default-made or moved-from event is empty.
-/// The views live as long as a copy of the event does. Thread-safe as a `std::shared_ptr<const T>` is.
+/// One event, encoded once. It is immutable, and its copies share the bytes. A default-constructed or moved-from event
+/// is empty. The views live as long as a copy of the event does.
+///
+/// @par Thread safety   As of a `std::shared_ptr<const T>`.
 class Event {
  public:
   Event() noexcept = default;
@@ -46,18 +48,18 @@ class Event {
   /// The bytes that go on the wire, with the empty line that ends them.
   std::string_view frame() const noexcept { return part(&detail::EventText::frame); }
 
-  /// The type as it was given to `emit_event`.
+  /// The type that `emit_event` was given.
   std::string_view type() const noexcept { return part(&detail::EventText::type); }
 
   /// The event's id, `<start>-<n>`; empty where it has none.
   std::string_view id() const noexcept { return part(&detail::EventText::id); }
 
-  /// EmitOptions::topic as it was given.
+  /// EmitOptions::topic.
   std::string_view topic() const noexcept { return part(&detail::EventText::topic); }
-  /// EmitOptions::key as it was given.
+  /// EmitOptions::key.
   std::string_view key() const noexcept { return part(&detail::EventText::key); }
 
-  /// True: nothing in it.
+  /// True for a default-constructed or moved-from event.
   bool empty() const noexcept { return count_ == nullptr; }
 
  private:
@@ -70,7 +72,7 @@ class Event {
     return std::string_view(shared.text).substr(begin, size);
   }
 
-  detail::EventCount* count_ = nullptr;
+  detail::EventCount* count_ = nullptr;  ///< Null: the event is empty.
 };
 
 }  // namespace sse::inline SSE_ABI

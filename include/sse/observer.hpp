@@ -20,30 +20,30 @@
 
 namespace sse::inline SSE_ABI {
 
-/// What is known of one connection.
+/// One connection, as the observer and get_connection_info see it.
 struct ConnectionRow {
-  std::string connection_id;       ///< ConnectionOptions::connection_id, or the UUID in its place
-  std::string request_id;          ///< ConnectionOptions::request_id
-  std::string limit_key;           ///< ConnectionOptions::limit_key
-  std::size_t queued = 0;          ///< events that wait, without those of the history
-  std::size_t dropped = 0;         ///< events lost so far
-  std::optional<EndReason> ended;  ///< why, where the connection has left the manager
+  std::string connection_id;       ///< ConnectionOptions::connection_id, or the UUID in its place.
+  std::string request_id;          ///< ConnectionOptions::request_id.
+  std::string limit_key;           ///< ConnectionOptions::limit_key.
+  std::size_t queued = 0;          ///< Events that wait, without those of the history.
+  std::size_t dropped = 0;         ///< Events lost so far.
+  std::optional<EndReason> ended;  ///< Set once the connection has left the manager.
 };
 
 /// Events that one connection has lost.
 struct LostEvents {
-  LossReason reason{};      ///< why
-  std::uint64_t count = 0;  ///< with LossReason::unknown 0
-  std::string first_id;     ///< of those that had an id; empty: none had
-  std::string last_id;      ///< likewise
+  LossReason reason{};      ///< The reason.
+  std::uint64_t count = 0;  ///< The number of events. 0 with LossReason::unknown.
+  std::string first_id;     ///< The first lost id. Empty: none of the events had an id.
+  std::string last_id;      ///< The last lost id, likewise.
 };
 
-/// A manager's connections; while others come and go not all of one moment.
+/// A manager's connections. While connections come and go, the rows are not all of one moment.
 struct ConnectionInfo {
-  std::size_t active_connections = 0;       ///< how many there are
-  std::size_t max_queue_size = 0;           ///< Options::max_queue_size
-  std::vector<std::string> connection_ids;  ///< in the order of `connections`
-  std::vector<ConnectionRow> connections;   ///< one for each
+  std::size_t active_connections = 0;       ///< The number of rows.
+  std::size_t max_queue_size = 0;           ///< Options::max_queue_size.
+  std::vector<std::string> connection_ids;  ///< The ids, in the order of `connections`.
+  std::vector<ConnectionRow> connections;   ///< A row for each connection.
 };
 
 /// nlohmann::json's conversion; ids that are not UTF-8 are written with U+FFFD.
@@ -67,20 +67,23 @@ void to_json(Json& json, const ConnectionInfo& info) {
   for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
 }
 
-/// Your logger's place. Each function may be empty, is called on the thread where the thing happened and on several at
-/// once, with no lock held, and may call the manager; what it throws is ignored. Where another thread ends a connection
-/// that is just being added, its removal may be told first.
+/// Functions that a service sets to log connections, refusals and losses. Each may be empty. They are called on the
+/// thread where the thing happened, on several at once, without a lock, and may call the manager. Their exceptions are
+/// ignored. Where another thread ends a connection that is just being added, `connection_removed` may come first.
 struct Observer {
   Observer() = default;
 
-  std::function<void(const ConnectionRow&)> connection_added;                             ///< one that was let in
-  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;  ///< ConnectionRow::ended too
-  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;            ///< one that was not let in
-  std::function<void(const ConnectionRow&)> overflow;  ///< once a gap, at its first event
+  std::function<void(const ConnectionRow&)> connection_added;  ///< A connection was let in.
+  /// A connection has ended; ConnectionRow::ended says why, `reason` in words.
+  std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;
+  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;  ///< A connection was not let in.
+  std::function<void(const ConnectionRow&)> overflow;  ///< A gap has begun. Called once for it, at its first event.
 
-  /// Once a gap, with the exact number: when its reader is told, or its stream is closed before that.
+  /// A gap with its exact number of events. Called once for it: when its reader is told, or when the stream is closed
+  /// before that.
   std::function<void(const ConnectionRow&, const LostEvents&)> loss;
-  std::function<void(std::string_view type, std::string_view what)> format_failure;  ///< what the emitter is thrown
+  /// An event's data could not be formatted; the emitter gets the exception.
+  std::function<void(std::string_view type, std::string_view what)> format_failure;
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -29,23 +29,26 @@ namespace sse::inline SSE_ABI {
 struct Options {
   Options() = default;
 
-  std::size_t max_queue_size = 100;  ///< events that a connection may have waiting, at least 1
-  std::size_t max_queue_bytes = 0;   ///< bytes of their frames, but for the newest event, which may have more; 0: any
-  std::size_t history_size = 0;      ///< events kept for replay; 0: none, and events have no id
-  std::size_t max_connections = 0;   ///< 0: no limit; past it add_connection throws sse::Refused
-  std::size_t max_connections_per_key = 0;  ///< of one ConnectionOptions::limit_key; 0: no limit; past it likewise
-  std::size_t max_event_size = 1 << 20;     ///< bytes of one event's JSON; past it emit_event throws sse::Error
-  bool named_events = false;  ///< also write the type as the frame's `event:` field, for addEventListener(type)
-  /// The time, for timestamps and ConnectionOptions::expires_at; it must not throw or call
-  /// the manager. Empty: the system's.
+  std::size_t max_queue_size = 100;  ///< Events that one connection may have waiting; at least 1.
+  std::size_t max_queue_bytes = 0;   ///< Bytes of their frames, but for the newest event, which may have more. 0: any.
+  std::size_t history_size = 0;      ///< Events kept for replay. 0: none, and events have no id.
+  /// Bytes of the frames that the history keeps, but for the newest event, which may have more. 0: any. The default is
+  /// 64 MiB: enough for 1,000 events of 64 KiB.
+  std::size_t history_bytes = std::size_t{64} << 20;
+  std::size_t max_connections = 0;          ///< Past it add_connection throws sse::Refused. 0: no limit.
+  std::size_t max_connections_per_key = 0;  ///< The same for one ConnectionOptions::limit_key. 0: no limit.
+  std::size_t max_event_size = 1 << 20;     ///< Bytes of one event's JSON. Past it emit_event throws sse::Error.
+  bool named_events = false;  ///< Also write the type as the frame's `event:` field, for addEventListener(type).
+  /// The clock of timestamps and ConnectionOptions::expires_at. It must not throw or call the manager. Empty: the
+  /// system's.
   std::function<std::chrono::system_clock::time_point()> clock;
 };
 
-/// What add_connection throws when a limit is reached: nobody who is there is ended for who comes.
+/// Thrown by add_connection when a limit is reached. Existing connections are never closed to make room.
 class Refused : public Error {
  public:
   Refused(RefusalReason reason, const std::string& what) : Error(code_of(reason), what), reason_(reason) {}
-  /// Which limit it was.
+  /// The limit that was reached.
   RefusalReason reason() const noexcept { return reason_; }
 
  private:
@@ -58,11 +61,11 @@ class Refused : public Error {
   RefusalReason reason_;
 };
 
-/// What happens to a connection when its queue is full and an event comes.
+/// The handling of an event that comes to a connection whose queue is full.
 enum class OverflowPolicy {
-  drop_oldest,  ///< the oldest event is lost, and an `overflow` says so in its place
-  disconnect,   ///< what waits is delivered, then a `disconnect` that says why; with a history the client can resume
-  keep_newest,  ///< of the events with the same EmitOptions::key only the newest stays; then as drop_oldest
+  drop_oldest,  ///< The oldest event is dropped, and an `overflow` in its place says so.
+  disconnect,   ///< What waits is delivered, then a `disconnect` that says why. With a history the client can resume.
+  keep_newest,  ///< Of the events with the same EmitOptions::key only the newest stays; then as drop_oldest.
 };
 
 }  // namespace sse::inline SSE_ABI
@@ -82,36 +85,38 @@ namespace sse::inline SSE_ABI {
 struct ConnectionOptions {
   ConnectionOptions() = default;
 
-  std::string connection_id;  ///< empty: a random UUID v4. One that is taken ends the older stream
-  std::string request_id;     ///< the caller's own; kept, not looked at
-  std::string limit_key;  ///< whose it is: a user, a tenant, an address; Options::max_connections_per_key. Empty: none
+  /// Names the connection. A new connection with the id of an older one ends that. Empty: a random UUID v4.
+  std::string connection_id;
+  std::string request_id;  ///< Kept for the caller, and not looked at.
+  /// Names the owner (a user, a tenant, an address) for Options::max_connections_per_key. Empty: no owner.
+  std::string limit_key;
 
-  /// The id of the last event that the client has seen, any text: what the history holds after it is replayed. What it
-  /// no longer holds is told by an `overflow` with the exact number of ids (with a filter or topics: an upper bound);
-  /// an id of another start by one with `"dropped":null,"reset":true`, followed by the whole history; one that can't be
-  /// read or is ahead likewise, followed by live events. Empty: no id.
+  /// The id of the last event that the client has seen, any text: the history replays the events after it. Events that
+  /// it no longer holds are told by an `overflow` with their exact number (with a filter or topics: an upper bound). An
+  /// id of another start is told by one with `"dropped":null,"reset":true`, followed by the whole history; an id that
+  /// is ahead or not readable likewise, followed by live events. Empty: no id.
   std::optional<std::string> last_event_id;
-  bool from_earliest = false;  ///< without last_event_id: replay all that the history holds
+  bool from_earliest = false;  ///< Without last_event_id: replay all that the history holds.
 
-  /// Whether the connection gets an event; a throw counts as false. It is asked without a lock on the thread that
-  /// emits, or for a replay on the one that adds the connection, on several at once, and perhaps just after the
+  /// Says whether the connection gets an event; an exception means no. It is called without a lock on the thread that
+  /// emits, or for a replay on the one that adds the connection; on several at once, and perhaps just after the
   /// stream's end: it owns what it uses. It sees a live event without its id. It is not asked about send_event.
   std::function<bool(const Event&)> filter;
-  /// The topics whose events it gets, beside those without a topic. Empty: every topic. EventManager::subscribe changes
-  /// them; an empty string is a topic that no event has, to begin with none.
+  /// The topics that the connection subscribes to. It gets their events, and those without a topic. Empty: every topic.
+  /// EventManager::subscribe changes them. An empty string is a topic that no event has, to begin with none.
   std::vector<std::string> topics;
 
-  std::optional<std::size_t> max_queue_size;                     ///< unset: the manager's
-  std::optional<std::size_t> max_queue_bytes;                    ///< unset: the manager's
-  OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;  ///< what a full queue does
-  bool announce = true;                                          ///< send the `connection` and `disconnect` events
+  std::optional<std::size_t> max_queue_size;                     ///< Unset: the manager's.
+  std::optional<std::size_t> max_queue_bytes;                    ///< Unset: the manager's.
+  OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;  ///< The handling of a full queue.
+  bool announce = true;                                          ///< Send the `connection` and `disconnect` events.
 
-  /// When its right to the events runs out (a token's end): then it gets what waits, `disconnect`, and its end. `serve`
-  /// and `write_events` see to it within a quarter of a second; a stream that you read yourself ends with the first
-  /// read after it.
+  /// The end of its right to the events (a token's end). Then it gets the events that waited, `disconnect`, and its
+  /// end; an event that is emitted at or after this time is not delivered to it. `serve` and `write_events` end it
+  /// within a quarter of a second; a stream that you read yourself ends with the first read after it.
   std::optional<std::chrono::system_clock::time_point> expires_at;
-  /// True: `drain` and a cancelled `serve` let it go on until it ends by itself or their time is up (a language model's
-  /// running answer).
+  /// Let the stream go on in a `drain` or when `serve` is cancelled, until it ends by itself or their time is up: for a
+  /// language model's running answer.
   bool let_finish = false;
 
   /// The stream's executor (EventStream::get_executor). Handlers without an executor of their own run on it, and so
@@ -124,9 +129,12 @@ struct ConnectionOptions {
 struct EmitOptions {
   EmitOptions() = default;
 
-  std::string topic;       ///< who gets it: who wants the topic; empty: everyone
-  std::string key;         ///< what it is a newer value of, for OverflowPolicy::keep_newest; empty: nothing
-  bool transient = false;  ///< no id, and not in the history: progress, typing, ticks
+  /// Delivered only to connections subscribed to this topic. Empty: to every connection.
+  std::string topic;
+  /// Names the value that this event updates (for example "EUR/USD"). Under OverflowPolicy::keep_newest a queued event
+  /// is dropped when a newer one with the same key arrives. Empty: no key.
+  std::string key;
+  bool transient = false;  ///< Without an id, and not kept in the history: for progress, typing, ticks.
 };
 
 }  // namespace sse::inline SSE_ABI

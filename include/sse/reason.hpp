@@ -15,34 +15,34 @@
 
 namespace sse::inline SSE_ABI {
 
-/// Why a connection has ended.
+/// The reason why a connection has ended.
 enum class EndReason : std::uint8_t {
-  disconnected,  ///< `disconnect`, `disconnect_all`, or the manager's end
-  drained,       ///< `drain`, or `serve` was cancelled
-  expired,       ///< ConnectionOptions::expires_at has come
-  replaced,      ///< a new connection came with its id
-  too_slow,      ///< OverflowPolicy::disconnect
-  closed,        ///< its stream was closed or destroyed by the service
-  peer_gone,     ///< the peer closed its connection, or that broke
-  send_timeout,  ///< the peer took nothing for StreamOptions::send_timeout
-  flooded,       ///< the peer sent more than 64 KiB after its request
-  failed,        ///< out of memory
+  disconnected,  ///< By `disconnect`, `disconnect_all`, or the manager's end.
+  drained,       ///< By `drain`, or because `serve` was cancelled.
+  expired,       ///< ConnectionOptions::expires_at has come.
+  replaced,      ///< A new connection came with its id.
+  too_slow,      ///< Its queue was full, under OverflowPolicy::disconnect.
+  closed,        ///< The service closed or destroyed its stream.
+  peer_gone,     ///< The peer closed its connection, or that broke.
+  send_timeout,  ///< The peer took nothing for StreamOptions::send_timeout.
+  flooded,       ///< The peer sent more than 64 KiB after its request.
+  failed,        ///< Out of memory.
 };
 
-/// Why a connection has lost events.
+/// The reason why a connection has lost events.
 enum class LossReason : std::uint8_t {
-  queue_full,    ///< it reads too slowly
-  history_gone,  ///< the history holds them no more: it came back too late, or reads its replay too slowly
-  unread,        ///< they waited when its stream was closed; with an id, a client that comes back gets them
-  unknown,       ///< its last event id is of another start, or can't be read: nobody can say how many
+  queue_full,    ///< It reads too slowly.
+  history_gone,  ///< The history no longer holds them: the client came back too late, or reads its replay too slowly.
+  unread,        ///< They waited when its stream was closed. With an id, a client that comes back gets them.
+  unknown,       ///< Its last event id is of another start or not readable: the number is not known.
 };
 
-/// Why a connection was not let in.
+/// The reason why a connection was refused.
 enum class RefusalReason : std::uint8_t {
-  max_connections,          ///< Options::max_connections
-  max_connections_per_key,  ///< Options::max_connections_per_key
-  draining,                 ///< the manager or `serve` is being shut down
-  origin,                   ///< ServeOptions::allowed_origins
+  max_connections,          ///< Options::max_connections is reached.
+  max_connections_per_key,  ///< Options::max_connections_per_key is reached.
+  draining,                 ///< The manager or `serve` is being shut down.
+  origin,                   ///< ServeOptions::allowed_origins does not name its origin.
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -16,22 +16,22 @@
 
 namespace sse::inline SSE_ABI {
 
-/// A number for each reason.
+/// A counter for each reason.
 template <class Reason>
 class Tally {
  public:
-  static constexpr std::size_t size = detail::Names<Reason>::all.size();  ///< how many reasons there are
+  static constexpr std::size_t size = detail::Names<Reason>::all.size();  ///< The number of reasons.
 
-  /// The number of one reason.
+  /// The counter of one reason.
   std::uint64_t& operator[](Reason reason) noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
   std::uint64_t operator[](Reason reason) const noexcept { return numbers_[static_cast<std::size_t>(reason)]; }
-  /// Of all reasons together.
+  /// The sum of all reasons.
   std::uint64_t total() const noexcept {
     std::uint64_t total = 0;
     for (const std::uint64_t number : numbers_) total += number;
     return total;
   }
-  /// Adds another's, reason by reason.
+  /// Adds the counters of another, reason by reason.
   Tally& operator+=(const Tally& other) noexcept {
     for (std::size_t i = 0; i < size; ++i) numbers_[i] += other.numbers_[i];
     return *this;
@@ -41,27 +41,28 @@ class Tally {
   std::array<std::uint64_t, size> numbers_{};
 };
 
-/// What a manager has counted since it was made, and how it stands now. Notices (`connection`, `overflow`,
-/// `disconnect`) are no events here.
+/// A manager's counters since it was made, and its present state. Notices (`connection`, `overflow`, `disconnect`) are
+/// not counted as events.
 struct Stats {
   Stats() = default;
 
-  std::uint64_t emitted = 0;          ///< emit_event, emit_json, emit_message
-  std::uint64_t sent = 0;             ///< send_event and send_message, to a connection that there was
-  std::uint64_t format_failures = 0;  ///< of both, those whose data could not be formatted
-  std::uint64_t delivered = 0;        ///< events that streams have given to their readers
-  std::uint64_t written_bytes = 0;    ///< of the frames that `serve` and `write_events` have taken to write
-  Tally<LossReason> lost;             ///< events; of `unknown`, how often
-  std::uint64_t opened = 0;           ///< connections
-  Tally<EndReason> ended;             ///< connections: opened − ended are there now
-  Tally<RefusalReason> refused;       ///< connections that were not let in, and are none of `opened`
+  std::uint64_t emitted = 0;          ///< Calls of emit_event, emit_json and emit_message.
+  std::uint64_t sent = 0;             ///< Calls of send_event and send_message to an existing connection.
+  std::uint64_t format_failures = 0;  ///< Calls of either whose data could not be formatted.
+  std::uint64_t delivered = 0;        ///< Events that streams have given to their readers.
+  std::uint64_t written_bytes = 0;    ///< Bytes of frames that `serve` and `write_events` have taken to write.
+  Tally<LossReason> lost;             ///< Lost events; for `unknown` the number of times.
+  std::uint64_t opened = 0;           ///< Connections that were added.
+  Tally<EndReason> ended;             ///< Connections that have ended. opened − ended are open now.
+  Tally<RefusalReason> refused;       ///< Connections that were refused. They are not among `opened`.
 
-  std::size_t connections = 0;  ///< that there are now
-  std::size_t queued = 0;       ///< events that wait in their queues, without those of the history
+  std::size_t connections = 0;  ///< Connections that are open now.
+  std::size_t queued = 0;       ///< Events that wait in their queues, without those of the history.
 
-  /// How many connections have at least so many events waiting.
+  /// Thresholds of queued_at_least.
   static constexpr std::array<std::size_t, 6> depths = {1, 10, 100, 1'000, 10'000, 100'000};
-  std::array<std::size_t, depths.size()> queued_at_least{};  ///< for each of `depths`
+  /// For each of `depths`, the number of connections that have at least so many events waiting.
+  std::array<std::size_t, depths.size()> queued_at_least{};
 };
 
 /// nlohmann::json's conversion.

@@ -4,111 +4,50 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
-/// The `text/event-stream` writer (WHATWG HTML 9.2.5 and 9.2.6): whatever bytes come in, what goes out is UTF-8 and
-/// can't leave its line.
-
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
+/// Writes `text/event-stream` (WHATWG HTML 9.2.5 and 9.2.6). Whatever bytes come in, the output is UTF-8 and stays on
+/// its line.
 namespace sse::inline SSE_ABI::wire {
 
 /// One step of a UTF-8 decoder over non-empty `text`.
 struct Utf8Step {
-  std::size_t length;  ///< bytes of this step, at least 1
-  bool valid;          ///< false: a browser decodes these bytes as one U+FFFD
+  std::size_t length;  ///< Bytes of this step, at least 1.
+  bool valid;          ///< False: a browser decodes these bytes as one U+FFFD.
 };
 
 /// The first code point of `text`, or the ill-formed bytes in its place, as the WHATWG Encoding Standard's UTF-8
 /// decoder cuts them.
-inline Utf8Step utf8_step(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {1, true};
-  std::size_t needed = 0;
-  unsigned char lowest = 0x80, highest = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    needed = 1;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    needed = 2;
-    if (lead == 0xE0) lowest = 0xA0;
-    if (lead == 0xED) highest = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    needed = 3;
-    if (lead == 0xF0) lowest = 0x90;
-    if (lead == 0xF4) highest = 0x8F;
-  } else {
-    return {1, false};
-  }
-  for (std::size_t i = 1; i <= needed; ++i) {
-    if (i == text.size() || byte(i) < lowest || byte(i) > highest) return {i, false};
-    lowest = 0x80;
-    highest = 0xBF;
-  }
-  return {needed + 1, true};
-}
+Utf8Step utf8_step(std::string_view text) noexcept;
 
-/// How many bytes of well-formed UTF-8 `text` begins with.
-inline std::size_t utf8_length(std::string_view text) noexcept {
-  std::size_t length = 0;
-  while (length < text.size()) {
-    std::uint64_t block = 0;
-    if (text.size() - length >= sizeof block) {
-      std::memcpy(&block, text.data() + length, sizeof block);
-      if ((block & 0x8080808080808080) == 0) {
-        length += sizeof block;
-        continue;
-      }
-    }
-    const Utf8Step step = utf8_step(text.substr(length));
-    if (!step.valid) break;
-    length += step.length;
-  }
-  return length;
-}
+/// The number of bytes of well-formed UTF-8 that `text` begins with.
+std::size_t utf8_length(std::string_view text) noexcept;
 
-/// What a browser shows in the place of ill-formed bytes: U+FFFD.
+/// U+FFFD: a browser shows it in the place of ill-formed bytes.
 inline constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-/// Appends `text` as UTF-8: what is ill-formed becomes U+FFFD.
-inline void append_utf8(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t good = utf8_length(text);
-    out.append(text.substr(0, good));
-    text.remove_prefix(good);
-    if (text.empty()) return;
-    out.append(replacement);
-    text.remove_prefix(utf8_step(text).length);
-  }
-}
+/// Appends `text` as UTF-8. Ill-formed bytes become U+FFFD.
+void append_utf8(std::string& out, std::string_view text);
 
 /// Appends `text` as UTF-8 on one line: CR, LF and NUL become spaces.
-inline void append_line(std::string& out, std::string_view text) {
-  const std::size_t begin = out.size();
-  append_utf8(out, text);
-  for (std::size_t i = begin; i < out.size(); ++i)
-    if (out[i] == '\r' || out[i] == '\n' || out[i] == '\0') out[i] = ' ';
-}
+void append_line(std::string& out, std::string_view text);
 
 /// Appends the field `name: value`, its value on one line.
-inline void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ");
-  append_line(out, value);
-  out.push_back('\n');
-}
+void append_field(std::string& out, std::string_view name, std::string_view value);
 
-/// Appends a comment, which a reader ignores; the empty line after it keeps it from joining a frame.
-inline void append_comment(std::string& out, std::string_view text) {
-  out.append(": ");
-  append_line(out, text);
-  out.append("\n\n");
-}
+/// Appends a comment, which a reader ignores. The empty line after it keeps it from joining a frame.
+void append_comment(std::string& out, std::string_view text);
 
 }  // namespace sse::inline SSE_ABI::wire
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/frame/wire.ipp"
+#endif

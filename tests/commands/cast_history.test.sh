@@ -28,7 +28,7 @@ expect_equal "the reconnection time, once" 1 "$(grep -c '^retry: 1234$' "$work/f
 printf '%s\n' 'one' 'two' '"three"' >&3
 has first three
 start=$(ids first | sed -n '1s/-0$//p')
-[[ $start =~ ^[0-9]{13}$ ]] || fail "the first id is no start with -0: $(ids first)"
+[[ $start =~ ^[0-9]{19}$ ]] || fail "the first id is no start with -0: $(ids first)"
 expect_equal "the ids" "$start-0 $start-1 $start-2 $start-3" "$(ids first | xargs)"
 leave
 

@@ -345,5 +345,18 @@ TEST_CASE("no lock is held while a to_json or an observer runs: each may use the
   CHECK(heard_of([&] { manager.disconnect_all(); }));
 }
 
+TEST_CASE("an ordered_json is sent in the order given") {
+  const ordered_json data = {{"z", 1}, {"a", {{"y", 2}, {"b", 3}}}};
+  EventManager manager;
+  EventStream stream = manager.add_connection("c", "");
+  (void)stream.try_next();
+  manager.emit_event("x", data);
+  manager.send_event("c", "x", data);
+  for (int i = 0; i < 2; ++i)
+    CHECK(stream.try_next().value().json().starts_with(R"({"type":"x","data":{"z":1,"a":{"y":2,"b":3}},"timestamp":)"));
+  ordered_json discarded = ordered_json::parse("{", nullptr, false);
+  CHECK_THROWS_AS(manager.emit_event("x", discarded), sse::Error);
+}
+
 }  // namespace
 }  // namespace sse_test

@@ -14,15 +14,16 @@ sse::ConnectionOptions from_earliest() {
 TEST_CASE("an event's id is the manager's start and a dense count that is given before any drop") {
   const auto now = [] {
     const auto time = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
   };
   const std::uint64_t before = now();
   sse::Options options = history_of(10, 2);
   options.named_events = true;
   EventManager manager(options);
   const std::string start = start_of(manager);
-  CHECK(std::stoull(start) >= before);
-  CHECK(std::stoull(start) <= now() + 10'000);  // managers that were made in the same ms are ahead of the clock
+  const std::uint64_t seconds = std::stoull(start) / 1'000'000'000;  // then nine random digits
+  CHECK(seconds >= before);
+  CHECK(seconds <= now() + 1'000);  // the managers of one second are ahead of the clock
   EventStream slow = manager.add_connection();
   emit_numbers(manager, 1, 5);
   CHECK(lines(slow) == Words{"connection #0", "overflow 3 #1-#3", "4 #4", "5 #5"});
@@ -40,6 +41,49 @@ TEST_CASE("a later manager has a greater start, however fast they are made") {
     REQUIRE(start > last);
     last = start;
   }
+}
+
+TEST_CASE("the history is bounded in bytes, too, and what it drops for them is told") {
+  sse::Options options = history_of(1'000);
+  options.history_bytes = 10'000;
+  EventManager manager(options);
+  const std::string text(950, 'x');
+  EventStream live = manager.add_connection();
+  for (int i = 1; i <= 100; ++i) manager.emit_event("text", text);
+  const auto events_of = [&](EventStream stream) {
+    std::vector<Event> events;
+    stream.drain(events, std::size_t(-1));
+    return events;
+  };
+  sse::ConnectionOptions settings = from_earliest();
+  settings.announce = false;
+  const std::vector<Event> held = events_of(manager.add_connection(settings));
+  std::size_t bytes = 0;
+  for (const Event& event : held) bytes += event.frame().size();
+  CHECK(bytes <= options.history_bytes);
+  CHECK(bytes + held.front().frame().size() > options.history_bytes);
+  CHECK(count_of(held.back().id()) == "100");
+
+  EventStream returned = manager.add_connection(after(id_of(manager, 10)));
+  const std::size_t gone = 100 - 10 - held.size();
+  CHECK(lines(returned)[1] == "overflow " + std::to_string(gone) + " #11-#" + std::to_string(10 + gone));
+
+  manager.emit_event("text", std::string(20'000, 'x'));  // the newest is kept, whatever its size
+  CHECK(events_of(manager.add_connection(settings)).size() == 1);
+  manager.emit_event("number", 1);
+  CHECK(events_of(manager.add_connection(settings)).size() == 1);
+  manager.emit_event("number", 2);
+  CHECK(events_of(manager.add_connection(settings)).size() == 2);
+}
+
+TEST_CASE("a history has a bound in bytes unless it is told not to") {
+  CHECK(sse::Options().history_bytes == 64 * 1024 * 1024);
+  sse::Options options = history_of(50);
+  options.history_bytes = 0;
+  EventManager manager(options);
+  for (int i = 0; i < 50; ++i) manager.emit_event("text", std::string(10'000, 'x'));
+  EventStream stream = manager.add_connection(from_earliest());
+  CHECK(told(stream).size() == 51);
 }
 
 TEST_CASE("connection carries the id after which the stream goes on; what is not kept has no id") {

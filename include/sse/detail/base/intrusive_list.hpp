@@ -9,8 +9,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A list whose places are in its members themselves: to join allocates nothing, and to leave takes no search. A T is a
-/// IntrusiveList<T>::Hook. Not thread-safe.
+/// An intrusive list. Its links are in its elements: to enter allocates nothing, and to leave needs no search. A T is
+/// an IntrusiveList<T>::Hook. Not thread-safe.
 template <class T>
 class IntrusiveList {
  public:
@@ -23,12 +23,14 @@ class IntrusiveList {
    private:
     friend class IntrusiveList;
     Hook* next_ = nullptr;
-    Hook** place_ = nullptr;  ///< what points here; null: in no list
+    Hook** place_ = nullptr;  ///< The pointer to this element. Null: it is in no list.
   };
 
   bool empty() const noexcept { return first_ == nullptr; }
-  /// Null: it is empty.
+  /// Null: the list is empty.
   T* first() const noexcept { return static_cast<T*>(first_); }
+  /// Null: it is the last.
+  static T* next(const T& element) noexcept { return static_cast<T*>(static_cast<const Hook&>(element).next_); }
 
   void insert(Hook& hook) noexcept {
     hook.next_ = first_;
@@ -36,7 +38,7 @@ class IntrusiveList {
     if (first_) first_->place_ = &hook.next_;
     first_ = &hook;
   }
-  /// False: it was in no list.
+  /// False: the element was in no list.
   static bool erase(Hook& hook) noexcept {
     if (!hook.place_) return false;
     *hook.place_ = hook.next_;
@@ -45,7 +47,7 @@ class IntrusiveList {
     return true;
   }
 
-  /// The first that `is_it(const T&)`, or null.
+  /// The first element for which `is_it(const T&)` is true, or null.
   template <class IsIt>
   T* find(IsIt&& is_it) const noexcept {
     for (Hook* hook = first_; hook; hook = hook->next_)

@@ -4,21 +4,23 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <new>
 #include <string_view>
-#include <utility>
 
 #include "sse/detail/base/intrusive_list.hpp"
+#include "sse/detail/base/name_hash.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A hash table of objects by their name, whose places are in the objects themselves, as in a IntrusiveList: it owns
-/// none of them, and to enter it can't fail. (Each std::unordered_map costs a user's build as much as all of this.) A T
-/// is a IntrusiveList<T>::Hook and has a `name()`. Not thread-safe.
+/// An intrusive hash map keyed by T::name(). It allocates no nodes and owns no elements, so insert() cannot fail. (Each
+/// std::unordered_map costs a user's build as much as all of this.) A T is an IntrusiveList<T>::Hook and has `name()`
+/// and `name_hash()`, which is secret_hash(name()). Not thread-safe.
+///
+/// It grows step by step: each insert moves two buckets to the larger table, so that no insert takes long.
 template <class T>
 class IntrusiveMap {
  public:
@@ -26,47 +28,68 @@ class IntrusiveMap {
   IntrusiveMap(const IntrusiveMap&) = delete;
   IntrusiveMap& operator=(const IntrusiveMap&) = delete;
   ~IntrusiveMap() {
-    if (buckets_ != &one_) delete[] buckets_;
+    release(table_);
+    release(old_);
   }
 
-  T* find(std::string_view name) const noexcept {
-    return bucket(name).find([&](const T& one) { return one.name() == name; });
+  T* find(const HashedName& name) const noexcept {
+    const auto is_it = [&](const T& one) { return one.name() == name.text; };
+    if (T* const found = table_.bucket(name.hash).find(is_it)) return found;
+    return old_.buckets ? old_.bucket(name.hash).find(is_it) : nullptr;
   }
-  /// No other may have its name.
+  T* find(std::string_view name) const noexcept { return find(HashedName(name)); }
+
+  /// No other element may have its name.
   void insert(T& one) noexcept {
-    if (size_ == count_) grow();
-    bucket(one.name()).insert(one);
+    if (size_ >= table_.count) grow();
+    move_old(2);
+    table_.bucket(one.name_hash()).insert(one);
     ++size_;
   }
-  /// It may be in none.
+  /// The element may be in no map.
   void erase(T& one) noexcept {
     if (IntrusiveList<T>::erase(one)) --size_;
   }
 
  private:
-  IntrusiveList<T>& bucket(std::string_view name) const noexcept {
-    // The lowest bits have chosen the shard.
-    return buckets_[(std::hash<std::string_view>()(name) >> 8) & (count_ - 1)];
+  struct Table {
+    IntrusiveList<T>* buckets = nullptr;
+    std::size_t count = 0;  ///< A power of two.
+
+    /// The lowest bits of the hash have chosen the shard.
+    IntrusiveList<T>& bucket(std::uint64_t hash) const noexcept {
+      return buckets[static_cast<std::size_t>(hash >> 8) & (count - 1)];
+    }
+  };
+
+  void release(Table& table) noexcept {
+    if (table.buckets != &one_) delete[] table.buckets;
+    table = {};
   }
   /// Without memory the lists get longer instead.
   void grow() noexcept {
-    const std::size_t larger = count_ == 1 ? 8 : 2 * count_;
+    if (old_.buckets) move_old(old_.count);
+    const std::size_t larger = table_.count == 1 ? 8 : 2 * table_.count;
     auto* const buckets = new (std::nothrow) IntrusiveList<T>[larger];
     if (!buckets) return;
-    IntrusiveList<T>* const old = std::exchange(buckets_, buckets);
-    const std::size_t old_count = std::exchange(count_, larger);
-    for (std::size_t i = 0; i < old_count; ++i) {
-      while (T* const one = old[i].first()) {
+    old_ = table_;
+    moved_ = 0;
+    table_ = {buckets, larger};
+  }
+  void move_old(std::size_t buckets) noexcept {
+    for (; old_.buckets && buckets > 0; --buckets) {
+      while (T* const one = old_.buckets[moved_].first()) {
         IntrusiveList<T>::erase(*one);
-        bucket(one->name()).insert(*one);
+        table_.bucket(one->name_hash()).insert(*one);
       }
+      if (++moved_ == old_.count) release(old_);
     }
-    if (old != &one_) delete[] old;
   }
 
-  IntrusiveList<T> one_;
-  IntrusiveList<T>* buckets_ = &one_;
-  std::size_t count_ = 1;  ///< of the buckets, a power of two
+  IntrusiveList<T> one_;  ///< The only bucket, to begin with.
+  Table table_{&one_, 1};
+  Table old_;              ///< The smaller table, while its buckets are moved.
+  std::size_t moved_ = 0;  ///< Buckets of old_ that are empty already.
   std::size_t size_ = 0;
 };
 

@@ -19,11 +19,11 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Events in line whose frames go out in one gathered write.
+/// Consecutive events whose frames go out in one gathered write.
 class Batch : public RefCounted {
  public:
-  /// Many, because each write costs the system as much as 30 frames; and few bytes, because what is being written to a
-  /// slow peer does not grow old as what waits in its queue does.
+  /// max_size is large: one system call costs as much as about 30 frames. max_bytes is small: frames in a batch can no
+  /// longer be dropped when the peer is slow.
   static constexpr std::size_t max_size = 256, max_bytes = 32 * 1024;
 
   explicit Batch(std::size_t size) {
@@ -32,7 +32,7 @@ class Batch : public RefCounted {
   }
   ~Batch() { delete[] frames_; }
 
-  /// At most as many as were announced.
+  /// At most as many events as the constructor was given.
   void add(Event event) noexcept {
     const std::string_view frame = event.frame();
     frames_[size()] = asio::const_buffer(frame.data(), frame.size());
@@ -42,11 +42,11 @@ class Batch : public RefCounted {
   std::size_t size() const noexcept { return events_.size(); }
   bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
   std::size_t bytes() const noexcept { return bytes_; }
-  const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() of them
+  const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() buffers.
 
  private:
   std::vector<Event> events_;
-  asio::const_buffer* frames_ = nullptr;  ///< an array
+  asio::const_buffer* frames_ = nullptr;  ///< An array.
   std::size_t bytes_ = 0;
 };
 
@@ -54,9 +54,9 @@ class Batch : public RefCounted {
 struct BatchPart {
   IntrusivePtr<Batch> batch;
   std::size_t begin = 0, size = 0;
-  bool more = false;  ///< something waits behind it
+  bool more = false;  ///< More waits behind it.
 
-  const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` of them
+  const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` buffers.
   std::size_t bytes() const noexcept {
     if (size == 0) return 0;
     if (size == batch->size()) return batch->bytes();
@@ -66,18 +66,18 @@ struct BatchPart {
   }
 };
 
-/// The batches of a line of events that were read last: the next reader is probably at the same place, and then writes
-/// the same. Not thread-safe.
+/// Keeps the batches that were read last. The next reader is probably at the same place and writes the same frames. Not
+/// thread-safe.
 class BatchCache {
  public:
-  /// The events from `at` to `end`, at least 1, or a part of them; `event(n)` is the event at `n`.
+  /// Returns the events from `at` to `end`, at least one, or the first of them. `event(n)` is the event at `n`.
   template <class EventAt>
   BatchPart read(std::uint64_t at, std::uint64_t end, EventAt&& event) {
     Entry* place = &entries_[next_];
     for (Entry& entry : entries_) {
       if (!entry.batch || at < entry.begin || at >= entry.end()) continue;
       if (entry.batch->full() || entry.end() >= end) return entry.part(at, end);
-      place = &entry;  // more has come
+      place = &entry;  // more events have come
     }
     if (place == &entries_[next_]) next_ = (next_ + 1) % entries_.size();
     const IntrusivePtr<Batch> batch(
@@ -86,7 +86,7 @@ class BatchCache {
     *place = {batch, at};
     return place->part(at, end);
   }
-  /// The events before `at` are gone: no batch is kept that has only those.
+  /// Drops the batches that hold only events before `at`, which are gone.
   void forget_before(std::uint64_t at) noexcept {
     for (Entry& entry : entries_)
       if (entry.batch && entry.end() <= at) entry.batch = {};
@@ -98,7 +98,7 @@ class BatchCache {
  private:
   struct Entry {
     IntrusivePtr<Batch> batch;
-    std::uint64_t begin = 0;  ///< the place of its first event
+    std::uint64_t begin = 0;  ///< The place of the batch's first event.
 
     std::uint64_t end() const noexcept { return begin + batch->size(); }
     BatchPart part(std::uint64_t from, std::uint64_t to) const noexcept {
@@ -106,7 +106,7 @@ class BatchCache {
     }
   };
 
-  std::array<Entry, 4> entries_;  ///< a reader writes some in a row before others have their turn
+  std::array<Entry, 4> entries_;  ///< A reader writes some in a row before others have their turn.
   std::size_t next_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,12 +19,12 @@ namespace sse::inline SSE_ABI::detail {
 
 struct EventText;
 
-/// How many copies of an event there are. Each event has one; some of its copies may have another (EventCounts).
+/// The number of an event's copies. Each event has one count; some of its copies may have another (EventCounts).
 struct EventCount {
   static constexpr std::uint32_t own = ~0u;
 
   std::atomic<std::uint32_t> copies{1};
-  std::uint32_t place = own;  ///< in an EventCounts
+  std::uint32_t place = own;  ///< Index in an EventCounts, or `own`. Immutable once copied.
 
   inline EventText& shared() noexcept;
   void remove() noexcept {
@@ -32,27 +33,29 @@ struct EventCount {
   inline void end() noexcept;
 };
 
-/// What the copies of an Event share. The text has head room for an id, the frame, the type, the topic and the key, and
-/// the data of a message of several lines.
+/// The bytes that the copies of an Event share. The text has head room for an id, the frame, the type, the topic and
+/// the key, and the data of a message of several lines. Immutable once it is published.
 struct EventText : EventCount {
   struct Part {
     std::size_t begin = 0, size = 0;
   };
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0;  ///< The second number of the id. 0: the event has no id.
   Part frame;
   std::string text;
   Part id, json, type, topic, key;
+  std::uint64_t key_hash = 0;                  ///< secret_hash of the key, where there is one.
+  std::chrono::system_clock::time_point time;  ///< When it was made, by the manager's clock.
 };
 
-/// Counts for copies that stay among themselves, those of one shard's readers: threads that read different shards would
-/// take the event's own count from each other with each copy. Each stands for one copy of its event.
+/// Counts for the copies of one shard's readers. If they used the event's own count, threads that read different shards
+/// would take its cache line from each other with each copy. Each count here stands for one copy of its event.
 struct alignas(64) EventCounts {
   static constexpr std::size_t size = 32;
 
-  std::array<EventCount, size> counts;  ///< first: a count finds the rest from its place
+  std::array<EventCount, size> counts;  ///< The first member: a count finds the others by its place.
   std::array<EventText*, size> texts{};
-  std::atomic<std::size_t> used{1};  ///< of `counts`, and one for the shard
-  EventCounts* next = nullptr;       ///< of the shard's
+  std::atomic<std::size_t> used{1};  ///< Counts in use, plus one for the shard.
+  EventCounts* next = nullptr;       ///< The shard's next block. Guarded by the shard's mutex.
 
   static EventCounts& of(EventCount& count) noexcept {
     return *reinterpret_cast<EventCounts*>(reinterpret_cast<std::uintptr_t>(&count) - count.place * sizeof count);

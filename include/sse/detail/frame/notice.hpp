@@ -4,9 +4,9 @@
 
 #pragma once
 
-#include <string>
 #include <string_view>
 
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/encode.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
@@ -16,26 +16,17 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An event of the library's own: `{"type":…,"message":…` + `members` + `,"timestamp":…}`.
-inline Event encode_notice(std::string_view type, const EncodeOptions& form, std::string_view message,
-                           std::string_view members = {}) {
-  return encode_event(type, form, message.size() + members.size() + type.size(), [&](std::string& out) {
-    append_quoted(out.append("{\"type\":"), type);
-    append_quoted(out.append(",\"message\":"), message);
-    out.append(members).append(",\"timestamp\":");
-    append_timestamp(out, time_of(form.clock));
-    out.push_back('}');
-  });
-}
+/// Encodes an event of the library's own: `{"type":…,"message":…` + `members` + `,"timestamp":…}`.
+Event encode_notice(std::string_view type, const EncodeOptions& form, std::string_view message,
+                    std::string_view members = {});
 
-/// How the library's own notices are written.
-inline EncodeOptions notice_form(const Options& options) {
-  EncodeOptions form;
-  form.named = options.named_events;
-  form.clock = &options.clock;
-  return form;
-}
+/// The form of the library's own notices.
+EncodeOptions notice_form(const Options& options);
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/frame/notice.ipp"
+#endif

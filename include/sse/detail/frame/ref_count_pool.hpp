@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Copies of events whose reference counts belong to one shard. It keeps a few blocks of counts and uses them
-// again.
+// Copies of events whose reference counts belong to one shard. It keeps a few blocks of counts and reuses them.
 
 #pragma once
 
@@ -18,21 +17,22 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Makes copies of events that have counts of their own (EventCounts). Not thread-safe.
+/// Makes copies of events that are counted apart from the event's own count (EventCounts). Guarded by its shard's
+/// mutex.
 class RefCountPool {
  public:
-  /// `events`: how many copies live at once, more or less.
+  /// `events` is about the number of copies that live at once.
   explicit RefCountPool(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
   RefCountPool(const RefCountPool&) = delete;
   RefCountPool& operator=(const RefCountPool&) = delete;
   ~RefCountPool() { shrink(0); }
 
-  /// Without memory a copy like any other.
+  /// Without memory it makes a copy like any other.
   Event make(const Event& event) noexcept {
     if (used_ == EventCounts::size && !next_block()) return event;
     return EventFactory::copy(event, *last_, used_++);
   }
-  /// Keeps `blocks` of what is kept to be used again.
+  /// Frees all but `blocks` of the blocks that are kept for use.
   void shrink(std::size_t blocks) noexcept {
     while (size_ > blocks) take_first()->remove();
     if (blocks == 0) used_ = EventCounts::size;
@@ -57,9 +57,9 @@ class RefCountPool {
   }
 
   const std::size_t max_blocks_;
-  EventCounts *first_ = nullptr, *last_ = nullptr;  ///< the last is in use, the first is free next
-  std::size_t size_ = 0;
-  std::size_t used_ = EventCounts::size;  ///< of the last
+  EventCounts *first_ = nullptr, *last_ = nullptr;  ///< Copies are counted in the last; the first is free next.
+  std::size_t size_ = 0;                            ///< Blocks in the list.
+  std::size_t used_ = EventCounts::size;            ///< Counts of the last that are used.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

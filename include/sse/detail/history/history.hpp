@@ -3,14 +3,15 @@
 
 #pragma once
 
-#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/frame/batch.hpp"
-#include "sse/detail/history/event_id.hpp"
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
@@ -21,58 +22,61 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// The last events, each with its id; they are shared with the connections. Thread-safe.
+///
+/// In the child of a fork() its ids get another start, and what it held is dropped: parent and child would give the
+/// same ids to different events. The numbers go on, because the connections compare them.
 class History {
  public:
-  History(std::size_t size, std::uint64_t begin) : start(begin), kept_(std::max<std::size_t>(size, 1)) {}
+  /// Holds at most `max_size` events and `max_bytes` bytes of their frames (0: any), but for the newest, which may have
+  /// more.
+  History(std::size_t max_size, std::size_t max_bytes);
 
-  const std::uint64_t start;
-
-  /// The number of the last event; 0: there was none.
+  /// The start of the ids; another one after a fork().
+  std::uint64_t start() const noexcept { return start_.load(std::memory_order_relaxed); }
+  /// The number of the last event. 0: there was none.
   std::uint64_t last() const noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return last_;
   }
 
-  /// `event` has the next number.
-  void keep(const Event& event) noexcept {
-    const std::lock_guard lock(mutex_);
-    kept_.push(event);
-    ++last_;
-    batches_.forget_before(first());
-  }
+  /// Looks whether this is the child of a fork. To be called before ids are given or compared.
+  void renew_after_fork() noexcept;
 
-  /// plan_replay in what is held now.
-  ReplayPlan plan(std::string_view seen) const {
-    const std::lock_guard lock(mutex_);
-    return plan_replay(parse_event_id(seen), start, first(), last_);
-  }
-  ReplayPlan plan_all() const {
-    const std::lock_guard lock(mutex_);
-    return plan_replay(EventId{start, first() - 1}, start, first(), last_);
-  }
+  /// Gives `event` the next id and keeps it. One caller at a time.
+  void add(Event& event);
 
-  /// The event `n`, or the oldest if that is gone; `n` must be last() at most.
-  Event from(std::uint64_t n) const noexcept {
-    const std::lock_guard lock(mutex_);
-    return at(std::max(n, first()));
-  }
-  /// The events from `n` to `last`, in part; nothing if `n` is gone.
-  BatchPart batch(std::uint64_t n, std::uint64_t last) {
-    const std::lock_guard lock(mutex_);
-    if (n < first()) return {};
-    return batches_.read(n, last + 1, [this](std::uint64_t i) -> const Event& { return at(i); });
-  }
+  /// plan_replay for what is held now.
+  ReplayPlan plan(std::string_view seen) const;
+  /// Plans a replay of all that is held.
+  ReplayPlan plan_all() const;
+
+  /// The event `n`, or the oldest if that is gone. `n` must be last() at most, and the history must hold an event;
+  /// empty: it does not, after a fork.
+  Event from(std::uint64_t n) const noexcept;
+  /// The first of the events from `n` to `last`; nothing if `n` is gone.
+  BatchPart batch(std::uint64_t n, std::uint64_t last);
 
  private:
-  std::uint64_t first() const noexcept { return last_ + 1 - kept_.size(); }
-  const Event& at(std::uint64_t n) const noexcept { return kept_[static_cast<std::size_t>(n - first())]; }
+  std::uint64_t first() const noexcept SSE_REQUIRES(mutex_) { return last_ + 1 - kept_.size(); }
+  const Event& at(std::uint64_t n) const noexcept SSE_REQUIRES(mutex_) {
+    return kept_[static_cast<std::size_t>(n - first())];
+  }
+  void drop_oldest() noexcept SSE_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  RingBuffer<Event> kept_;
-  std::uint64_t last_ = 0;
-  BatchCache batches_;
+  std::atomic<std::uint64_t> start_;
+  std::atomic<std::uint64_t> fork_generation_;  ///< Of the process that `start_` was made in.
+  const std::size_t max_bytes_;                 ///< Immutable.
+  mutable Mutex mutex_;
+  RingBuffer<Event> kept_ SSE_GUARDED_BY(mutex_);
+  std::size_t bytes_ SSE_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_ SSE_GUARDED_BY(mutex_) = 0;
+  BatchCache batches_ SSE_GUARDED_BY(mutex_);
 };
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/history/history.ipp"
+#endif

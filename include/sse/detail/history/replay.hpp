@@ -3,16 +3,15 @@
 
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/batch.hpp"
-#include "sse/detail/frame/encode.hpp"
 #include "sse/detail/history/history.hpp"
-#include "sse/detail/history/replay_plan.hpp"
+#include "sse/detail/history/loss.hpp"
 #include "sse/event.hpp"
 #include "sse/version.hpp"
 
@@ -20,10 +19,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// One reader's place in the history while it reads that. Guarded by its shard's mutex.
+/// One reader's place in the history, while it reads that. Guarded by its shard's mutex.
 class Replay {
  public:
-  /// From the event `next` to `last`. `wanted`: a bit for each of them; empty: all.
+  /// Replays the events from `next` to `last`. `wanted` has a bit for each of them; empty: all are wanted.
   Replay(std::uint64_t next, std::uint64_t last, std::vector<bool> wanted)
       : next_(next), base_(next), end_(last), wanted_(std::move(wanted)) {
     skip_unwanted();
@@ -32,31 +31,16 @@ class Replay {
 
   bool wants_all() const noexcept { return wanted_.empty(); }
 
-  /// The next events, in part, where it wants all; nothing: `take` has to be asked.
+  /// Takes the first of the events that are left, where all are wanted. Nothing: `take` has to be asked.
   BatchPart take_batch(History& history) {
     BatchPart part = history.batch(next_, end_);
     next_ += part.size;
     return part;
   }
 
-  /// The next event; empty: that was all. What the history has let go of meanwhile is added to `lost`.
-  Event take(const History& history, Loss& lost) noexcept {
-    while (!done()) {
-      Event event = history.from(next_);
-      const std::uint64_t found = std::min(EventFactory::sequence(event), end_ + 1);
-      if (found == next_) {
-        ++next_;
-        skip_unwanted();
-        return event;
-      }
-      while (next_ < found) {
-        lost.add(next_++);
-        ++lost.of_history;
-        skip_unwanted();
-      }
-    }
-    return {};
-  }
+  /// Takes the next event; empty: there is none left. Events that the history has dropped meanwhile are added to
+  /// `lost`.
+  Event take(const History& history, Loss& lost) noexcept;
 
  private:
   void skip_unwanted() noexcept {
@@ -64,10 +48,14 @@ class Replay {
   }
 
   std::uint64_t next_;
-  const std::uint64_t base_, end_;
-  const std::vector<bool> wanted_;
+  const std::uint64_t base_, end_;  ///< Immutable.
+  const std::vector<bool> wanted_;  ///< Immutable. The first bit is that of `base_`.
 };
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/history/replay.ipp"
+#endif

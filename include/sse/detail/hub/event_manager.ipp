@@ -26,27 +26,6 @@ inline std::string_view or_default(std::string_view reason) noexcept {
   return reason.empty() ? "Disconnected by the server" : reason;
 }
 
-/// Counts, encodes and publishes. `make(const EncodeOptions&)` is not called for an event that nobody would get.
-template <class Make>
-std::size_t emit_encoded(Hub& hub, std::string_view type, const EmitOptions& options, Make&& make) {
-  if (!hub.begin_emit(options)) return 0;
-  return hub.publish(hub.encode(type, options, make,
-                                [&](Event error) {
-                                  EmitOptions transient = options;
-                                  transient.transient = true;
-                                  hub.publish(std::move(error), transient);
-                                }),
-                     options);
-}
-
-template <class Make>
-bool send_encoded(Hub& hub, std::string_view connection_id, std::string_view type, Make&& make) {
-  EmitOptions transient;
-  transient.transient = true;
-  return hub.deliver_to(connection_id, hub.encode(type, transient, make,
-                                                  [&](const Event& error) { hub.deliver_to(connection_id, error); }));
-}
-
 }  // namespace sse::inline SSE_ABI::detail
 
 namespace sse::inline SSE_ABI {
@@ -75,12 +54,12 @@ SSE_DECL EventStream EventManager::add_connection(std::string connection_id, std
 }
 
 SSE_DECL std::size_t EventManager::publish(std::string_view type, detail::JsonText data, const EmitOptions& options) {
-  return detail::emit_encoded(
-      *hub_, type, options, [&](const detail::EncodeOptions& form) { return detail::encode_data(type, form, data()); });
+  return hub_->publisher().encode_and_publish(
+      type, options, [&](const detail::EncodeOptions& form) { return detail::encode_data(type, form, data()); });
 }
 
 SSE_DECL std::size_t EventManager::emit_json(std::string_view type, std::string_view json, const EmitOptions& options) {
-  return detail::emit_encoded(*hub_, type, options, [&](const detail::EncodeOptions& form) {
+  return hub_->publisher().encode_and_publish(type, options, [&](const detail::EncodeOptions& form) {
     std::string line;
     line.reserve(json.size());
     wire::append_line(line, json);
@@ -90,29 +69,26 @@ SSE_DECL std::size_t EventManager::emit_json(std::string_view type, std::string_
 
 SSE_DECL std::size_t EventManager::emit_message(std::string_view type, std::string_view data,
                                                 const EmitOptions& options) {
-  return detail::emit_encoded(*hub_, type, options, [&](const detail::EncodeOptions& form) {
-    return detail::encode_message(type, form, data);
-  });
+  return hub_->publisher().encode_and_publish(
+      type, options, [&](const detail::EncodeOptions& form) { return detail::encode_message(type, form, data); });
 }
 
 SSE_DECL bool EventManager::send(std::string_view connection_id, std::string_view type, detail::JsonText data) {
-  return detail::send_encoded(*hub_, connection_id, type, [&](const detail::EncodeOptions& form) {
-    return detail::encode_data(type, form, data());
-  });
+  return hub_->publisher().encode_and_send(
+      connection_id, type, [&](const detail::EncodeOptions& form) { return detail::encode_data(type, form, data()); });
 }
 
 SSE_DECL bool EventManager::send_message(std::string_view connection_id, std::string_view type, std::string_view data) {
-  return detail::send_encoded(*hub_, connection_id, type, [&](const detail::EncodeOptions& form) {
-    return detail::encode_message(type, form, data);
-  });
+  return hub_->publisher().encode_and_send(
+      connection_id, type, [&](const detail::EncodeOptions& form) { return detail::encode_message(type, form, data); });
 }
 
 SSE_DECL bool EventManager::subscribe(std::string_view connection_id, std::string_view topic) {
-  return hub_->want(connection_id, topic, true);
+  return hub_->subscribe(connection_id, topic);
 }
 
 SSE_DECL bool EventManager::unsubscribe(std::string_view connection_id, std::string_view topic) {
-  return hub_->want(connection_id, topic, false);
+  return hub_->unsubscribe(connection_id, topic);
 }
 
 SSE_DECL bool EventManager::disconnect(std::string_view connection_id, std::string_view reason) {

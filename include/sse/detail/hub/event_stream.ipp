@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +18,11 @@
 #include "sse/config.hpp"
 #include "sse/detail/async/initiate.hpp"
 #include "sse/detail/async/wait_place.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/hub.hpp"
+#include "sse/detail/hub/notifier.hpp"
 #include "sse/event.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/reason.hpp"
@@ -47,16 +49,20 @@ SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept {
 }
 
 SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t key, asio::execution_context* context) {
-  connection.waits.wait(waiter, key, context, [&] { return connection.ready(); });
+  connection.waits.wait(waiter, key, context, [&] {
+    connection.assert_locked();
+    return connection.ready();
+  });
 }
 
 SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept {
   return connection.waits.was_cancelled(key);
 }
 
+/// False: its time is not up.
 inline bool end_if_expired(const Connection& connection) {
   if (!connection.expires() || connection.time_left().count() != 0) return false;
-  connection.shard->on_expired(connection);
+  connection.shard->hub->expire(connection);
   return true;
 }
 
@@ -64,19 +70,18 @@ inline bool end_if_expired(const Connection& connection) {
 template <class Take>
 std::invoke_result_t<Take&, Connection&> take_from(Connection& connection, Take&& take) {
   end_if_expired(connection);
-  std::unique_lock lock(connection.shard->mutex);
+  SpinLock lock(connection.shard->mutex);
   auto taken = take(connection);
-  const bool found_gap = std::exchange(connection.found_gap, false);
-  if (!found_gap && !connection.told) return taken;
-  const auto told = std::move(connection.told);
+  const LossReport::Due due = connection.take_due();
   lock.unlock();
-  if (found_gap) connection.shard->on_gap(connection);
-  if (told) connection.shard->on_loss(connection, *told);
+  if (due.gap_found) connection.shard->notifier->overflow(connection);
+  if (due.losses) connection.shard->notifier->lost(connection, *due.losses);
   return taken;
 }
 
 SSE_DECL Event take_event(Connection& connection, bool& done) {
   return take_from(connection, [&](Connection& self) {
+    self.assert_locked();
     Event event = self.take();
     if (event.empty()) done = self.finish_if_done();
     return event;
@@ -85,6 +90,7 @@ SSE_DECL Event take_event(Connection& connection, bool& done) {
 
 /// Appends at most `max` events and returns how many.
 inline std::size_t drain_into(Connection& connection, std::vector<Event>& events, std::size_t max) {
+  connection.assert_locked();
   std::size_t count = std::min(max, connection.shared());
   if (count != 0) {
     if (const std::size_t needed = events.size() + count; needed > events.capacity())
@@ -99,7 +105,7 @@ inline std::size_t drain_into(Connection& connection, std::vector<Event>& events
       events.pop_back();
       throw;
     }
-    if (events.back().empty()) {  // the history has let go of the rest
+    if (events.back().empty()) {  // the history has dropped the rest
       events.pop_back();
       break;
     }
@@ -126,7 +132,10 @@ SSE_DECL EventStream::executor_type EventStream::get_executor() const noexcept {
 }
 
 SSE_DECL std::optional<Event> EventStream::try_next() {
-  Event event = detail::take_from(*connection_, [](detail::Connection& connection) { return connection.take(); });
+  Event event = detail::take_from(*connection_, [](detail::Connection& connection) {
+    connection.assert_locked();
+    return connection.take();
+  });
   return event.empty() ? std::nullopt : std::optional<Event>(std::move(event));
 }
 
@@ -136,7 +145,7 @@ SSE_DECL std::size_t EventStream::drain(std::vector<Event>& events, std::size_t 
 }
 
 SSE_DECL bool EventStream::done() const {
-  const std::lock_guard lock(connection_->shard->mutex);
+  const detail::SpinLock lock(connection_->shard->mutex);
   return connection_->finish_if_done();
 }
 
@@ -149,7 +158,7 @@ SSE_DECL const std::string& EventStream::request_id() const noexcept {
 }
 
 SSE_DECL std::size_t EventStream::dropped() const {
-  const std::lock_guard lock(connection_->shard->mutex);
+  const detail::SpinLock lock(connection_->shard->mutex);
   return connection_->dropped();
 }
 
@@ -158,8 +167,10 @@ SSE_DECL void EventStream::close(std::string_view reason) {
 }
 
 SSE_DECL detail::BatchPart EventStream::take_batch(Event head) {
-  return detail::take_from(*connection_,
-                           [&](detail::Connection& connection) { return connection.take_batch(std::move(head)); });
+  return detail::take_from(*connection_, [&](detail::Connection& connection) {
+    connection.assert_locked();
+    return connection.take_batch(std::move(head));
+  });
 }
 
 SSE_DECL void EventStream::close(EndReason why, std::string_view reason) {
@@ -183,7 +194,7 @@ SSE_DECL std::chrono::system_clock::duration EventStream::time_left() const {
 }
 
 SSE_DECL bool EventStream::lets_finish() const noexcept {
-  return connection_->let_finish;
+  return connection_->lets_finish();
 }
 
 SSE_DECL bool EventStream::is_cut() const noexcept {

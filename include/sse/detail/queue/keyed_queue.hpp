@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
-#include <utility>
 
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_map.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/encode.hpp"
 #include "sse/event.hpp"
 #include "sse/version.hpp"
 
@@ -29,58 +31,43 @@ class KeyedQueue {
 
   std::size_t size() const noexcept { return size_; }
 
-  void push(const Event& event) {
-    Node* const node = new Node(event, last_);
-    (last_ ? last_->next : first_) = node;
-    last_ = node;
-    ++size_;
-    if (node->name().empty()) return;
-    if (Node* const older = newest_.find(node->name())) {
-      newest_.erase(*older);
-      superseded_.insert(*older);
-      older->superseded = true;
-    }
-    newest_.insert(*node);
-  }
+  void push(const Event& event);
 
+  /// Takes the oldest event; the queue must not be empty.
   Event pop() noexcept { return take(first_); }
-
-  /// Takes an event that has a newer one of its key behind it; or an empty one.
+  /// Takes an event that has a newer one of its key behind it; empty: there is none.
   Event pop_superseded() noexcept { return take(superseded_.first()); }
-
-  Event pop_newest_of(std::string_view key) noexcept { return take(key.empty() ? nullptr : newest_.find(key)); }
+  /// Takes the newest event of the key of `event`; empty: there is none.
+  Event pop_newest_of_key(const Event& event) noexcept {
+    if (event.key().empty()) return {};
+    return take(newest_.find(HashedName(event.key(), EventFactory::key_hash(event))));
+  }
 
  private:
   /// In newest_ or in superseded_, if it has a key.
   struct Node : IntrusiveList<Node>::Hook {
     Node(const Event& its_event, Node* before) noexcept : event(its_event), previous(before) {}
     std::string_view name() const noexcept { return event.key(); }
+    std::uint64_t name_hash() const noexcept { return EventFactory::key_hash(event); }
 
     Event event;
     Node *previous, *next = nullptr;
     bool superseded = false;
   };
 
-  Event take(Node* node) noexcept {
-    if (!node) return {};
-    if (node->superseded)
-      IntrusiveList<Node>::erase(*node);
-    else
-      newest_.erase(*node);
-    (node->previous ? node->previous->next : first_) = node->next;
-    (node->next ? node->next->previous : last_) = node->previous;
-    --size_;
-    Event event = std::move(node->event);
-    delete node;
-    return event;
-  }
+  /// Takes the event of a node and deletes the node. Null: an empty event.
+  Event take(Node* node) noexcept;
 
   Node *first_ = nullptr, *last_ = nullptr;
   std::size_t size_ = 0;
-  IntrusiveMap<Node> newest_;  ///< by their key
+  IntrusiveMap<Node> newest_;  ///< By their key.
   IntrusiveList<Node> superseded_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/queue/keyed_queue.ipp"
+#endif

@@ -5,8 +5,9 @@
 
 #include <cstddef>
 
-#include "sse/detail/frame/encode.hpp"
-#include "sse/detail/history/replay_plan.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/history/loss.hpp"
 #include "sse/detail/queue/keyed_queue.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
@@ -21,68 +22,46 @@ namespace sse::inline SSE_ABI::detail {
 class Queue {
  public:
   Queue(std::size_t max_size, std::size_t max_bytes, OverflowPolicy policy)
-      : ring_(max_size), max_bytes_(max_bytes), keeps_newest_(policy == OverflowPolicy::keep_newest) {}
+      : ring_(max_size),
+        max_bytes_(max_bytes),
+        keyed_(policy == OverflowPolicy::keep_newest ? new KeyedQueue : nullptr) {}
 
-  std::size_t size() const noexcept { return keeps_newest_ ? keyed_.size() : ring_.size(); }
+  std::size_t size() const noexcept { return keyed_ ? keyed_->size() : ring_.size(); }
   bool empty() const noexcept { return size() == 0; }
 
   /// Whether `event` fits without a loss.
   bool fits(const Event& event) noexcept {
     if (empty()) return true;
     if (max_bytes_ != 0 && bytes_ + event.frame().size() > max_bytes_) return false;
-    return keeps_newest_ ? keyed_.size() < ring_.capacity() : ring_.make_room();
+    return keyed_ ? keyed_->size() < ring_.capacity() : ring_.make_room();
   }
 
-  /// Appends `event`; what has to go for it (or itself, without memory) is added to `lost`.
-  void push(const Event& event, Loss& lost) noexcept {
-    if (max_bytes_ != 0 || keeps_newest_) make_room(event, lost);
-    try {
-      if (keeps_newest_) {
-        keyed_.push(event);
-      } else {
-        if (!ring_.make_room()) lost.add(EventFactory::sequence(ring_[0]));
-        ring_.push(event);
-      }
-      if (max_bytes_ != 0) bytes_ += event.frame().size();
-    } catch (...) {
-      lost.add(EventFactory::sequence(event));
-    }
-  }
+  /// Appends `event`. The events that are dropped for it (without memory: itself) are added to `lost`.
+  void push(const Event& event, Loss& lost) noexcept;
 
-  /// It must not be empty.
+  /// Takes the oldest event; the queue must not be empty.
   Event pop() noexcept {
-    Event event = keeps_newest_ ? keyed_.pop() : ring_.pop();
+    Event event = keyed_ ? keyed_->pop() : ring_.pop();
     uncount(event);
     return event;
   }
 
-  void clear() noexcept {
-    while (!empty()) pop();
-  }
-
  private:
-  void make_room(const Event& event, Loss& lost) noexcept {
-    const auto lose = [&](const Event& old) {
-      uncount(old);
-      lost.add(EventFactory::sequence(old));
-    };
-    if (keeps_newest_ && !fits(event)) {
-      for (Event old = keyed_.pop_superseded(); !old.empty(); old = keyed_.pop_superseded()) lose(old);
-      if (const Event old = keyed_.pop_newest_of(event.key()); !old.empty()) lose(old);
-    }
-    while (!fits(event)) lose(keeps_newest_ ? keyed_.pop() : ring_.pop());
-  }
+  void make_room(const Event& event, Loss& lost) noexcept;
   void uncount(const Event& event) noexcept {
     if (max_bytes_ != 0) bytes_ -= event.frame().size();
   }
 
   RingBuffer<Event> ring_;
-  std::size_t bytes_ = 0;  ///< counted where they are bounded
-  const std::size_t max_bytes_;
-  const bool keeps_newest_;
-  KeyedQueue keyed_;  ///< where it keeps the newest; otherwise ring_
+  std::size_t bytes_ = 0;          ///< Of the queued frames. Counted only where they are bounded.
+  const std::size_t max_bytes_;    ///< Immutable.
+  const Owned<KeyedQueue> keyed_;  ///< Holds the events under OverflowPolicy::keep_newest, in place of ring_.
 };
 
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/queue/queue.ipp"
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// A number of lost events, as a reader is told of them. It knows neither connections nor locks.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Events that a reader has lost and was not told of.
+struct Loss {
+  std::size_t count = 0;
+  std::size_t of_history = 0;         ///< Those of `count` that the history no longer held.
+  std::uint64_t first = 0, last = 0;  ///< Numbers of the lost events that had an id. 0: none had one.
+  bool reset = false;                 ///< The number is not known.
+
+  bool any() const noexcept { return count != 0 || reset; }
+  void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }
+  /// Adds a loss that is no reset.
+  void add(const Loss& next) noexcept {
+    add(next.count, next.first, next.last);
+    of_history += next.of_history;
+  }
+  void add(std::size_t more, std::uint64_t from, std::uint64_t to) noexcept {
+    count += more;
+    if (from == 0) return;
+    first = first == 0 ? from : (std::min)(first, from);
+    last = (std::max)(last, to);
+  }
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+// The bodies of Connection. See connection.hpp.
+
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sse/config.hpp"
+#include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/name_hash.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/history/history.hpp"
+#include "sse/detail/history/loss.hpp"
+#include "sse/detail/history/replay.hpp"
+#include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/notifier.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/detail/hub/subscriptions.hpp"
+#include "sse/detail/queue/reader_queue.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/reason.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Whether a connection may share a backlog: it gets every event and drops the oldest one, whatever their bytes.
+inline bool may_share(const ConnectionOptions& options, std::size_t max_bytes) noexcept {
+  return options.topics.empty() && !options.filter && max_bytes == 0 &&
+         options.overflow_policy == OverflowPolicy::drop_oldest;
+}
+
+inline std::size_t max_bytes_of(const ConnectionOptions& options, const Options& defaults) noexcept {
+  return options.max_queue_bytes.value_or(defaults.max_queue_bytes);
+}
+
+inline bool has_cold(const ConnectionOptions& options) noexcept {
+  return !options.request_id.empty() || !options.limit_key.empty() || options.expires_at || options.executor;
+}
+
+/// Never destroyed: threads may ask for it while the process ends.
+SSE_DECL const std::string& no_text() noexcept {
+  static const std::string& none = *new std::string;
+  return none;
+}
+
+SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOptions& options)
+    : shard(std::move(home)),
+      connection_id(options.connection_id),
+      waits(shard->mutex),
+      cold_(has_cold(options) ? new ColdOptions(options) : nullptr),
+      queue_(options.max_queue_size.value_or(shard->options->max_queue_size), max_bytes_of(options, *shard->options),
+             options.overflow_policy, may_share(options, max_bytes_of(options, *shard->options))),
+      announce_(options.announce),
+      let_finish_(options.let_finish) {
+  if (!queue_.may_share()) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
+  if (options.filter) subscriptions_->filter = IntrusivePtr<Filter>(new Filter(options.filter));
+}
+
+SSE_DECL Connection::~Connection() {
+  assert_locked();  // nobody else knows it any more
+  finish();
+}
+
+SSE_DECL const std::string& Connection::request_id() const noexcept {
+  return cold_ ? cold_->request_id : no_text();
+}
+
+SSE_DECL const std::string& Connection::limit_key() const noexcept {
+  return cold_ ? cold_->limit_key : no_text();
+}
+
+SSE_DECL std::chrono::system_clock::duration Connection::time_left() const {
+  using Duration = std::chrono::system_clock::duration;
+  const Duration now = time_of(&shard->options->clock).time_since_epoch();
+  const Duration end = cold_->expires_at->time_since_epoch();
+  if (end <= now) return Duration(0);
+  // Unsigned, because the distance between two times may be more than a duration can hold.
+  const std::uint64_t left = static_cast<std::uint64_t>(end.count()) - static_cast<std::uint64_t>(now.count());
+  constexpr auto most = static_cast<std::uint64_t>((Duration::max)().count());
+  return Duration(static_cast<Duration::rep>(std::min(left, most)));
+}
+
+SSE_DECL void Connection::enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
+  try {
+    shard->by_id.insert(*this);
+    enter(shard->connections, index_);
+    if (queue_.may_share() && last == shard->backlogs.sequence())
+      queue_.share(shard->backlogs, waits);
+    else
+      enter_queues(topics, last);
+  } catch (...) {
+    leave_lists();
+    throw;
+  }
+  finished_ = false;
+  shard->admission->stream_opened();
+  ++shard->counts.opened;
+  const Loss& lost = losses_.untold_loss();
+  shard->counts.lost[LossReason::history_gone] += lost.count;
+  if (lost.reset) ++shard->counts.lost[LossReason::unknown];
+}
+
+SSE_DECL void Connection::set_connect_id(std::uint64_t start, std::uint64_t n) {
+  EventFactory::set_id(connect_event_, start, n);
+}
+
+SSE_DECL bool Connection::leave_map(EndReason why, const Inherited& inherited, const Event& last,
+                                    Wakeups& wakeups) noexcept {
+  if (!open_) return false;
+  open_ = false;
+  ended_ = why;
+  ++shard->counts.ended[why];
+  keep_waiting_events(why);
+  leave_lists();
+  shard->admission->leave(limit_key(), inherited);
+  if (announce_) disconnect_event_ = last;
+  wakeups.add(waits.take());
+  return true;
+}
+
+SSE_DECL void Connection::keep_waiting_events(EndReason why) noexcept {
+  try {
+    if (queue_.is_shared() && queue_.size() != 0) take_own_queue();
+  } catch (const std::bad_alloc&) {
+    skip_lost();
+    count_lost(queue_.size(), LossReason::queue_full);
+    Loss& untold = losses_.untold_loss();
+    queue_.read_shared(queue_.size(), [&](const Event& event) { untold.add(EventFactory::sequence(event)); });
+  }
+  if (why == EndReason::expired && expires()) queue_.drop_since(*cold_->expires_at);
+}
+
+SSE_DECL PushResult Connection::push(const Event& event, Wakeups& wakeups) noexcept {
+  std::size_t dropped = 0;
+  const PushResult result = queue_.push(event, dropped);
+  count_lost(dropped, LossReason::queue_full);
+  if (result == PushResult::queued || result == PushResult::queued_after_gap) wakeups.add(waits.take());
+  return result;
+}
+
+SSE_DECL PushResult Connection::push_alone(const Event& event, Wakeups& wakeups) noexcept {
+  try {
+    if (queue_.is_shared()) take_own_queue();
+  } catch (const std::bad_alloc&) {
+    losses_.untold_loss().add(EventFactory::sequence(event));
+    count_lost(1, LossReason::queue_full);
+    return PushResult::queued_after_gap;
+  }
+  return push(event, wakeups);
+}
+
+SSE_DECL bool Connection::wants(const Topic* topic) const noexcept {
+  if (!subscriptions_ || subscriptions_->wide_index != Subscriptions::nowhere) return true;
+  return topic && subscriptions_->contains(*topic);
+}
+
+SSE_DECL void Connection::subscribe(const HashedName& topic) {
+  if (subscriptions_ && subscriptions_->wide_index == Subscriptions::nowhere)
+    subscriptions_->add(*this, shard->topics, topic);
+}
+
+SSE_DECL bool Connection::unsubscribe(const HashedName& topic) noexcept {
+  return subscriptions_ && subscriptions_->remove(shard->topics, topic);
+}
+
+SSE_DECL bool Connection::something_waits() const noexcept {
+  if (shard->cut) return false;
+  return !connect_event_.empty() || !taken_event_.empty() || replay_ || queue_.size() != 0 ||
+         !disconnect_event_.empty() || losses_.notice_is_due(false, open_) || (!open_ && queue_.has_lost());
+}
+
+SSE_DECL bool Connection::finish_if_done() noexcept {
+  const bool is_done = !open_ && !something_waits();
+  if (is_done) finish();
+  return is_done;
+}
+
+SSE_DECL void Connection::finish() noexcept {
+  if (!std::exchange(finished_, true)) shard->admission->stream_finished();
+}
+
+SSE_DECL Event Connection::take() {
+  if (shard->cut) return {};
+  if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
+  if (taken_event_.empty()) load_taken_event();
+  if (losses_.notice_is_due(!taken_event_.empty(), open_)) {
+    Event notice = losses_.encode_overflow(*shard->options, shard->history->start());
+    report_untold();
+    losses_.forget();
+    return notice;
+  }
+  if (taken_event_.empty()) return open_ ? Event() : std::exchange(disconnect_event_, Event());
+  ++shard->counts.delivered;
+  return std::exchange(taken_event_, Event());
+}
+
+SSE_DECL void Connection::load_taken_event() noexcept {
+  Loss& untold = losses_.untold_loss();
+  if (replay_) {
+    const bool had_gap = untold.any();
+    const std::size_t before = untold.count;
+    taken_event_ = replay_->take(*shard->history, untold);
+    count_lost(untold.count - before, LossReason::history_gone);
+    if (untold.any() && !had_gap) losses_.found_gap();
+    if (replay_->done()) replay_ = {};
+    if (!taken_event_.empty()) return;
+  }
+  if (queue_.is_shared()) {
+    if (queue_.size() == 0) return;
+    skip_lost();
+    queue_.read_shared(1, [this](const Event& event) {
+      assert_locked();
+      taken_event_ = event;
+    });
+  } else if (queue_.size() != 0 || !open_) {
+    taken_event_ = queue_.pop(untold);
+    if (open_ && queue_.can_share_again(shard->backlogs.sequence())) share_again();
+  }
+}
+
+SSE_DECL BatchPart Connection::take_batch(Event head) {
+  BatchPart part = next_batch(std::move(head));
+  shard->counts.written_bytes += part.bytes();
+  return part;
+}
+
+SSE_DECL BatchPart Connection::next_batch(Event head) {
+  if (head.empty()) {
+    if (BatchPart part = take_shared_batch(); part.size != 0) return part;
+    if (!something_waits()) return {};
+  }
+  const std::size_t most = replay_ ? Batch::max_size : std::min(Batch::max_size, queued() + 4);
+  const IntrusivePtr<Batch> batch(new Batch(most));
+  if (!head.empty()) batch->add(std::move(head));
+  while (batch->size() < most && !batch->full() && something_waits()) {
+    Event event;
+    try {
+      event = take();
+    } catch (const std::bad_alloc&) {
+      if (batch->size() == 0) throw;
+    }
+    if (event.empty()) break;  // or the history has dropped the rest
+    batch->add(std::move(event));
+    if (reads_with_others()) break;
+  }
+  return {batch, 0, batch->size(), something_waits()};
+}
+
+SSE_DECL bool Connection::reads_with_others() const noexcept {
+  if (shard->cut || !connect_event_.empty() || !taken_event_.empty() || losses_.untold_loss().any()) return false;
+  if (replay_) return replay_->wants_all();
+  return queue_.is_shared() && queue_.size() != 0 && queue_.uncounted() == 0;
+}
+
+SSE_DECL BatchPart Connection::take_shared_batch() {
+  if (!reads_with_others()) return {};
+  BatchPart part;
+  if (replay_) {
+    part = replay_->take_batch(*shard->history);
+    if (part.size != 0 && replay_->done()) replay_ = {};
+    part.more = something_waits();
+  } else {
+    part = queue_.read_shared_batch();
+  }
+  shard->counts.delivered += part.size;
+  return part;
+}
+
+SSE_DECL void Connection::count_lost(std::size_t count, LossReason why) noexcept {
+  losses_.count(count);
+  shard->counts.lost[why] += count;
+}
+
+SSE_DECL void Connection::skip_lost() noexcept {
+  count_lost(queue_.skip_lost(losses_.untold_loss()), LossReason::queue_full);
+}
+
+SSE_DECL void Connection::report_untold() noexcept {
+  if (shard->notifier->watches_loss()) losses_.report(losses_.untold_loss(), shard->history->start());
+}
+
+SSE_DECL void Connection::discard_queue() noexcept {
+  Loss unread;
+  const auto discard = [&](const Event& event) { unread.add(EventFactory::sequence(event)); };
+  Loss& untold = losses_.untold_loss();
+  if (!taken_event_.empty()) discard(taken_event_);
+  if (queue_.is_shared()) {
+    skip_lost();
+    queue_.read_shared(queue_.size(), discard);
+    queue_.leave_backlog(shard->backlogs, waits);
+  } else {
+    for (Event event = queue_.pop(untold); !event.empty(); event = queue_.pop(untold)) discard(event);
+  }
+  report_untold();
+  shard->counts.lost[LossReason::unread] += unread.count;
+  if (unread.any() && shard->notifier->watches_loss())
+    losses_.report(unread, LossReason::unread, unread.count, shard->history->start());
+}
+
+SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_code wait_result) noexcept {
+  bool removed = false;
+  Wakeups wakeups;
+  LossReport::Due due;
+  {
+    const SpinLock lock(shard->mutex);
+    discard_queue();
+    removed = leave_map(why, {}, Event(), wakeups);
+    subscriptions_ = {};
+    queue_.drop_private();
+    replay_ = {};
+    connect_event_ = taken_event_ = disconnect_event_ = Event();
+    losses_.forget();
+    finish();
+    due = take_due();
+    wakeups.add(waits.take());
+  }
+  wakeups.complete(wait_result);
+  if (due.losses) shard->notifier->lost(*this, *due.losses);
+  if (removed) shard->notifier->removed(*this, reason);
+}
+
+SSE_DECL void Connection::enter_queues(const std::vector<std::string>& topics, std::uint64_t last) {
+  queue_.make_private();  // an event is on its way to the backlog that is in the history already
+  if (!subscriptions_) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
+  queue_.begin_after(last);
+  if (subscriptions_->filter) enter(shard->filtered, subscriptions_->filtered_index);
+  enter(shard->queued, subscriptions_->queued_index);
+  if (topics.empty()) enter(shard->wide, subscriptions_->wide_index);
+  for (const std::string& name : topics) subscriptions_->add(*this, shard->topics, HashedName(name));
+}
+
+SSE_DECL void Connection::share_again() noexcept {
+  try {
+    queue_.share(shard->backlogs, waits);
+  } catch (const std::bad_alloc&) {  // then later
+    return;
+  }
+  leave(shard->queued, &Subscriptions::queued_index);
+  leave(shard->wide, &Subscriptions::wide_index);
+  subscriptions_ = {};
+  queue_.drop_private();
+}
+
+SSE_DECL void Connection::take_own_queue() {
+  queue_.make_private();
+  try {
+    Owned<Subscriptions> subscriptions(new Subscriptions);
+    enter(shard->queued, subscriptions->queued_index);
+    try {
+      enter(shard->wide, subscriptions->wide_index);
+    } catch (...) {
+      shard->queued.pop_back();
+      throw;
+    }
+    subscriptions_ = std::move(subscriptions);
+  } catch (...) {
+    queue_.drop_private();
+    throw;
+  }
+  count_lost(queue_.move_to_private(shard->backlogs, waits), LossReason::queue_full);
+}
+
+SSE_DECL void Connection::enter(std::vector<Connection*>& list, std::size_t& index) {
+  list.push_back(this);
+  index = list.size() - 1;
+}
+
+SSE_DECL void Connection::leave(std::vector<Connection*>& list, std::size_t Subscriptions::*index) noexcept {
+  leave(list, (*subscriptions_).*index, [=](Connection& moved) -> std::size_t& {
+    moved.assert_locked();
+    return (*moved.subscriptions_).*index;
+  });
+}
+
+template <class IndexOf>
+void Connection::leave(std::vector<Connection*>& list, std::size_t& index, IndexOf&& index_of) noexcept {
+  const std::size_t place = std::exchange(index, Subscriptions::nowhere);
+  if (place == Subscriptions::nowhere) return;
+  list[place] = list.back();
+  if (list[place] != this) index_of(*list[place]) = place;
+  list.pop_back();
+}
+
+SSE_DECL void Connection::leave_lists() noexcept {
+  shard->by_id.erase(*this);
+  leave(shard->connections, index_, [](Connection& moved) -> std::size_t& {
+    moved.assert_locked();
+    return moved.index_;
+  });
+  if (queue_.is_shared()) {
+    skip_lost();
+    queue_.leave_backlog(shard->backlogs, waits);
+  }
+  if (!subscriptions_) return;
+  leave(shard->filtered, &Subscriptions::filtered_index);
+  leave(shard->queued, &Subscriptions::queued_index);
+  leave(shard->wide, &Subscriptions::wide_index);
+  subscriptions_->remove_all(shard->topics);
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Delivers one event to the connections of each shard: into the backlogs, and into the queues of those that have one.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+
+#include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/name_hash.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/hub/notifier.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/detail/hub/subscriptions.hpp"
+#include "sse/detail/queue/reader_queue.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// The answers of the connections' filters about one event. They are asked without a lock.
+class FilterResults {
+ public:
+  /// Asks the filters of those that want the topic and have not been asked yet.
+  void ask(ShardMap& shards, const Event& event, const HashedName& topic);
+  /// False for a filter that was not asked.
+  bool accepts(std::uint64_t serial) const noexcept;
+
+ private:
+  struct Result {
+    IntrusivePtr<Filter> filter;  ///< Null once it was asked.
+    bool is_known = false, accepts = false;
+  };
+  std::unordered_map<std::uint64_t, Result> results_;  ///< By the connection's serial.
+};
+
+/// The delivery of one event. Collects what the observer is to be told, and tells it in the end.
+class FanOut {
+ public:
+  FanOut(const Options& options, Notifier& notifier) noexcept
+      : options_(options), notifier_(notifier), watched_(notifier.watches_overflow()) {}
+  FanOut(const FanOut&) = delete;
+  FanOut& operator=(const FanOut&) = delete;
+
+  /// Delivers the event to the shard's connections that want it and returns how many it reached.
+  std::size_t deliver(Shard& shard, const Event& event, const HashedName& topic, const FilterResults& filters,
+                      Wakeups& wakeups) SSE_REQUIRES(shard.mutex);
+  /// Delivers the event to one connection, whatever its topics and its filter.
+  void deliver_to(Shard& shard, Connection& connection, const Event& event, Wakeups& wakeups) SSE_REQUIRES(shard.mutex);
+  /// Calls the observer; no lock may be held.
+  void notify() const noexcept;
+
+ private:
+  std::size_t append(Shard& shard, Backlog& backlog, const Event& event, Wakeups& wakeups) noexcept
+      SSE_REQUIRES(shard.mutex);
+  std::size_t push(Connection& connection, const Event& event, const FilterResults& filters, Wakeups& wakeups) noexcept;
+  std::size_t pushed(Connection& connection, PushResult result) noexcept;
+  /// Ends the connections that the event did not fit into, when nothing goes through the shard's lists any more.
+  void end_refused(Wakeups& wakeups) noexcept;
+
+  const Options& options_;
+  Notifier& notifier_;
+  const bool watched_;  ///< The observer has Observer::overflow.
+  Notifier::Rows gaps_, ended_;
+  Connection* refused_ = nullptr;  ///< The first of those that the event did not fit into.
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/hub/fan_out.ipp"
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// The bodies of FanOut. See fan_out.hpp.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/name_hash.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/notice.hpp"
+#include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/fan_out.hpp"
+#include "sse/detail/hub/notifier.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/detail/hub/subscriptions.hpp"
+#include "sse/detail/queue/backlog.hpp"
+#include "sse/detail/queue/reader_queue.hpp"
+#include "sse/event.hpp"
+#include "sse/reason.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+inline constexpr std::string_view too_slow_text = "This connection reads too slowly: its queue is full";
+
+SSE_DECL void FilterResults::ask(ShardMap& shards, const Event& event, const HashedName& topic) {
+  for (Shard& shard : shards) {
+    const SpinLock lock(shard.mutex);
+    if (shard.filtered.empty()) continue;
+    const Topic* const subscribed = topic.text.empty() ? nullptr : shard.topics.find(topic);
+    for (const Connection* connection : shard.filtered) {
+      connection->assert_locked();
+      if (!topic.text.empty() && !connection->wants(subscribed)) continue;
+      const Subscriptions& subscriptions = *connection->subscriptions();
+      if (Result& result = results_[subscriptions.serial]; !result.is_known) result.filter = subscriptions.filter;
+    }
+  }
+  for (auto& [serial, result] : results_) {
+    if (result.is_known) continue;
+    result.is_known = true;
+    result.accepts = result.filter->accepts(event);
+    result.filter = {};
+  }
+}
+
+SSE_DECL bool FilterResults::accepts(std::uint64_t serial) const noexcept {
+  const auto result = results_.find(serial);
+  return result != results_.end() && result->second.accepts;
+}
+
+SSE_DECL std::size_t FanOut::deliver(Shard& shard, const Event& event, const HashedName& topic,
+                                     const FilterResults& filters, Wakeups& wakeups) {
+  std::size_t reached = 0;
+  for (Backlog* backlog = shard.backlogs.first(); backlog; backlog = shard.backlogs.next(*backlog))
+    reached += append(shard, *backlog, event, wakeups);
+  if (const std::uint64_t sequence = EventFactory::sequence(event); sequence != 0)
+    shard.backlogs.set_sequence(sequence);
+  if (topic.text.empty()) {
+    for (Connection* connection : shard.queued) reached += push(*connection, event, filters, wakeups);
+  } else {
+    for (Connection* connection : shard.wide) reached += push(*connection, event, filters, wakeups);
+    if (const Topic* const subscribed = shard.topics.find(topic))
+      for (const Topic::Member& member : subscribed->members)
+        reached += push(*member.connection, event, filters, wakeups);
+  }
+  end_refused(wakeups);
+  return reached;
+}
+
+SSE_DECL void FanOut::deliver_to(Shard&, Connection& connection, const Event& event, Wakeups& wakeups) {
+  connection.assert_locked();
+  pushed(connection, connection.push_alone(event, wakeups));
+  end_refused(wakeups);
+}
+
+SSE_DECL void FanOut::notify() const noexcept {
+  notifier_.overflow(gaps_);
+  notifier_.removed(ended_, too_slow_text);
+}
+
+SSE_DECL std::size_t FanOut::append(Shard& shard, Backlog& backlog, const Event& event, Wakeups& wakeups) noexcept {
+  if (backlog.append(event) && watched_) {
+    for (const Connection* connection : shard.connections) {
+      connection->assert_locked();
+      if (connection->loses_first(backlog, backlog.first_lost())) Notifier::add_row(gaps_, *connection);
+    }
+  }
+  backlog.waits.take_all(wakeups);
+  return backlog.readers();
+}
+
+SSE_DECL std::size_t FanOut::push(Connection& connection, const Event& event, const FilterResults& filters,
+                                  Wakeups& wakeups) noexcept {
+  connection.assert_locked();
+  const std::uint64_t serial = connection.subscriptions()->serial;
+  if (serial != 0 && !filters.accepts(serial)) return 0;
+  return pushed(connection, connection.push(event, wakeups));
+}
+
+SSE_DECL std::size_t FanOut::pushed(Connection& connection, PushResult result) noexcept {
+  connection.assert_locked();
+  if (result == PushResult::queued_after_gap && watched_) Notifier::add_row(gaps_, connection);
+  if (result == PushResult::refused) connection.subscriptions()->next_refused = std::exchange(refused_, &connection);
+  return result == PushResult::queued || result == PushResult::queued_after_gap ? 1 : 0;
+}
+
+SSE_DECL void FanOut::end_refused(Wakeups& wakeups) noexcept {
+  while (refused_) {
+    Connection& connection = *refused_;
+    connection.assert_locked();
+    refused_ = connection.subscriptions()->next_refused;
+    Event last;
+    try {
+      last = encode_notice("disconnect", notice_form(options_), too_slow_text);
+    } catch (const std::bad_alloc&) {  // it ends all the same
+    }
+    Notifier::add_row(ended_, connection, EndReason::too_slow);
+    connection.leave_map(EndReason::too_slow, {}, last, wakeups);
+  }
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

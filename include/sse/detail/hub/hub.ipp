@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+// The bodies of Hub. See hub.hpp.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/name_hash.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/base/random.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/notice.hpp"
+#include "sse/detail/history/event_id.hpp"
+#include "sse/detail/history/replay.hpp"
+#include "sse/detail/history/replay_plan.hpp"
+#include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/hub.hpp"
+#include "sse/detail/hub/replay_filter.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/error.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/reason.hpp"
+#include "sse/stats.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+inline constexpr std::string_view replaced_text = "Replaced by a new connection with the same id";
+inline constexpr std::uint64_t no_limit = (std::numeric_limits<std::uint64_t>::max)();
+
+SSE_DECL Options Hub::checked(Options options) {
+  if (options.max_queue_size == 0)
+    throw Error(errc::queue_size_zero, "sse: Options::max_queue_size must be at least 1, is 0");
+  return options;
+}
+
+SSE_DECL Hub::Hub(Options settings)
+    : options(checked(std::move(settings))), admission_(options), publisher_(options, shards_, admission_, notifier_) {
+  for (Shard& shard : shards_) {
+    shard.options = &options;
+    shard.hub = this;
+    shard.admission = &admission_;
+    shard.notifier = &notifier_;
+    shard.history = &publisher_.history();
+  }
+}
+
+SSE_DECL std::shared_ptr<Connection> Hub::add(ConnectionOptions settings) {
+  if (settings.max_queue_size == 0u)
+    throw Error(errc::queue_size_zero, "sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
+  if (settings.connection_id.empty()) settings.connection_id = random_uuid();
+  try {
+    return add_one(settings);
+  } catch (const Refused& refusal) {
+    refuse(settings, refusal.reason());
+    throw;
+  }
+}
+
+SSE_DECL void Hub::refuse(const ConnectionOptions& settings, RefusalReason reason) {
+  admission_.count_refusal(reason);
+  notifier_.refused(settings, reason);
+}
+
+SSE_DECL std::shared_ptr<Connection> Hub::make_connection(const ConnectionOptions& settings, Shard& shard) {
+  auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
+  if (!settings.announce) return connection;
+  std::string id = ",\"connection_id\":";
+  append_quoted(id, connection->connection_id);
+  EncodeOptions form = notice_form(options);
+  form.has_id = publisher_.keeps_history();
+  connection->set_connect_event(encode_notice("connection", form, "Connection established", id));
+  return connection;
+}
+
+SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& settings) {
+  Shard& shard = shards_.of(HashedName(settings.connection_id));
+  const std::shared_ptr<Connection> connection = make_connection(settings, shard);
+  const ReplayPlan plan = plan_for(settings);
+  connection->begin_with(plan.lost);
+  ReplayFilter filter(settings, publisher_.history());
+  const bool asks = plan.after && filter.asks();
+  if (asks) check_place(shard, *connection);
+  // Once it is in the map, events fill its queue: so it is asked about the history before that. Where events come
+  // faster than the filter answers that would never end; then it is asked afterwards.
+  std::optional<std::uint64_t> last;  // number of the history's last event when it was put into the map
+  for (int round = 0; asks && !last && round < 4; ++round) {
+    const std::uint64_t asked = publisher_.history().last();
+    filter.ask(plan.next, asked);
+    last = insert(shard, *connection, settings, plan, asked);
+  }
+  if (!last) last = insert(shard, *connection, settings, plan, no_limit);
+  notifier_.added(*connection);
+  if (plan.lost.any()) notifier_.overflow(*connection);
+  if (!plan.after) return connection;
+  try {
+    if (asks) filter.ask(plan.next, *last);
+    Owned<Replay> replay(new Replay(plan.next, *last, filter.take()));
+    const SpinLock lock(shard.mutex);
+    connection->assert_locked();
+    if (!replay->done()) connection->set_replay(std::move(replay));
+  } catch (const std::bad_alloc&) {
+    connection->close(EndReason::failed, "Out of memory", {});
+    throw;
+  }
+  return connection;
+}
+
+SSE_DECL ReplayPlan Hub::plan_for(const ConnectionOptions& settings) {
+  publisher_.history().renew_after_fork();
+  const std::string seen = settings.last_event_id.value_or(std::string());
+  if (!seen.empty())
+    return publisher_.keeps_history() ? publisher_.history().plan(seen) : plan_replay(std::nullopt, 0, 1, 0);
+  return publisher_.keeps_history() && settings.from_earliest ? publisher_.history().plan_all() : ReplayPlan();
+}
+
+/// The places that `connection` takes over from the older one with its id, if there is one.
+inline Inherited inherited_from(const Connection* older, const Connection& connection) noexcept {
+  return {older != nullptr, older && older->limit_key() == connection.limit_key()};
+}
+
+SSE_DECL void Hub::check_place(Shard& shard, const Connection& connection) {
+  const HashedName id(connection.connection_id);
+  const SpinLock lock(shard.mutex);
+  admission_.check_room(connection.limit_key(), inherited_from(shard.by_id.find(id), connection));
+}
+
+SSE_DECL std::optional<std::uint64_t> Hub::insert(Shard& shard, Connection& connection,
+                                                  const ConnectionOptions& settings, const ReplayPlan& plan,
+                                                  std::uint64_t asked) {
+  Notifier::Rows removed;
+  std::optional<std::uint64_t> last;
+  {
+    Wakeups wakeups;
+    if (settings.filter) {
+      const MutexLock order(publisher_.order());  // an event on its way has asked the filters that were there
+      const std::uint64_t serial = publisher_.count_filter();
+      const SpinLock lock(shard.mutex);
+      last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
+      connection.assert_locked();
+      if (last) connection.subscriptions()->serial = serial;
+    } else {
+      const SpinLock lock(shard.mutex);
+      last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
+    }
+  }
+  notifier_.removed(removed, replaced_text);
+  return last;
+}
+
+SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connection& connection,
+                                                         const ConnectionOptions& settings, const ReplayPlan& plan,
+                                                         std::uint64_t asked, Wakeups& wakeups,
+                                                         Notifier::Rows& removed) {
+  connection.assert_locked();
+  History& history = publisher_.history();
+  Connection* const older = shard.by_id.find(HashedName(connection.connection_id));
+  const Event last_of_older = older ? encode_disconnect(replaced_text) : Event();
+  const Inherited inherited = inherited_from(older, connection);
+  // It takes its place before it looks at the history: what is kept later does not find nobody here.
+  admission_.enter(connection.limit_key(), inherited);
+  const std::uint64_t last = history.last();
+  if (last > asked) {
+    admission_.leave(connection.limit_key(), inherited);
+    return std::nullopt;
+  }
+  if (older) {
+    older->assert_locked();
+    Notifier::add_row(removed, *older, EndReason::replaced);
+    older->leave_map(EndReason::replaced, inherited, last_of_older, wakeups);
+  }
+  try {
+    if (publisher_.keeps_history() && settings.announce) {
+      const EventId id = plan.after.value_or(EventId{history.start(), last});
+      connection.set_connect_id(id.start, id.n);
+    }
+    connection.enter_map(settings.topics, last);
+  } catch (...) {
+    admission_.leave(connection.limit_key(), {});
+    connection.give_up();
+    throw;
+  }
+  return last;
+}
+
+SSE_DECL bool Hub::subscribe(std::string_view connection_id, std::string_view topic) {
+  const HashedName id(connection_id), name(topic);
+  Shard& shard = shards_.of(id);
+  const MutexLock order(publisher_.order());
+  const SpinLock lock(shard.mutex);
+  Connection* const found = shard.by_id.find(id);
+  if (!found) return false;
+  found->assert_locked();
+  found->subscribe(name);
+  if (found->subscriptions() && found->subscriptions()->serial != 0) publisher_.count_filter();
+  return true;
+}
+
+SSE_DECL bool Hub::unsubscribe(std::string_view connection_id, std::string_view topic) {
+  const HashedName id(connection_id), name(topic);
+  Shard& shard = shards_.of(id);
+  const MutexLock order(publisher_.order());
+  const SpinLock lock(shard.mutex);
+  Connection* const found = shard.by_id.find(id);
+  if (!found) return false;
+  found->assert_locked();
+  return found->unsubscribe(name);
+}
+
+SSE_DECL bool Hub::disconnect(std::string_view connection_id, EndReason why, std::string_view reason,
+                              std::optional<std::chrono::milliseconds> retry, const Connection* only) {
+  const Event last = encode_disconnect(reason, retry);
+  const HashedName id(connection_id);
+  Notifier::Rows removed;
+  {
+    Wakeups wakeups;
+    Shard& shard = shards_.of(id);
+    const SpinLock lock(shard.mutex);
+    Connection* const found = shard.by_id.find(id);
+    if (!found || (only && found != only)) return false;
+    found->assert_locked();
+    Notifier::add_row(removed, *found, why);
+    found->leave_map(why, {}, last, wakeups);
+  }
+  notifier_.removed(removed, reason);
+  return true;
+}
+
+SSE_DECL void Hub::disconnect_all(std::string_view reason) {
+  end_all(EndReason::disconnected, encode_disconnect(reason), reason, false);
+}
+
+SSE_DECL void Hub::cut(std::string_view reason) {
+  end_all(EndReason::drained, Event(), reason, true);
+}
+
+SSE_DECL void Hub::end_all(EndReason why, const Event& last, std::string_view reason, bool cut) {
+  Notifier::Rows removed;
+  {
+    Wakeups wakeups;
+    for (Shard& shard : shards_) {
+      const SpinLock lock(shard.mutex);
+      if (cut) shard.cut = true;
+      while (!shard.connections.empty()) {
+        Connection& connection = *shard.connections.back();
+        connection.assert_locked();
+        Notifier::add_row(removed, connection, why);
+        connection.leave_map(why, {}, last, wakeups);
+      }
+    }
+  }
+  notifier_.removed(removed, reason);
+}
+
+SSE_DECL void Hub::expire(const Connection& connection) noexcept {
+  try {
+    disconnect(connection.connection_id, EndReason::expired, "The connection's time is up", {}, &connection);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+SSE_DECL std::vector<std::string> Hub::to_drain() {
+  std::vector<std::string> ids;
+  for (Shard& shard : shards_) {
+    const SpinLock lock(shard.mutex);
+    for (const Connection* connection : shard.connections)
+      if (!connection->lets_finish()) ids.push_back(connection->connection_id);
+  }
+  return ids;
+}
+
+SSE_DECL Stats Hub::stats() {
+  Stats stats;
+  publisher_.add_to(stats);
+  stats.refused = admission_.refused();
+  for (Shard& shard : shards_) {
+    const SpinLock lock(shard.mutex);
+    stats.opened += shard.counts.opened;
+    stats.delivered += shard.counts.delivered;
+    stats.written_bytes += shard.counts.written_bytes;
+    stats.lost += shard.counts.lost;
+    stats.ended += shard.counts.ended;
+    stats.connections += shard.connections.size();
+    for (const Connection* connection : shard.connections) {
+      connection->assert_locked();
+      stats.lost[LossReason::queue_full] += connection->uncounted();
+      const std::size_t queued = connection->waiting();
+      stats.queued += queued;
+      for (std::size_t i = 0; i < Stats::depths.size() && queued >= Stats::depths[i]; ++i) ++stats.queued_at_least[i];
+    }
+  }
+  return stats;
+}
+
+SSE_DECL ConnectionInfo Hub::info() {
+  ConnectionInfo info;
+  info.max_queue_size = options.max_queue_size;
+  for (Shard& shard : shards_) {
+    const SpinLock lock(shard.mutex);
+    for (const Connection* connection : shard.connections) info.connections.push_back(Notifier::row(*connection));
+  }
+  for (const ConnectionRow& row : info.connections) info.connection_ids.push_back(row.connection_id);
+  info.active_connections = info.connections.size();
+  return info;
+}
+
+SSE_DECL Event Hub::encode_disconnect(std::string_view reason, std::optional<std::chrono::milliseconds> retry) const {
+  EncodeOptions form = notice_form(options);
+  form.retry = retry;
+  return encode_notice("disconnect", form, reason);
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Gives an event its place: encodes it, gives it the next id, keeps it in the history and has it delivered.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/history/history.hpp"
+#include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/notifier.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/stats.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Publishes the events of a manager, one at a time, so that every connection sees the same order. Thread-safe.
+class Publisher {
+ public:
+  Publisher(const Options& options, ShardMap& shards, Admission& admission, Notifier& notifier)
+      : options_(options),
+        shards_(shards),
+        admission_(admission),
+        notifier_(notifier),
+        history_(options.history_size, options.history_bytes) {}
+
+  /// Encodes an event by `make(const EncodeOptions&)` and publishes it. Returns how many connections it reached. For an
+  /// event that nobody would get, `make` is not called.
+  template <class Make>
+  std::size_t encode_and_publish(std::string_view type, const EmitOptions& settings, Make&& make) {
+    if (!begin_emit(settings)) return 0;
+    const EncodeOptions form = form_of(settings);
+    return publish(encode(form, make, [&](const std::string& what) { fail(type, form, what); }));
+  }
+  /// Encodes an event and delivers it to one connection. False: no connection has that id.
+  template <class Make>
+  bool encode_and_send(std::string_view connection_id, std::string_view type, Make&& make) {
+    EmitOptions transient;
+    transient.transient = true;
+    const EncodeOptions form = form_of(transient);
+    const auto fail_one = [&](const std::string& what) {
+      count_failure(type, what);
+      deliver_to(connection_id, encode_failure(form));
+    };
+    return deliver_to(connection_id, encode(form, make, fail_one));
+  }
+
+  /// Gives `event` its id, keeps it, if it has room for an id, and delivers it to those that want its topic. Returns
+  /// how many connections it reached.
+  std::size_t publish(Event event);
+
+  bool keeps_history() const noexcept { return options_.history_size != 0; }
+  History& history() noexcept { return history_; }
+
+  /// Held while an event is delivered.
+  Mutex& order() noexcept SSE_RETURN_CAPABILITY(order_) { return order_; }
+  /// A new serial for a connection whose filter begins to see events, or other events than before.
+  std::uint64_t count_filter() noexcept SSE_REQUIRES(order_) { return ++filters_added_; }
+
+  void add_to(Stats& stats) const noexcept;
+
+ private:
+  /// Counts an event. False: nobody would get it.
+  bool begin_emit(const EmitOptions& settings);
+  EncodeOptions form_of(const EmitOptions& settings) const noexcept;
+  /// An exception of `make` goes on to the caller, after `on_failure(what)`.
+  template <class Make, class OnFailure>
+  Event encode(const EncodeOptions& form, Make&& make, OnFailure&& on_failure) const {
+    try {
+      Event event = make(form);
+      check_size(event);
+      return event;
+    } catch (const std::exception& error) {
+      on_failure(error.what());
+      throw;
+    } catch (...) {
+      on_failure("not a std::exception");
+      throw;
+    }
+  }
+  void check_size(const Event& event) const;
+  void count_failure(std::string_view type, const std::string& what) noexcept;
+  Event encode_failure(EncodeOptions form) const;
+  void fail(std::string_view type, const EncodeOptions& form, const std::string& what);
+  bool deliver_to(std::string_view connection_id, const Event& event);
+
+  const Options& options_;  ///< Immutable.
+  ShardMap& shards_;
+  Admission& admission_;
+  Notifier& notifier_;
+  Mutex order_;  ///< Taken before a shard's mutex.
+  History history_;
+  std::atomic<std::uint64_t> filters_added_{0};  ///< Changes under order_, when a filter begins to see a topic.
+  std::atomic<std::uint64_t> emitted_{0}, sent_{0}, format_failures_{0};
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/hub/publisher.ipp"
+#endif

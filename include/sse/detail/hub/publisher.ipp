@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// The bodies of Publisher. See publisher.hpp.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/name_hash.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/spin_mutex.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/notice.hpp"
+#include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/fan_out.hpp"
+#include "sse/detail/hub/publisher.hpp"
+#include "sse/detail/hub/shard.hpp"
+#include "sse/error.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/stats.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL bool Publisher::begin_emit(const EmitOptions& settings) {
+  emitted_.fetch_add(1, std::memory_order_relaxed);
+  if (settings.topic.empty() || (keeps_history() && !settings.transient)) return true;
+  const HashedName topic(settings.topic);
+  for (Shard& shard : shards_) {
+    const SpinLock lock(shard.mutex);
+    if (!shard.backlogs.empty() || !shard.wide.empty() || shard.topics.find(topic)) return true;
+  }
+  return false;
+}
+
+SSE_DECL EncodeOptions Publisher::form_of(const EmitOptions& settings) const noexcept {
+  EncodeOptions form = notice_form(options_);
+  form.has_id = keeps_history() && !settings.transient;
+  form.topic = settings.topic;
+  form.key = settings.key;
+  return form;
+}
+
+SSE_DECL std::size_t Publisher::publish(Event event) {
+  std::size_t reached = 0;
+  FanOut fan_out(options_, notifier_);
+  FilterResults filters;
+  const bool is_kept = EventFactory::has_id_room(event);
+  const HashedName topic = event.topic().empty() ? HashedName({}, 0) : HashedName(event.topic());
+  {
+    Wakeups wakeups;  // run after the lock
+    for (;;) {
+      const std::uint64_t filters_seen = filters_added_.load();
+      if (filters_seen != 0) filters.ask(shards_, event, topic);
+      const MutexLock order(order_);
+      if (filters_seen != filters_added_.load()) continue;  // others are to be asked, without the lock
+      if (is_kept) {
+        history_.renew_after_fork();
+        history_.add(event);
+      } else if (admission_.connections() == 0) {
+        return 0;
+      }
+      for (Shard& shard : shards_) {
+        const SpinLock lock(shard.mutex);
+        reached += fan_out.deliver(shard, event, topic, filters, wakeups);
+      }
+      break;
+    }
+  }
+  fan_out.notify();
+  return reached;
+}
+
+SSE_DECL bool Publisher::deliver_to(std::string_view connection_id, const Event& event) {
+  const HashedName id(connection_id);
+  FanOut fan_out(options_, notifier_);
+  {
+    Wakeups wakeups;
+    Shard& shard = shards_.of(id);
+    const SpinLock lock(shard.mutex);
+    Connection* const found = shard.by_id.find(id);
+    if (!found) return false;
+    fan_out.deliver_to(shard, *found, event, wakeups);
+  }
+  sent_.fetch_add(1, std::memory_order_relaxed);
+  fan_out.notify();
+  return true;
+}
+
+SSE_DECL void Publisher::check_size(const Event& event) const {
+  const std::size_t size = event.json().size();
+  if (size > options_.max_event_size)
+    throw Error(errc::event_too_large, "sse: an event's JSON has " + std::to_string(size) +
+                                           " bytes, Options::max_event_size is " +
+                                           std::to_string(options_.max_event_size));
+}
+
+SSE_DECL void Publisher::count_failure(std::string_view type, const std::string& what) noexcept {
+  format_failures_.fetch_add(1, std::memory_order_relaxed);
+  notifier_.format_failure(type, what);
+}
+
+SSE_DECL Event Publisher::encode_failure(EncodeOptions form) const {
+  form.has_id = false;
+  return encode_notice("error", form, "Failed to format event");
+}
+
+SSE_DECL void Publisher::fail(std::string_view type, const EncodeOptions& form, const std::string& what) {
+  count_failure(type, what);
+  publish(encode_failure(form));
+}
+
+SSE_DECL void Publisher::add_to(Stats& stats) const noexcept {
+  stats.emitted = emitted_.load(std::memory_order_relaxed);
+  stats.sent = sent_.load(std::memory_order_relaxed);
+  stats.format_failures = format_failures_.load(std::memory_order_relaxed);
+}
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// The place where one reader's live events wait: in a backlog that it shares, or in a queue of its own. It moves
+// between the two.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "sse/detail/async/wait_place.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/history/loss.hpp"
+#include "sse/detail/queue/backlog.hpp"
+#include "sse/detail/queue/queue.hpp"
+#include "sse/event.hpp"
+#include "sse/options.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// The result of pushing an event to one connection.
+enum class PushResult {
+  skipped,           ///< The event is before the stream, or in its replay.
+  queued,            ///< It waits.
+  queued_after_gap,  ///< It waits, and another one was dropped, the first of a gap.
+  refused,           ///< It did not fit, under OverflowPolicy::disconnect.
+};
+
+/// The queue of a connection that shares no backlog. Guarded by its shard's mutex.
+struct PrivateQueue {
+  PrivateQueue(std::size_t max_size, std::size_t max_bytes, OverflowPolicy overflow_policy)
+      : queue(max_size, max_bytes, overflow_policy), policy(overflow_policy) {}
+
+  Queue queue;
+  Loss lost;                    ///< Lost before the queue's oldest event.
+  std::uint64_t after = 0;      ///< Live events up to this number are before the stream, or in its replay.
+  const OverflowPolicy policy;  ///< Immutable.
+};
+
+/// The live events that wait for one reader. Guarded by its shard's mutex.
+///
+/// A reader shares a backlog while it gets every event and drops the oldest. It gets a queue of its own when it is sent
+/// an event that is for it alone, and goes back to the backlog when that queue is empty.
+class ReaderQueue {
+ public:
+  ReaderQueue(std::size_t max_size, std::size_t max_bytes, OverflowPolicy policy, bool may_share)
+      : max_size_(max_size), may_share_(may_share) {
+    if (!may_share_) private_ = Owned<PrivateQueue>(new PrivateQueue(max_size, max_bytes, policy));
+  }
+  ReaderQueue(const ReaderQueue&) = delete;
+  ReaderQueue& operator=(const ReaderQueue&) = delete;
+
+  bool may_share() const noexcept { return may_share_; }
+  bool is_shared() const noexcept { return backlog_ != nullptr; }
+  bool is_private() const noexcept { return static_cast<bool>(private_); }
+
+  std::size_t size() const noexcept {
+    return backlog_ ? backlog_->count(place_) : private_ ? private_->queue.size() : 0;
+  }
+  /// Events lost in the backlog that no one has counted yet.
+  std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }
+  /// Whether a private queue has lost events behind those that wait.
+  bool has_lost() const noexcept { return private_ && private_->lost.any(); }
+  /// Whether the reader has just lost the event `at` of `backlog`, the first of a gap.
+  bool loses_first(const Backlog& backlog, std::uint64_t at) const noexcept {
+    return backlog_ == &backlog && place_.at == at;
+  }
+
+  // In a backlog:
+
+  /// Enters a backlog, at its end. An exception changes nothing.
+  void share(Backlogs& backlogs, WaitPlace& waits);
+  /// The losses must have been skipped.
+  void leave_backlog(Backlogs& backlogs, WaitPlace& waits) noexcept;
+  /// Adds the events lost in the backlog to `lost` and goes on behind them. Returns how many.
+  std::size_t skip_lost(Loss& lost) noexcept;
+  template <class Take>
+  void read_shared(std::size_t count, Take&& take) noexcept {
+    backlog_->read(place_, count, take);
+  }
+  BatchPart read_shared_batch() { return backlog_->read_batch(place_); }
+
+  // In a queue of its own:
+
+  /// Makes it if there is none.
+  void make_private();
+  /// Moves from the backlog to a queue of its own, with the events that wait. Returns how many were lost on the way.
+  /// Called after make_private.
+  std::size_t move_to_private(Backlogs& backlogs, WaitPlace& waits) noexcept;
+  void drop_private() noexcept { private_ = {}; }
+  /// Live events up to the number `last` are before the stream, or in its replay.
+  void begin_after(std::uint64_t last) noexcept { private_->after = last; }
+  /// Adds what was dropped to `dropped`.
+  PushResult push(const Event& event, std::size_t& dropped) noexcept;
+  /// Takes the oldest event, and adds what was lost before it to `lost`; an empty event: none waits.
+  Event pop(Loss& lost) noexcept;
+  /// Whether the queue is empty, and the reader can go on in a backlog that has come to `sequence`.
+  bool can_share_again(std::uint64_t sequence) const noexcept {
+    return may_share_ && private_ && private_->queue.empty() && private_->after <= sequence;
+  }
+
+  /// Takes away the events that were made at `limit` or later: the reader has no right to them.
+  void drop_since(SystemTime limit) noexcept;
+
+ private:
+  Backlog* backlog_ = nullptr;  ///< Null: the events wait in private_, or the reader is in no map.
+  Backlog::Place place_;        ///< In the backlog.
+  Owned<PrivateQueue> private_;
+  const std::size_t max_size_;  ///< Immutable.
+  const bool may_share_;        ///< Immutable.
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/queue/reader_queue.ipp"
+#endif
