@@ -9,17 +9,17 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-std::string request_of(std::string_view target, std::string_view headers = {}, std::string_view method = "GET") {
+std::string request_with(std::string_view target, std::string_view headers = {}, std::string_view method = "GET") {
   return std::string(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: x\r\n").append(headers) + "\r\n";
 }
 
 std::string answer(const Server& server, std::string_view target, std::string_view headers = {},
                    std::string_view method = "GET") {
-  return server.get(request_of(target, headers, method)).read_to_end();
+  return server.get(request_with(target, headers, method)).read_to_end();
 }
 
 int status_of(const Server& server, std::string_view target, std::string_view headers = {}) {
-  return server.get(request_of(target, headers)).status();
+  return server.get(request_with(target, headers)).status();
 }
 
 bool contains(std::string_view text, std::string_view part) {
@@ -152,7 +152,7 @@ TEST_CASE("admit refuses with a status, a text and headers, GET and HEAD alike")
   CHECK(status_of(server, "/events", "Authorization: Bearer bad\r\n") == 403);
   CHECK(server.events.get_connection_count() == 0);
 
-  Client good = server.get(request_of("/events", "Authorization: Bearer good\r\n"));
+  Client good = server.get(request_with("/events", "Authorization: Bearer good\r\n"));
   CHECK(good.status() == 200);
   CHECK(good.event()->at("type") == "connection");
   CHECK(answer(server, "/events", "Authorization: Bearer good\r\n", "HEAD").starts_with("HTTP/1.1 200 OK\r\n"));
@@ -229,8 +229,8 @@ TEST_CASE("admit sets the connection's options") {
     connection.announce = false;
   };
   Server server(options);
-  Client ann = server.get(request_of("/events?user=ann"));
-  Client bob = server.get(request_of("/events?user=bob"));
+  Client ann = server.get(request_with("/events?user=ann"));
+  Client bob = server.get(request_with("/events?user=bob"));
   CHECK(ann.status() == 200);
   CHECK(bob.status() == 200);
   CHECK(server.events.send_event("bob", "for-bob", 1));
@@ -260,7 +260,7 @@ TEST_CASE("the query chooses topics where the service lets it") {
   sse::ServeOptions options;
   SECTION("off: every topic") {
     Server server(options);
-    Client client = server.get(request_of("/events?topic=b"));
+    Client client = server.get(request_with("/events?topic=b"));
     CHECK(client.status() == 200);
     server.events.emit_event("to-a", 1, a);
     CHECK(client.event()->at("type") == "connection");
@@ -269,9 +269,9 @@ TEST_CASE("the query chooses topics where the service lets it") {
   SECTION("on") {
     options.topics_from_query = true;
     Server server(options);
-    Client none = server.get(request_of("/events")), of_b = server.get(request_of("/events?topic=b&topic=b&x=a+b"));
-    Client both = server.get(request_of("/events?topic=a+b&topic=%62")),
-           empty = server.get(request_of("/events?topic="));
+    Client none = server.get(request_with("/events")), of_b = server.get(request_with("/events?topic=b&topic=b&x=a+b"));
+    Client both = server.get(request_with("/events?topic=a+b&topic=%62")),
+           empty = server.get(request_with("/events?topic="));
     for (Client* client : {&none, &of_b, &both, &empty}) {
       CHECK(client->status() == 200);
       CHECK(client->event()->at("type") == "connection");
@@ -292,7 +292,7 @@ TEST_CASE("the query chooses topics where the service lets it") {
     Server server(options);
     CHECK(status_of(server, "/events?topic=b") == 403);
     CHECK(status_of(server, "/events") == 403);
-    Client client = server.get(request_of("/events?topic=b&topic=a%20b"));
+    Client client = server.get(request_with("/events?topic=b&topic=a%20b"));
     CHECK(client.status() == 200);
     CHECK(server.events.emit_event("to-b", 2, b) == 0);
     CHECK(server.events.emit_event("to-a", 1, a) == 1);

@@ -9,7 +9,7 @@ namespace sse_test {
 namespace {
 
 template <class T>
-std::string printed(const T& value) {
+std::string streamed(const T& value) {
   std::ostringstream out;
   out << value;
   return out.str();
@@ -52,19 +52,19 @@ TEST_CASE("a code is one of std's, and of the Asio in use") {
     const std::string message = std::error_code(static_cast<sse::errc>(value)).message();
     INFO(value << " " << message);
     CHECK(message != "unknown error");
-    CHECK(printed(static_cast<sse::errc>(value)) != "");
+    CHECK(streamed(static_cast<sse::errc>(value)) != "");
   }
   CHECK(std::error_code(1000, sse::error_category()).message() == "unknown error");
 }
 
 TEST_CASE("enumerations print their names") {
-  CHECK(printed(sse::errc::unspecified) == "unspecified");
-  CHECK(printed(sse::errc::event_too_large) == "event_too_large");
-  CHECK(printed(sse::errc::stream_ended) == "stream_ended");
-  CHECK(printed(sse::EndReason::failed) == "failed");
-  CHECK(printed(sse::LossReason::unread) == "unread");
-  CHECK(printed(sse::RefusalReason::draining) == "draining");
-  CHECK(printed(sse::OverflowPolicy::keep_newest) == "keep_newest");
+  CHECK(streamed(sse::errc::unspecified) == "unspecified");
+  CHECK(streamed(sse::errc::event_too_large) == "event_too_large");
+  CHECK(streamed(sse::errc::stream_ended) == "stream_ended");
+  CHECK(streamed(sse::EndReason::failed) == "failed");
+  CHECK(streamed(sse::LossReason::unread) == "unread");
+  CHECK(streamed(sse::RefusalReason::draining) == "draining");
+  CHECK(streamed(sse::OverflowPolicy::keep_newest) == "keep_newest");
 #if defined(__cpp_lib_format)
   CHECK(std::format("{:>8}", sse::EndReason::closed) == "  closed");
 #endif

@@ -109,18 +109,18 @@ TEST_CASE("limits that make no sense, and limits that are reached, are told by n
   EventManager manager(options);
   sse::ConnectionOptions no_queue;
   no_queue.max_queue_size = 0;
-  CHECK(has(error_of([&] { manager.add_connection(no_queue); }), "max_queue_size must be at least 1"));
+  CHECK(has(error_of([&] { (void)manager.add_connection(no_queue); }), "max_queue_size must be at least 1"));
 
   EventStream first = manager.add_connection("first");
   std::optional<EventStream> second = manager.add_connection("second");
-  const std::string reached = error_of([&] { manager.add_connection("third"); });
+  const std::string reached = error_of([&] { (void)manager.add_connection("third"); });
   CHECK(has(reached, "max_connections"));
   CHECK(has(reached, "2"));
   EventStream newer = manager.add_connection("first");  // takes the older one's place
   CHECK(manager.get_connection_count() == 2);
   second.reset();
   EventStream third = manager.add_connection("third");
-  CHECK(has(error_of([&] { manager.add_connection(); }), "max_connections"));
+  CHECK(has(error_of([&] { (void)manager.add_connection(); }), "max_connections"));
   CHECK(manager.get_connection_count() == 2);
 }
 

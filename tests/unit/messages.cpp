@@ -7,18 +7,18 @@ namespace {
 
 #define FFFD "\xEF\xBF\xBD"
 
-struct Message {
+struct Received {
   std::string id, event, data;
-  bool operator==(const Message&) const = default;
+  bool operator==(const Received&) const = default;
 };
 
 /// The message that a reader gets who takes the frame line by line (WHATWG HTML 9.2.6), and who takes nothing that
 /// this library has no reason to write.
-Message read_message(const Event& event) {
+Received read_message(const Event& event) {
   std::string_view bytes = event.frame();
   REQUIRE_NOTHROW(json(std::string(bytes)).dump());  // throws for text that is not UTF-8
   REQUIRE(bytes.find_first_of(std::string_view("\r\0", 2)) == bytes.npos);
-  Message message;
+  Received message;
   std::string names;
   for (;;) {
     const std::size_t end = bytes.find('\n');
@@ -44,7 +44,7 @@ Message read_message(const Event& event) {
   return message;
 }
 
-Message emitted(EventManager& manager, std::string_view type, std::string_view data) {
+Received received(EventManager& manager, std::string_view type, std::string_view data) {
   EventStream stream = add_quiet(manager);
   manager.emit_message(type, data);
   return read_message(stream.try_next().value());
@@ -69,7 +69,7 @@ TEST_CASE("a message is its event field and its data, without an envelope") {
 }
 
 TEST_CASE("each line of a message's data arrives as a line, however it ends, and nothing leaves its line") {
-  const std::pair<std::string, std::string> texts[] = {
+  const std::pair<std::string, std::string> round_trips[] = {
       {"", ""},
       {"a", "a"},
       {"a\nb", "a\nb"},
@@ -96,12 +96,12 @@ TEST_CASE("each line of a message's data arrives as a line, however it ends, and
       {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
   };
   EventManager manager, keeps(history_of(10));
-  for (const auto& [data, read] : texts) {
+  for (const auto& [data, read] : round_trips) {
     INFO("data: " << json(read).dump());
-    CHECK(emitted(manager, "", data) == Message{"", "", read});
-    CHECK(emitted(manager, "token", data) == Message{"", "token", read});
-    const Message with_id = emitted(keeps, "token", data);
-    CHECK(with_id == Message{with_id.id, "token", read});
+    CHECK(received(manager, "", data) == Received{"", "", read});
+    CHECK(received(manager, "token", data) == Received{"", "token", read});
+    const Received with_id = received(keeps, "token", data);
+    CHECK(with_id == Received{with_id.id, "token", read});
     CHECK_FALSE(with_id.id.empty());
   }
 }
@@ -122,7 +122,7 @@ TEST_CASE("random bytes break no message") {
         expected += decoded[i] == '\0' ? ' ' : decoded[i];
       }
     }
-    REQUIRE(emitted(manager, bytes, bytes).data == expected);
+    REQUIRE(received(manager, bytes, bytes).data == expected);
   }
 }
 
@@ -138,13 +138,13 @@ TEST_CASE("a message takes its id, its topic and its place in the history like a
   CHECK(manager.emit_message("token", "for b", on_topic("b")) == 0);
   CHECK(manager.emit_message("tick", "tick\n", transient()) == 1);
   CHECK(manager.send_message("a", "sent", "\nsent"));
-  CHECK(read_message(stream.try_next().value()) == Message{id_of(manager, 1), "token", "1\n2"});
-  CHECK(read_message(stream.try_next().value()) == Message{"", "tick", "tick\n"});
-  CHECK(read_message(stream.try_next().value()) == Message{"", "sent", "\nsent"});
+  CHECK(read_message(stream.try_next().value()) == Received{id_of(manager, 1), "token", "1\n2"});
+  CHECK(read_message(stream.try_next().value()) == Received{"", "tick", "tick\n"});
+  CHECK(read_message(stream.try_next().value()) == Received{"", "sent", "\nsent"});
   CHECK_FALSE(stream.try_next());
   options.last_event_id = before;
   EventStream replay = manager.add_connection(options);
-  CHECK(read_message(replay.try_next().value()) == Message{id_of(manager, 1), "token", "1\n2"});
+  CHECK(read_message(replay.try_next().value()) == Received{id_of(manager, 1), "token", "1\n2"});
   CHECK_FALSE(replay.try_next());
 }
 
@@ -159,8 +159,8 @@ TEST_CASE("a filter sees a message whole, and may keep it") {
   };
   EventStream stream = manager.add_connection(options);
   CHECK(manager.emit_message("token", "1\r2") == 1);
-  CHECK(read_message(stream.try_next().value()) == Message{id_of(manager, 1), "token", "1\n2"});
-  CHECK(read_message(kept) == Message{"", "token", "1\n2"});
+  CHECK(read_message(stream.try_next().value()) == Received{id_of(manager, 1), "token", "1\n2"});
+  CHECK(read_message(kept) == Received{"", "token", "1\n2"});
 }
 
 TEST_CASE("a message may have max_event_size bytes of data and not one more") {

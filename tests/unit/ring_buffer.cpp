@@ -1,3 +1,5 @@
+#include <sse/ring_buffer.hpp>
+
 #include <deque>
 #include <memory>
 #include <random>
