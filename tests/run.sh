@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # tests/run.sh [-R REGEX] [PRESET...]: does all set-up, builds, and runs the tests of the presets; all tests without arguments.
 #
-#   -R REGEX   only the tests whose name matches REGEX, as ctest takes it
+#   -R REGEX   only the tests whose name matches REGEX, as ctest takes it, and builds only what these need: "unit: " and
+#              "socket: " one program each, "commands: cast_x" the example cast, "consumer: x" nothing
 #   PRESET     release (every test), asan, tsan (the unit and socket tests under sanitizers; tsan without those of
-#              rooms that know no threads) or dev; without one: release, asan and tsan
+#              rooms that know no threads), dev (every test file compiled by itself: for work at one of them), or
+#              header-only (the unit and socket tests with the library in each, optimised: for tests/nightly.sh);
+#              without one: release, asan and tsan
 #
+# Where ccache is installed, it is used: a second build after "git clean" takes a tenth of the first.
 # The last line is "N passed, N failed", and ", N skipped" where some were; the exit status is 0 only if none failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,17 +19,19 @@ usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$program"; }
 bad_argument() { printf '%s: %s\n' "$program" "$1" >&2; exit 2; }
 
 presets=()
+regex=
 filter=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     -R)
       [ $# -ge 2 ] || bad_argument "-R needs a regular expression"
+      regex=$2
       filter=(-R "$2")
       shift
       ;;
-    dev | release | asan | tsan) presets+=("$1") ;;
-    *) bad_argument "unknown argument '$1': -R REGEX, dev, release, asan, tsan" ;;
+    dev | release | header-only | asan | tsan) presets+=("$1") ;;
+    *) bad_argument "unknown argument '$1': -R REGEX, release, asan, tsan, dev, header-only" ;;
   esac
   shift
 done
@@ -44,12 +50,57 @@ if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && setar
   launcher=(setarch -R)
 fi
 
+# Read by CMake, for the consumers' projects, too. The sloppiness is for precompiled headers.
+if has ccache && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER+set}" ]; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_SLOPPINESS=pch_defines,time_macros
+fi
+
+# names PRESET: of the tests that REGEX takes: from ctest what it knows before a build, from the sources the Catch2 cases.
+names() {
+  local sources prefix
+  ctest --preset "$1" -N "${filter[@]}" | sed -n 's/^ *Test *#[0-9]*: //p'
+  for sources in build/"$1"/tests/*.sources; do
+    prefix=$(head -n 1 "$sources")
+    tail -n +2 "$sources" | (cd tests && xargs cat) | tr '\n' ' ' | grep -oE 'TEST_CASE\( *"([^"\]|\\.)*"' |
+      sed -E "s/^[^\"]*\"(.*)\"\$/$prefix: \1/" | grep -E -e "$regex" | sed "s/^/$(basename "$sources" .sources)_NOT_BUILT /" || true
+  done
+}
+# Reads names, and writes the targets that they need: "all" for a test that is not known here.
+targets() {
+  local name
+  while read -r name; do
+    case $name in
+      *_NOT_BUILT*) echo "${name%%_NOT_BUILT*}" ;;
+      unit:* | socket:* | header-only:*) ;; # in a program that is built already, and named by its sources, too
+      consumer:* | refusal:* | docs:* | fuzz:* | commands:\ setup_*) ;;
+      headers:*) echo header_tests ;;
+      benchmarks:*) echo benchmarks ;;
+      commands:*) sed -E 's/commands: ([a-z]+).*/\1/' <<<"$name" ;;
+      browser:\ dashboard*) echo dashboard ;;
+      browser:\ tls*) echo tls ;;
+      browser:* | proxies:*) echo cast ;;
+      *) echo all ;;
+    esac
+  done | sort -u
+}
+# build PRESET: all, or with -R what is needed.
+build() {
+  configure "$1" ON || return
+  local wanted=()
+  if [ -n "$regex" ]; then
+    mapfile -t wanted < <(names "$1" | targets)
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    wanted=(--target "${wanted[@]}")
+  fi
+  cmake --build --preset "$1" "${wanted[@]}"
+}
+
 passed=0 failed=0 skipped=0
 count() { grep -cE "$1" "$report" || true; }
 
 run_preset() {
   say "$1: build"
-  if ! { configure "$1" ON && cmake --build --preset "$1"; }; then
+  if ! build "$1"; then
     say "$1: the build failed"
     failed=$((failed + 1))
     return
@@ -58,7 +109,8 @@ run_preset() {
   report=$PWD/build/$1/tests.xml
   rm -f "$report"
   local status=0 all run left_out
-  "${launcher[@]}" ctest --preset "$1" -j "$(nproc)" --no-tests=ignore --output-junit "$report" "${filter[@]}" || status=$?
+  # Most tests wait, for a peer or a clock; what computes says so by PROCESSORS.
+  "${launcher[@]}" ctest --preset "$1" -j $((2 * $(nproc))) --no-tests=ignore --output-junit "$report" "${filter[@]}" || status=$?
   if ! [ -e "$report" ]; then
     [ $status = 0 ] || failed=$((failed + 1))
     return

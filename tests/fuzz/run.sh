@@ -34,8 +34,11 @@ done
 for target in "$@"; do
   program=build/fuzz/$target.fuzz
   if [ ! -e "$program" ] || [ -n "$(find include tests/fuzz -name '*.[hc]pp' -newer "$program" -print -quit)" ]; then
-    $compiler -std=c++20 -O1 -g -Wall -Wextra -Iinclude -D_GLIBCXX_ASSERTIONS -fsanitize=fuzzer,address,undefined \
-      -fno-sanitize=vptr -fno-sanitize-recover=all "tests/fuzz/$target.cpp" -o "$program" -pthread
+    flags=(-std=c++20 -O1 -g -Wall -Wextra -Iinclude -D_GLIBCXX_ASSERTIONS -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr
+      -fno-sanitize-recover=all -pthread)
+    # tests/run.sh names ccache, which takes one compile and no link.
+    ${CMAKE_CXX_COMPILER_LAUNCHER:-} $compiler "${flags[@]}" -c "tests/fuzz/$target.cpp" -o "$program.o"
+    $compiler "${flags[@]}" "$program.o" -o "$program"
   fi
   mkdir -p "build/fuzz/$target"
   "$program" -max_total_time="$seconds" -timeout=10 -max_len=4096 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
