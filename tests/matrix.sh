@@ -39,6 +39,9 @@ corners() {
   echo clang-19-libc++/c++20/boost-1.90/portable
   echo g++-14/c++20/asio-1.36/headers
   echo clang-19-libc++/c++23/boost-1.90/headers
+  # As other processors have it: char without a sign, and 32 bits.
+  for compiler in g++-12 clang-19; do echo "$compiler/c++20/asio-1.30.2/unsigned-char"; done
+  echo g++-12/c++20/asio-1.30.2/32-bit
   # What is told in place of a page of errors.
   for compiler in g++-12 clang-19; do
     echo "$compiler/c++20/asio-1.30.2/no-exceptions"
@@ -143,6 +146,9 @@ prepare() {
   make_debian "$debian" || { echo "needs debootstrap, root and a Debian mirror"; return 1; }
   unpack_asio "$asio" 2>"$cache/logs/apt" || { echo "no package for $asio: $(tail -n 1 "$cache/logs/apt")"; return 1; }
   unpack json nlohmann-json3-dev/bookworm || { echo "no package for nlohmann/json"; return 1; }
+  if [[ $1 = */32-bit ]]; then
+    unpack i386 lib32stdc++-12-dev/bookworm libc6-dev-i386/bookworm || { echo "no packages for 32 bits"; return 1; }
+  fi
   if [[ $compiler = *libc++ ]]; then
     version=${compiler//[!0-9]/}
     local t64=
@@ -180,9 +186,17 @@ run_corner() {
     no-rtti) flags+=(-fno-rtti) ;;
     separate) flags+=("-D${boost}ASIO_SEPARATE_COMPILATION") && sources+=(tests/matrix/asio_source.cpp) ;;
     portable) flags+=(-DSSE_PORTABLE) ;;
+    unsigned-char) flags+=(-funsigned-char) ;;
+    32-bit) # its warnings only: to link and to run it would take a second set of libraries
+      local system=/usr/include/x86_64-linux-gnu
+      flags+=(-m32 -fsyntax-only -isystem "/matrix/packages/i386$system/c++/12/32" -isystem "/matrix/packages/i386$system"
+        -idirafter "$system")
+      in_debian "$compiler" "$cxx" "${flags[@]}" "${sources[@]}" </dev/null
+      return
+      ;;
     headers)
       local header
-      for header in include/sse/*.hpp include/sse/detail/*.hpp; do
+      for header in $(find include/sse -name '*.hpp' ! -name 'p*_options.hpp' ! -path include/sse/src.hpp | sort); do
         printf '#include <%s>\n#include <%s>\n' "${header#include/}" "${header#include/}" |
           in_debian "$compiler" "$cxx" "${flags[@]}" -fsyntax-only -x c++ - || { echo "in $header" && return 1; }
       done
