@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# tests/nightly.sh [SECONDS]: what takes too long for each change, beside tests/run.sh: all unit and socket tests header-only
+# and optimised, every corner of tests/matrix.sh, each fuzz target for SECONDS (default 1800), each line of the pages, and the soak.
+#
+# Goes on after a failure. The last line names the parts that failed; the exit status is 0 only if none did. Parts for which
+# this machine lacks something (root, a Debian mirror, libFuzzer) say so and are no failure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seconds=${1:-1800}
+[[ $# -le 1 && $seconds =~ ^[1-9][0-9]{0,5}$ ]] || {
+  sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' tests/nightly.sh
+  [[ $* = -h || $* = --help ]] && exit 0
+  exit 2
+}
+
+failed=()
+part() {
+  local status=0
+  echo "tests/nightly.sh: $*"
+  "$@" || status=$?
+  [ $status = 0 ] || [ $status = 77 ] || failed+=("$*")
+}
+part tests/run.sh header-only
+part tests/matrix.sh
+for target in tests/fuzz/corpus/*/; do part tests/fuzz/run.sh "$seconds" "$(basename "$target")"; done
+part env SSE_NIGHTLY=1 node tests/docs/shell.test.mjs
+part tests/soak/run.sh
+if [ ${#failed[@]} = 0 ]; then
+  echo "tests/nightly.sh: all parts passed"
+else
+  printf 'tests/nightly.sh: failed: %s\n' "${failed[@]}"
+  exit 1
+fi
