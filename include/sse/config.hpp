@@ -16,10 +16,10 @@
 #error "min and max are macros, of <windows.h>: define NOMINMAX before it is included"
 #endif
 
-// Before Asio, which asks the standard library what it has before it has included any of it: else one program would
-// take memory from aligned_alloc in one source file and from operator new in another (Asio 1.22.1 to 1.30).
+// Included before Asio, which tests for std::aligned_alloc before it includes any standard header. Otherwise one source
+// file of a program would allocate with aligned_alloc and another with operator new (Asio 1.22.1 to 1.30).
 #include <system_error>
-// Asio 1.22.1 does not include it and uses it; libc++ has it in no other header as C++23.
+// Asio 1.22.1 uses it without including it, and with libc++ in C++23 no other header includes it.
 #include <exception>
 
 // Clang before 19 keeps the address of a __thread variable over a suspension, after which a coroutine may run on
@@ -35,7 +35,7 @@
 // SSE_USE_BOOST_ASIO chooses Boost.Asio; else it is standalone Asio 1.22.1 or later.
 #if defined(SSE_USE_BOOST_ASIO)
 #include <boost/asio/version.hpp>
-// Without per-operation cancellation (cancellation_slot, this_coro::cancellation_state) no wait could be given up, and
+// Without per-operation cancellation (cancellation_slot, this_coro::cancellation_state) no wait could be cancelled, and
 // neither `serve` nor a client could be stopped.
 #if BOOST_ASIO_VERSION < 102200
 #error "sse needs Boost 1.81 or later (Debian 12: libboost1.81-dev): this one's Asio has no per-operation cancellation"
@@ -58,7 +58,7 @@
 #if ASIO_VERSION < 102200
 #error "sse needs Asio 1.22 or later"
 #endif
-// Asio before 1.23 takes Clang for a compiler without coroutines; what it tests is <experimental/coroutine>.
+// Asio before 1.23 switches coroutines off for Clang, because it looks for <experimental/coroutine>.
 #if defined(__clang__) && ASIO_VERSION < 102300 && !defined(ASIO_HAS_CO_AWAIT) && !defined(ASIO_DISABLE_CO_AWAIT)
 #if defined(ASIO_DETAIL_CONFIG_HPP)
 #error \
@@ -66,7 +66,7 @@
 #endif
 #define ASIO_HAS_CO_AWAIT 1
 #endif
-// Standalone Asio does not find out by itself, as Boost's does.
+// Standalone Asio does not detect this; Boost.Asio does.
 #if !defined(__cpp_rtti) && !defined(_CPPRTTI) && !defined(ASIO_NO_TYPEID)
 #define ASIO_NO_TYPEID 1
 #endif

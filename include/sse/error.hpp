@@ -28,20 +28,20 @@ enum class errc {
   max_connections_per_key,  ///< Options::max_connections_per_key is reached
   draining,                 ///< the manager or `serve` is being shut down
   origin_not_allowed,       ///< ServeOptions::allowed_origins does not name the request's origin
-  no_random_bytes,          ///< the system gives no random bytes
+  no_random_bytes,          ///< the system's source of random bytes failed
   http_error,               ///< a request that is answered with an error status: HttpError
-  invalid_url,              ///< a text is no URL to connect to
-  invalid_client_option,    ///< a member of ClientOptions has a value that it cannot have
+  invalid_url,              ///< a text is not an http or https URL
+  invalid_client_option,    ///< a member of ClientOptions is out of range
   no_connector,             ///< the URL's scheme needs ClientOptions::connect
-  bad_response,             ///< the server's answer is no stream: BadResponse
+  bad_response,             ///< the server's answer is not an event stream: BadResponse
   bad_redirect,             ///< a redirect has no Location, or leaves https
-  stream_ended,             ///< a stream has ended before what a test waits for
+  stream_ended,             ///< a stream ended before the events that a test waits for
 };
 
 /// The category of errc, "sse".
 const std::error_category& error_category() noexcept;
 
-/// For std::error_code's conversion.
+/// Makes the std::error_code of an errc.
 std::error_code make_error_code(errc error) noexcept;
 
 }  // namespace sse::inline SSE_ABI

@@ -40,18 +40,18 @@ class Event {
     if (count_) count_->remove();
   }
 
-  /// The event's JSON text, one line: `{"type":…,"data":…,"timestamp":…}`, a view into `frame()`; of a message
-  /// (`emit_message`) its data.
+  /// The event's JSON text in one line: `{"type":…,"data":…,"timestamp":…}`, a view into `frame()`. For a message
+  /// (`emit_message`): its data.
   std::string_view json() const noexcept { return part(&detail::EventText::json); }
   operator std::string_view() const noexcept { return json(); }
 
-  /// The bytes that go on the wire, with the empty line that ends them.
+  /// The bytes on the wire, with the empty line at their end.
   std::string_view frame() const noexcept { return part(&detail::EventText::frame); }
 
   /// The type that `emit_event` was given.
   std::string_view type() const noexcept { return part(&detail::EventText::type); }
 
-  /// The event's id, `<start>-<n>`; empty where it has none.
+  /// The event's id, `<start>-<n>`. Empty: it has none.
   std::string_view id() const noexcept { return part(&detail::EventText::id); }
 
   /// EmitOptions::topic.

@@ -47,15 +47,16 @@ class EventManager {
   EventManager();
   explicit EventManager(std::integral auto max_queue_size) : EventManager(with_queue_size(max_queue_size)) {}
   explicit EventManager(Options options);
-  // Without it EventManager({}) would be as near to a copy as to the options.
+  // Without it EventManager({}) would be ambiguous between a copy and the options.
   explicit EventManager(std::nullptr_t) : EventManager() {}
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
   /// Ends the streams as `disconnect_all` does.
   ~EventManager();
 
-  /// Adds a connection. Its stream reads what is emitted from now on, and before that what the history holds for it
-  /// (ConnectionOptions::last_event_id): between the two nothing is lost or doubled, whoever emits meanwhile.
+  /// Adds a connection. Its stream reads the events that the history holds for it (ConnectionOptions::last_event_id),
+  /// then every event that is emitted from now on. Between the two no event is lost or doubled, even while other
+  /// threads emit.
   ///
   /// @par Errors
   /// sse::Refused past Options::max_connections or Options::max_connections_per_key, and once `drain` has begun.
@@ -69,9 +70,9 @@ class EventManager {
     return add_connection(std::string(std::forward<Id>(connection_id)), std::string());
   }
 
-  /// Sends an event to every connection that wants it and returns how many it reached. Text that is not UTF-8 becomes
-  /// U+FFFD. With a history (Options::history_size) the event gets the next id and is kept, unless it is transient.
-  /// Without a history, nothing is encoded for a topic that nobody wants.
+  /// Sends an event to every connection that wants it and returns their number. Bytes that are not UTF-8 become U+FFFD.
+  /// With a history (Options::history_size) the event gets the next id and is kept, unless it is transient. Without a
+  /// history, an event for a topic without subscribers is not encoded.
   template <std::derived_from<nlohmann::json> Json = nlohmann::json>
   std::size_t emit_event(std::string_view type, const Json& data, const EmitOptions& options = {}) {
     return publish(type, detail::JsonText(static_cast<const nlohmann::json&>(data)), options);
@@ -82,16 +83,15 @@ class EventManager {
   std::size_t emit_event(std::string_view type, const Data& data, const EmitOptions& options = {}) {
     return publish(type, detail::JsonText(data), options);
   }
-  /// The same for data that are encoded already: one valid JSON text, which is not validated. CR, LF and NUL become
-  /// spaces.
+  /// The same for data that are JSON already: one JSON text, which is not validated. CR, LF and NUL become spaces.
   std::size_t emit_json(std::string_view type, std::string_view json, const EmitOptions& options = {});
-  /// Sends a message as it is, for APIs whose format is given: the type as its `event:` field (empty: none), and `data`
-  /// with a `data:` line for each of its lines (CR LF, CR and LF end one), without type and timestamp around it. The
-  /// event's `json()` is then the data.
+  /// Sends a message without type and timestamp around its data, for APIs that prescribe their format. The type is
+  /// written as the `event:` field (empty: no field), and each line of `data` (ended by CR LF, CR or LF) as a `data:`
+  /// line. Event::json() is then the data.
   std::size_t emit_message(std::string_view type, std::string_view data, const EmitOptions& options = {});
 
-  /// Sends an event to one connection, whatever its topics and its filter. The event has no id and is not kept. False:
-  /// no connection has that id.
+  /// Sends an event to one connection, regardless of its topics and its filter. The event has no id and is not kept.
+  /// False: no connection has that id.
   template <std::derived_from<nlohmann::json> Json = nlohmann::json>
   bool send_event(std::string_view connection_id, std::string_view type, const Json& data) {
     return send(connection_id, type, detail::JsonText(static_cast<const nlohmann::json&>(data)));
@@ -103,24 +103,24 @@ class EventManager {
   /// Sends a message to one connection, as `emit_message` writes it. False: no connection has that id.
   bool send_message(std::string_view connection_id, std::string_view type, std::string_view data);
 
-  /// Subscribes a connection to a topic, from the next event on. A connection without topics gets every event already
-  /// and goes on to. False: no connection has that id.
+  /// Subscribes a connection to a topic, from the next event on. A connection without topics already gets every event,
+  /// and still does. False: no connection has that id.
   bool subscribe(std::string_view connection_id, std::string_view topic);
-  /// Takes one topic from a connection. Without any it gets only events that have no topic. False: no connection has
-  /// that id, or it has not subscribed to the topic by name.
+  /// Unsubscribes a connection from a topic. A connection whose last topic is removed gets only events that have no
+  /// topic. False: no connection has that id, or it has not subscribed to the topic by name.
   bool unsubscribe(std::string_view connection_id, std::string_view topic);
 
-  /// Ends one stream: it delivers what waits, then `disconnect` with `reason`, then its end. False: no connection has
-  /// that id.
+  /// Ends one stream: its reader gets the queued events, then `disconnect` with `reason`, then the end. False: no
+  /// connection has that id.
   bool disconnect(std::string_view connection_id, std::string_view reason = {});
   /// Ends every stream; the manager goes on. If no other thread adds a connection, none is left when this returns.
   void disconnect_all(std::string_view reason = {});
 
   /// Ends every stream for a restart, and refuses new ones from now on (add_connection throws Refused, draining). Over
-  /// the time `spread` (at least 100 streams a second) each is sent `disconnect` and a `retry:` of its own, so that the
-  /// clients do not come back in one moment; what waits is delivered first. Streams with ConnectionOptions::let_finish
-  /// go on until they end by themselves. Returns when all have ended, or at the `deadline`, which cuts the rest: then
-  /// the result is how many these were.
+  /// the time `spread` (at least 100 streams a second) each stream gets its queued events, then `disconnect` with a
+  /// `retry:` of its own, so that the clients do not all reconnect at once. Streams with ConnectionOptions::let_finish
+  /// go on until they end by themselves. Returns when all have ended, or at the `deadline`, which cuts the others. The
+  /// result is the number of streams that were cut.
   ///
   /// @par Errors          sse::system_error with `operation_aborted` when it is cancelled.
   /// @par Cancellation    terminal, partial, total. New connections are refused after that, too.
@@ -133,8 +133,8 @@ class EventManager {
     return detail::drain<Executor>(hub_, deadline, spread, std::move(reason));
   }
 
-  /// The counters since the manager was made. Counting costs an emit nothing that could be measured; this call looks
-  /// at each connection. While events come, one number may be ahead of another.
+  /// The counters since the manager was made. This call visits every connection. While events are emitted, the numbers
+  /// are not all of one moment.
   Stats stats() const;
 
   /// The number of connections.
@@ -142,8 +142,8 @@ class EventManager {
   /// A row for each connection. It takes each shard's lock in turn.
   ConnectionInfo get_connection_info() const;
 
-  /// Replaces the observer. A call to the old one may still run, and may come after this manager's end: an observer
-  /// owns what it uses.
+  /// Replaces the observer. A call to the old one may still run, even after the manager's destruction, so an observer
+  /// must own what it uses.
   void set_observer(Observer observer);
 
  private:

@@ -63,9 +63,8 @@ class EventStream {
   /// @par Errors                 eof: the stream has ended, also by close(). already_started: another wait is pending.
   ///                             operation_aborted: cancelled, or the stream was destroyed. no_memory: nothing was
   ///                             lost.
-  /// @par Cancellation           terminal, partial, total; emit on the executor that started the wait. An operation
-  /// that
-  ///                             is cancelled before its handler runs takes no event.
+  /// @par Cancellation           terminal, partial, total; emit on the executor that started the wait. If it is
+  ///                             cancelled before its handler runs, it takes no event.
   /// @par Object lifetime        The stream may be destroyed while the operation is pending.
   /// @par Thread safety          One wait at a time. The handler is called on its associated executor (none: the
   ///                             stream's), never from this call or from emit_event.
@@ -90,10 +89,10 @@ class EventStream {
     return asio::async_initiate<CompletionToken, void(error_code)>(detail::InitiateWait(connection_), token);
   }
 
-  /// Returns the next event at once, or nullopt if none is available.
+  /// Returns the next event if one is available, otherwise nullopt. It never waits.
   [[nodiscard]] std::optional<Event> try_next();
 
-  /// Appends the available events, notices included, at most `max` of them, and returns how many.
+  /// Appends the available events, notices included, at most `max` of them, and returns their number.
   std::size_t drain(std::vector<Event>& events, std::size_t max);
 
   /// True once the stream has ended and all of it has been read.
@@ -126,7 +125,7 @@ class EventStream {
   void close(EndReason why, std::string_view reason);
   bool expires() const noexcept;
   bool has_clock() const noexcept;
-  /// False: its time is not up.
+  /// False: its time has not come.
   bool end_if_expired() const;
   std::chrono::system_clock::duration time_left() const;
   bool lets_finish() const noexcept;

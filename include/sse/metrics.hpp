@@ -17,14 +17,16 @@
 
 namespace sse::inline SSE_ABI {
 
-/// How metrics are written: OpenMetrics 1.0, or Prometheus' own text format (version 0.0.4), which differs in the name
-/// that a counter's TYPE and HELP have and in the end. Prometheus asks for the first in its `Accept`.
+/// The format of the metrics: OpenMetrics 1.0, or Prometheus' own text format (version 0.0.4). In OpenMetrics the TYPE
+/// and HELP of a counter name it without `_total`, and the text ends with `# EOF`. Prometheus asks for it in its
+/// `Accept`.
 enum class MetricsFormat {
   openmetrics,  ///< application/openmetrics-text
   prometheus,   ///< text/plain
 };
 
-/// The format that such an `Accept` header asks for. An empty one asks for none: Prometheus' own.
+/// The format that an `Accept` header asks for: OpenMetrics if it names `application/openmetrics-text`, otherwise
+/// Prometheus' own.
 SSE_DECL MetricsFormat metrics_format(std::string_view accept) noexcept;
 
 /// The Content-Type of a response with metrics.
@@ -33,7 +35,7 @@ constexpr std::string_view content_type(MetricsFormat format) noexcept {
                                               : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-/// The numbers of `stats` for Prometheus and what understands it; each name begins with `sse_`.
+/// The numbers of `stats` as metrics, each with a name that begins with `sse_`. Thread-safe.
 SSE_DECL std::string metrics_text(const Stats& stats, MetricsFormat format = MetricsFormat::openmetrics);
 
 }  // namespace sse::inline SSE_ABI

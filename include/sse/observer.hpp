@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The functions that a service sets to hear of connections, refusals and losses, and the rows that they are given.
-// Also the answer of EventManager::get_connection_info().
+// The functions that a service sets to log connections, refusals and losses, and the rows that they are given. Also the
+// result of EventManager::get_connection_info().
 
 #pragma once
 
@@ -38,7 +38,7 @@ struct LostEvents {
   std::string last_id;      ///< The last lost id, likewise.
 };
 
-/// A manager's connections. While connections come and go, the rows are not all of one moment.
+/// A manager's connections. While connections are added and removed, the rows are not all of one moment.
 struct ConnectionInfo {
   std::size_t active_connections = 0;       ///< The number of rows.
   std::size_t max_queue_size = 0;           ///< Options::max_queue_size.
@@ -67,20 +67,21 @@ void to_json(Json& json, const ConnectionInfo& info) {
   for (const auto& row : json["connections"]) json["connection_ids"].push_back(row["connection_id"]);
 }
 
-/// Functions that a service sets to log connections, refusals and losses. Each may be empty. They are called on the
-/// thread where the thing happened, on several at once, without a lock, and may call the manager. Their exceptions are
-/// ignored. Where another thread ends a connection that is just being added, `connection_removed` may come first.
+/// Functions that a service sets to log connections, refusals and losses. Each may be empty. They are called without a
+/// lock on the thread that caused the call, on several threads at once, and may call the manager. Their exceptions are
+/// ignored. If another thread ends a connection while it is being added, `connection_removed` may be called before
+/// `connection_added`.
 struct Observer {
   Observer() = default;
 
-  std::function<void(const ConnectionRow&)> connection_added;  ///< A connection was let in.
+  std::function<void(const ConnectionRow&)> connection_added;  ///< A connection was added.
   /// A connection has ended; ConnectionRow::ended says why, `reason` in words.
   std::function<void(const ConnectionRow&, std::string_view reason)> connection_removed;
-  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;  ///< A connection was not let in.
-  std::function<void(const ConnectionRow&)> overflow;  ///< A gap has begun. Called once for it, at its first event.
+  std::function<void(const ConnectionRow&, RefusalReason)> connection_refused;  ///< A connection was refused.
+  std::function<void(const ConnectionRow&)> overflow;  ///< A gap has begun. Called once a gap, at its first lost event.
 
-  /// A gap with its exact number of events. Called once for it: when its reader is told, or when the stream is closed
-  /// before that.
+  /// A gap has ended. Called once a gap, with its exact number of events: when its reader is told, or when the stream
+  /// is closed before that.
   std::function<void(const ConnectionRow&, const LostEvents&)> loss;
   /// An event's data could not be formatted; the emitter gets the exception.
   std::function<void(std::string_view type, std::string_view what)> format_failure;

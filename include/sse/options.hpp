@@ -30,17 +30,17 @@ struct Options {
   Options() = default;
 
   std::size_t max_queue_size = 100;  ///< Events that one connection may have waiting; at least 1.
-  std::size_t max_queue_bytes = 0;   ///< Bytes of their frames, but for the newest event, which may have more. 0: any.
+  std::size_t max_queue_bytes = 0;   ///< Bytes of their frames. The newest event may exceed it. 0: no limit.
   std::size_t history_size = 0;      ///< Events kept for replay. 0: none, and events have no id.
-  /// Bytes of the frames that the history keeps, but for the newest event, which may have more. 0: any. The default is
-  /// 64 MiB: enough for 1,000 events of 64 KiB.
+  /// Bytes of the frames that the history keeps. The newest event may exceed it. 0: no limit. The default is 64 MiB,
+  /// enough for 1,000 events of 64 KiB.
   std::size_t history_bytes = std::size_t{64} << 20;
   std::size_t max_connections = 0;          ///< Past it add_connection throws sse::Refused. 0: no limit.
   std::size_t max_connections_per_key = 0;  ///< The same for one ConnectionOptions::limit_key. 0: no limit.
   std::size_t max_event_size = 1 << 20;     ///< Bytes of one event's JSON. Past it emit_event throws sse::Error.
   bool named_events = false;  ///< Also write the type as the frame's `event:` field, for addEventListener(type).
-  /// The clock of timestamps and ConnectionOptions::expires_at. It must not throw or call the manager. Empty: the
-  /// system's.
+  /// The clock of timestamps and ConnectionOptions::expires_at. It is called on any thread, also under the library's
+  /// locks: it must not throw or call the manager. Empty: the system's clock.
   std::function<std::chrono::system_clock::time_point()> clock;
 };
 
@@ -64,8 +64,8 @@ class Refused : public Error {
 /// The handling of an event that comes to a connection whose queue is full.
 enum class OverflowPolicy {
   drop_oldest,  ///< The oldest event is dropped, and an `overflow` in its place says so.
-  disconnect,   ///< What waits is delivered, then a `disconnect` that says why. With a history the client can resume.
-  keep_newest,  ///< Of the events with the same EmitOptions::key only the newest stays; then as drop_oldest.
+  disconnect,   ///< Queued events are delivered, then a `disconnect`. With a history the client can resume.
+  keep_newest,  ///< Queued events that have a newer one of their EmitOptions::key are dropped, then the oldest.
 };
 
 }  // namespace sse::inline SSE_ABI
@@ -85,25 +85,28 @@ namespace sse::inline SSE_ABI {
 struct ConnectionOptions {
   ConnectionOptions() = default;
 
-  /// Names the connection. A new connection with the id of an older one ends that. Empty: a random UUID v4.
+  /// Names the connection. A new connection replaces an older one with the same id, which ends. Empty: a random UUID
+  /// v4.
   std::string connection_id;
-  std::string request_id;  ///< Kept for the caller, and not looked at.
+  std::string request_id;  ///< For the caller's own use. The library does not interpret it.
   /// Names the owner (a user, a tenant, an address) for Options::max_connections_per_key. Empty: no owner.
   std::string limit_key;
 
-  /// The id of the last event that the client has seen, any text: the history replays the events after it. Events that
-  /// it no longer holds are told by an `overflow` with their exact number (with a filter or topics: an upper bound). An
-  /// id of another start is told by one with `"dropped":null,"reset":true`, followed by the whole history; an id that
-  /// is ahead or not readable likewise, followed by live events. Empty: no id.
+  /// The id of the last event that the client has seen. It may be any text. The history replays the events after it. If
+  /// it no longer holds some of them, the client gets an `overflow` with their exact number (with a filter or topics:
+  /// an upper bound). For an id of another start it gets one with `"dropped":null,"reset":true`, then the whole
+  /// history; for an id that is ahead or not readable the same `overflow`, then live events. Empty: no id.
   std::optional<std::string> last_event_id;
   bool from_earliest = false;  ///< Without last_event_id: replay all that the history holds.
 
   /// Says whether the connection gets an event; an exception means no. It is called without a lock on the thread that
   /// emits, or for a replay on the one that adds the connection; on several at once, and perhaps just after the
-  /// stream's end: it owns what it uses. It sees a live event without its id. It is not asked about send_event.
+  /// stream's end, so it must own what it uses. A live event has no id yet when it is called. It is not called for
+  /// send_event.
   std::function<bool(const Event&)> filter;
-  /// The topics that the connection subscribes to. It gets their events, and those without a topic. Empty: every topic.
-  /// EventManager::subscribe changes them. An empty string is a topic that no event has, to begin with none.
+  /// The topics that the connection subscribes to. It gets their events, and the events without a topic. Empty: every
+  /// topic. EventManager::subscribe changes them. An empty string is a topic that no event has: `{""}` subscribes to
+  /// nothing yet.
   std::vector<std::string> topics;
 
   std::optional<std::size_t> max_queue_size;                     ///< Unset: the manager's.
@@ -111,12 +114,12 @@ struct ConnectionOptions {
   OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;  ///< The handling of a full queue.
   bool announce = true;                                          ///< Send the `connection` and `disconnect` events.
 
-  /// The end of its right to the events (a token's end). Then it gets the events that waited, `disconnect`, and its
-  /// end; an event that is emitted at or after this time is not delivered to it. `serve` and `write_events` end it
-  /// within a quarter of a second; a stream that you read yourself ends with the first read after it.
+  /// The time at which the client's right to the events ends, for example with its token. The connection then gets the
+  /// queued events that were emitted before this time, `disconnect`, and the end. `serve` and `write_events` end it
+  /// within a quarter of a second; a stream that you read yourself ends with the first read after this time.
   std::optional<std::chrono::system_clock::time_point> expires_at;
-  /// Let the stream go on in a `drain` or when `serve` is cancelled, until it ends by itself or their time is up: for a
-  /// language model's running answer.
+  /// Let the stream go on in a `drain`, or when `serve` is cancelled, until it ends by itself or the deadline has
+  /// passed. For example for a language model's running answer.
   bool let_finish = false;
 
   /// The stream's executor (EventStream::get_executor). Handlers without an executor of their own run on it, and so

@@ -82,7 +82,7 @@ class Parser {
   /// which is more than a clock can add: cap it.
   std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
 
-  /// A new connection begins: what is incomplete is discarded; `last_event_id` and `retry` stay.
+  /// Begins a new connection: an incomplete message is discarded; `last_event_id` and `retry` stay.
   void reset() noexcept;
 
  private:
@@ -92,7 +92,7 @@ class Parser {
   struct Input {
     explicit Input(std::string_view bytes) : text(bytes) { find_lf(); }
     void find_lf();
-    /// Takes what the line has in this input; true: its end too.
+    /// Takes the part of the line that is in this input. True: its end is, too.
     bool take_line(std::string_view& line, bool& ends_in_cr);
 
     std::string_view text;
@@ -150,7 +150,7 @@ enum class ParserError {
 /// The category of ParserError.
 SSE_DECL const std::error_category& parser_category() noexcept;
 
-/// For std::error_code's conversion.
+/// Makes the std::error_code of a ParserError.
 inline std::error_code make_error_code(ParserError error) noexcept {
   return {static_cast<int>(error), parser_category()};
 }

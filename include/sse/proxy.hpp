@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An HTTP proxy that the client tunnels through, by CONNECT. The environment names one, or the user.
+// An HTTP proxy through which the client connects, by CONNECT. The environment or the user names it.
 
 #pragma once
 
@@ -25,9 +25,10 @@ class Proxy {
   explicit Proxy(std::string_view location);
 
   /// The proxy that the environment names for a URL: `https_proxy` or `http_proxy` by its scheme, else `all_proxy`;
-  /// also in capitals, but for HTTP_PROXY, which a CGI script's client can set. No proxy for localhost, for loopback
-  /// addresses, and for the hosts in `no_proxy`: names, which stand for the names below them too, addresses, networks
-  /// such as 10.0.0.0/8, each perhaps with `:PORT`, or `*`. Throws Error for a proxy that cannot be used.
+  /// also in capitals, except HTTP_PROXY, which the client of a CGI script can set. There is no proxy for localhost,
+  /// for loopback addresses, and for the hosts in `no_proxy`: a list of names (each with its subdomains), addresses and
+  /// networks such as 10.0.0.0/8, each with an optional `:PORT`, or `*` for all. Throws Error for a proxy that cannot
+  /// be used.
   static Proxy from_environment(const Url& url);
 
   /// The proxy's own host and port; nullopt: no proxy.

@@ -20,21 +20,21 @@ enum class EndReason : std::uint8_t {
   disconnected,  ///< By `disconnect`, `disconnect_all`, or the manager's end.
   drained,       ///< By `drain`, or because `serve` was cancelled.
   expired,       ///< ConnectionOptions::expires_at has come.
-  replaced,      ///< A new connection came with its id.
+  replaced,      ///< A new connection has the same id.
   too_slow,      ///< Its queue was full, under OverflowPolicy::disconnect.
   closed,        ///< The service closed or destroyed its stream.
-  peer_gone,     ///< The peer closed its connection, or that broke.
-  send_timeout,  ///< The peer took nothing for StreamOptions::send_timeout.
+  peer_gone,     ///< The peer closed the connection, or it broke.
+  send_timeout,  ///< The peer accepted no bytes for StreamOptions::send_timeout.
   flooded,       ///< The peer sent more than 64 KiB after its request.
   failed,        ///< Out of memory.
 };
 
 /// The reason why a connection has lost events.
 enum class LossReason : std::uint8_t {
-  queue_full,    ///< It reads too slowly.
-  history_gone,  ///< The history no longer holds them: the client came back too late, or reads its replay too slowly.
-  unread,        ///< They waited when its stream was closed. With an id, a client that comes back gets them.
-  unknown,       ///< Its last event id is of another start or not readable: the number is not known.
+  queue_full,    ///< The connection reads too slowly.
+  history_gone,  ///< The history no longer holds them: the client returned too late, or reads its replay too slowly.
+  unread,        ///< They were queued when the stream was closed. A client that returns gets those with an id.
+  unknown,       ///< The client's last event id is of another start or not readable: the number is not known.
 };
 
 /// The reason why a connection was refused.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A bounded queue that drops its oldest element. It depends on nothing else of the library.
+// A bounded queue that drops its oldest element. It depends on nothing else in the library.
 
 #pragma once
 
@@ -15,8 +15,8 @@
 
 namespace sse::inline SSE_ABI {
 
-/// A bounded queue that drops its oldest element when it is full. One element is held in place; room for more is
-/// allocated as it is needed, up to the capacity, and given back when the queue runs empty. Not thread-safe.
+/// A bounded queue that drops its oldest element when it is full. One element is held in place. Room for more is
+/// allocated as needed, up to the capacity, and freed when the queue becomes empty. Not thread-safe.
 template <class T>
 class RingBuffer {
  public:
@@ -36,11 +36,10 @@ class RingBuffer {
   const T& operator[](std::size_t i) const noexcept { return const_cast<RingBuffer*>(this)->slot(i); }
   T& operator[](std::size_t i) noexcept { return slot(i); }
 
-  /// Whether one more element fits without dropping one. Allocates the room for it; false also without memory.
+  /// True if one more element fits without dropping one. Allocates the room for it. False also if that fails.
   bool make_room() noexcept { return size_ < capacity_ && (size_ < allocated_ || grow()); }
 
-  /// Appends `value`. True: the oldest element was dropped for it, because the queue is full or cannot grow for want of
-  /// memory.
+  /// Appends `value`. True: the oldest element was dropped for it, because the queue is full or could not allocate.
   bool push(T value) noexcept {
     if (make_room()) {
       slot(size_++) = std::move(value);

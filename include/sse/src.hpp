@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bodies of the library, for a program that compiles them once: exactly one of its source files includes this
+// The bodies of the library, for a program that compiles them once. Exactly one of its source files includes this
 // header, and all of them are compiled with SSE_SEPARATE_COMPILATION.
 
 #pragma once

@@ -23,12 +23,12 @@ inline const char* message_of(errc error) noexcept {
     case errc::max_connections_per_key: return "max_connections_per_key is reached";
     case errc::draining: return "the service is shutting down";
     case errc::origin_not_allowed: return "the request's origin is not allowed";
-    case errc::no_random_bytes: return "the system gives no random bytes";
+    case errc::no_random_bytes: return "the system's source of random bytes failed";
     case errc::http_error: return "the request is answered with an error status";
-    case errc::invalid_url: return "the text is no URL to connect to";
-    case errc::invalid_client_option: return "a client option has an impossible value";
+    case errc::invalid_url: return "the text is not an http or https URL";
+    case errc::invalid_client_option: return "a member of ClientOptions is out of range";
     case errc::no_connector: return "the URL's scheme needs ClientOptions::connect";
-    case errc::bad_response: return "the server's response is no event stream";
+    case errc::bad_response: return "the server's answer is not an event stream";
     case errc::bad_redirect: return "the server's redirect cannot be followed";
     case errc::stream_ended: return "the stream has ended";
   }
