@@ -36,6 +36,7 @@ namespace sse::inline SSE_ABI {
 /// @par Thread safety     One thread or strand at a time; the manager delivers from any thread. One wait at a time.
 class EventStream {
  public:
+  /// The type of get_executor().
   using executor_type = asio::any_io_executor;
 
   EventStream(EventStream&&) noexcept = default;

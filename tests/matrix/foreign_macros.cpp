@@ -178,7 +178,8 @@
 #define UPROPERTY(...) @
 #define LOCTEXT(...) @
 
-// ncurses, <curses.h>. (Names of member functions that the standard library has, too, are left out: erase, clear, move.)
+// ncurses, <curses.h>. (Names of member functions that the standard library has, too, are left out: erase, clear,
+// move.)
 #define OK @
 #define ERR @
 #define stdscr @
