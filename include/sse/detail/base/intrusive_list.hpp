@@ -9,8 +9,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An intrusive list. Its links are in its elements: to enter allocates nothing, and to leave needs no search. A T is
-/// an IntrusiveList<T>::Hook. Not thread-safe.
+/// An intrusive list. Its links are in its elements: insert() allocates nothing, and erase() needs no search. T derives
+/// from IntrusiveList<T>::Hook. Not thread-safe.
 template <class T>
 class IntrusiveList {
  public:
@@ -27,9 +27,9 @@ class IntrusiveList {
   };
 
   bool empty() const noexcept { return first_ == nullptr; }
-  /// Null: the list is empty.
+  /// The element that was inserted last. Null: the list is empty.
   T* first() const noexcept { return static_cast<T*>(first_); }
-  /// Null: it is the last.
+  /// The element behind `element`. Null: it is the last.
   static T* next(const T& element) noexcept { return static_cast<T*>(static_cast<const Hook&>(element).next_); }
 
   void insert(Hook& hook) noexcept {

@@ -17,8 +17,8 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// An intrusive hash map keyed by T::name(). It allocates no nodes and owns no elements, so insert() cannot fail. (Each
-/// std::unordered_map costs a user's build as much as all of this.) A T is an IntrusiveList<T>::Hook and has `name()`
-/// and `name_hash()`, which is secret_hash(name()). Not thread-safe.
+/// std::unordered_map costs a user's build as much as all of this.) T derives from IntrusiveList<T>::Hook and has
+/// `name()` and `name_hash()`, which is secret_hash(name()). Not thread-safe.
 ///
 /// It grows step by step: each insert moves two buckets to the larger table, so that no insert takes long.
 template <class T>
@@ -46,7 +46,7 @@ class IntrusiveMap {
     table_.bucket(one.name_hash()).insert(one);
     ++size_;
   }
-  /// The element may be in no map.
+  /// Does nothing for an element that is in no map.
   void erase(T& one) noexcept {
     if (IntrusiveList<T>::erase(one)) --size_;
   }
@@ -66,7 +66,7 @@ class IntrusiveMap {
     if (table.buckets != &one_) delete[] table.buckets;
     table = {};
   }
-  /// Without memory the lists get longer instead.
+  /// If the allocation fails, the buckets' lists get longer instead.
   void grow() noexcept {
     if (old_.buckets) move_old(old_.count);
     const std::size_t larger = table_.count == 1 ? 8 : 2 * table_.count;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Times that chance changes, so that clients do not come back together. Also a bound that keeps sums of times from
-// overflowing.
+// Random times, so that clients do not come back together. Also a bound that keeps sums of times from overflowing.
 
 #pragma once
 
@@ -15,12 +14,13 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// What can be added up without an overflow.
+/// Clamps `time` to 0 up to a year, so that sums of such times do not overflow.
 inline std::chrono::milliseconds within_a_year(std::chrono::milliseconds time) noexcept {
   return std::clamp<std::chrono::milliseconds>(time, std::chrono::milliseconds(0), std::chrono::hours(24 * 365));
 }
 
-/// From half of `time` to one and a half of it, so that clients that are sent away together don't come back together.
+/// A random time from half of `time` to one and a half of it, so that clients that are sent away together do not come
+/// back together. Throws as random_bits does.
 inline std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
   time = within_a_year(time);
   const auto range = static_cast<std::uint64_t>(time.count()) + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A mutex and its lock that Clang's thread-safety analysis knows. They are std::mutex and std::unique_lock otherwise.
+// A mutex and its lock that Clang's thread-safety analysis knows. Otherwise they are std::mutex and std::unique_lock.
 
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An owning pointer that costs little to compile. Each std::unique_ptr of another type costs ten times as much.
+// An owning pointer that costs little to compile: a tenth of a std::unique_ptr.
 
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Owns an object that was made by `new`, or nothing. (Each std::unique_ptr of another type costs a user's build ten
+/// Owns an object that was made by `new`, or nothing. (Each instantiation of std::unique_ptr costs a user's build ten
 /// times as much.)
 template <class T>
 class Owned {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The system's own functions that are used beside Asio, where they exist. Each use has a fallback, for Windows and
-// macOS; SSE_PORTABLE chooses the fallbacks everywhere, to test them.
+// Detects the functions of the system that are used beside Asio. Each use has a fallback, for Windows and macOS.
+// SSE_PORTABLE chooses the fallbacks everywhere, to test them.
 
 #pragma once
 
@@ -32,7 +32,7 @@
 #if defined(SIOCOUTQ)
 #define SSE_SIOCOUTQ SIOCOUTQ
 #endif
-// Asio hands at most 64 buffers to the system.
+// For more than the 64 buffers that Asio passes to one call of the system.
 #if defined(MSG_NOSIGNAL) && defined(MSG_DONTWAIT)
 #include <sys/uio.h>
 #define SSE_SENDMSG
@@ -41,7 +41,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Whether the system gives accepted sockets the options of their acceptor.
+/// True if accepted sockets inherit the options of their acceptor.
 #if defined(__linux__) && !defined(SSE_PORTABLE)
 inline constexpr bool accepted_inherit_options = true;
 #else

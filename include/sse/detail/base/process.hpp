@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The process's id, and how often it has been forked: a child must not give ids that its parent gives, too.
+// The process's id and its number of forks. A child must not give the ids that its parent gives.
 
 #pragma once
 
@@ -12,10 +12,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// 0 where the system has none.
+/// The process's id. 0: the system has none.
 std::uint64_t process_id() noexcept;
 
-/// Another number in the child after each fork(). It costs one load, where getpid() costs a system call.
+/// A number that changes in the child of each fork(). It costs one load; getpid() costs a system call.
 std::uint64_t fork_generation() noexcept;
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Random bits of the system, and identifiers made of them. They are good enough for secrets.
+// Random bits of the system, good enough for secrets, and identifiers made of them.
 
 #pragma once
 
@@ -14,13 +14,14 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Throws Error where the system has none.
+/// 128 random bits. Throws Error if the system's source fails.
 std::array<std::uint64_t, 2> random_bits();
 
-/// For what must not fail: where the system has no random bits, clocks, an address and the process's id instead.
+/// As random_bits, for callers that must not fail: if the system's source fails, the bits come from the clocks, an
+/// address and the process's id.
 std::array<std::uint64_t, 2> random_bits_or_clock() noexcept;
 
-/// A UUID of version 4 (RFC 9562, 5.4).
+/// A UUID of version 4 (RFC 9562, 5.4). Throws as random_bits does.
 std::string random_uuid();
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -33,7 +33,7 @@ SSE_DECL std::array<std::uint64_t, 2> random_bits() {
   if (::getentropy(&random, sizeof random) != 0)
     throw Error(errc::no_random_bytes, std::string("sse: getentropy() failed: ") + std::strerror(errno));
 #else
-  std::random_device device;  // not thread_local: MinGW destroys that in no fixed order
+  std::random_device device;  // not thread_local, because MinGW destroys those in no fixed order
   for (auto& half : random) half = std::uint64_t{device()} << 32 | device();
 #endif
   return random;

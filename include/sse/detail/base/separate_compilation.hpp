@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chooses between a header-only library, the default, and one that src.hpp compiles once. Bodies stand in .ipp files
-// beside the header that declares them; a header includes its own where SSE_HEADER_ONLY is defined.
+// Chooses between a header-only library, the default, and one that src.hpp compiles once. Bodies are in .ipp files, and
+// a header includes its own if SSE_HEADER_ONLY is defined.
 
 #pragma once
 

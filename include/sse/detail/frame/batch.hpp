@@ -32,7 +32,7 @@ class Batch : public RefCounted {
   }
   ~Batch() { delete[] frames_; }
 
-  /// At most as many events as the constructor was given.
+  /// Appends an event. Call it at most as often as the constructor's `size` says.
   void add(Event event) noexcept {
     const std::string_view frame = event.frame();
     frames_[size()] = asio::const_buffer(frame.data(), frame.size());
@@ -54,7 +54,7 @@ class Batch : public RefCounted {
 struct BatchPart {
   IntrusivePtr<Batch> batch;
   std::size_t begin = 0, size = 0;
-  bool more = false;  ///< More waits behind it.
+  bool more = false;  ///< More events wait behind it.
 
   const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` buffers.
   std::size_t bytes() const noexcept {
@@ -66,8 +66,8 @@ struct BatchPart {
   }
 };
 
-/// Keeps the batches that were read last. The next reader is probably at the same place and writes the same frames. Not
-/// thread-safe.
+/// Keeps the batches that were read last, because the next reader is probably at the same place and writes the same
+/// frames. Not thread-safe.
 class BatchCache {
  public:
   /// Returns the events from `at` to `end`, at least one, or the first of them. `event(n)` is the event at `n`.
@@ -106,7 +106,8 @@ class BatchCache {
     }
   };
 
-  std::array<Entry, 4> entries_;  ///< A reader writes some in a row before others have their turn.
+  /// Several, because a reader writes some batches in a row before others have their turn.
+  std::array<Entry, 4> entries_;
   std::size_t next_ = 0;
 };
 

@@ -25,7 +25,7 @@ namespace sse::inline SSE_ABI::detail {
 using SystemTime = std::chrono::system_clock::time_point;
 using ClockFunction = std::function<SystemTime()>;
 
-/// The form of an encoded event. Refers to its texts and its clock.
+/// The form of an encoded event. It refers to its texts and its clock, which must outlive it.
 struct EncodeOptions {
   bool named = false;   ///< Also write the type as the frame's `event:` field.
   bool has_id = false;  ///< Leave room for an id, which EventFactory::set_id writes.
@@ -34,7 +34,7 @@ struct EncodeOptions {
   std::optional<std::chrono::milliseconds> retry = {};  ///< Write a `retry:` field before the data.
 };
 
-/// The time of a clock. Null or empty: the system's.
+/// The time that a clock tells. Null or empty: the system's.
 SystemTime time_of(const ClockFunction* clock);
 
 /// Makes events, and gives them ids.
@@ -59,12 +59,12 @@ class EventFactory {
   /// Makes an event of bytes that go on the wire between events: a response head, a comment.
   static Event raw(std::string bytes);
 
-  /// Writes the id `<start>-<n>` into the room that EncodeOptions::has_id left. Other copies of the event keep none.
+  /// Writes the id `<start>-<n>` into the room that EncodeOptions::has_id left. Other copies of the event get no id.
   static void set_id(Event& event, std::uint64_t start, std::uint64_t n);
   /// Whether the event has room for an id, so that it is kept in the history.
   static bool has_id_room(const Event& event) noexcept { return event.count_->shared().frame.begin != 0; }
 
-  /// The id's second number. 0: the event has no id.
+  /// The second number of the event's id. 0: it has none.
   static std::uint64_t sequence(const Event& event) noexcept { return event.count_->shared().sequence; }
   static SystemTime time(const Event& event) noexcept { return event.count_->shared().time; }
   static std::uint64_t key_hash(const Event& event) noexcept { return event.count_->shared().key_hash; }

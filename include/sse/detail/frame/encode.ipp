@@ -57,7 +57,8 @@ SSE_DECL void EventFactory::finish(EventText& shared, std::string_view type, con
   shared.key = append_part(text, form.key);
   if (!form.key.empty()) shared.key_hash = secret_hash(form.key);
   if (!tail.empty()) shared.json = append_part(text, tail);
-  // Text that grew as it was written (control characters become six bytes) may have twice the memory that it needs.
+  // A text that grew while it was written (a control character becomes six bytes) may have twice the memory that it
+  // needs.
   if (text.capacity() > text.size() + text.size() / 4 + 256) text.shrink_to_fit();
 }
 

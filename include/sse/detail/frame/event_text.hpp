@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bytes that the copies of an event share, and how the copies are counted. A shard's readers count apart from
-// others, so that threads do not take one counter from each other.
+// The bytes that the copies of an event share, and how the copies are counted. The readers of one backlog have counts
+// of their own, so that threads do not contend for one counter.
 
 #pragma once
 
@@ -44,18 +44,20 @@ struct EventText : EventCount {
   std::string text;
   Part id, json, type, topic, key;
   std::uint64_t key_hash = 0;                  ///< secret_hash of the key, where there is one.
-  std::chrono::system_clock::time_point time;  ///< When it was made, by the manager's clock.
+  std::chrono::system_clock::time_point time;  ///< The time of its making, by the manager's clock.
 };
 
-/// Counts for the copies of one shard's readers. If they used the event's own count, threads that read different shards
-/// would take its cache line from each other with each copy. Each count here stands for one copy of its event.
+/// A block of counts for the copies that the readers of one backlog make. If they used the event's own count, threads
+/// that read different shards would contend for its cache line with each copy. Each count here stands for one copy of
+/// its event.
 struct alignas(64) EventCounts {
   static constexpr std::size_t size = 32;
 
-  std::array<EventCount, size> counts;  ///< The first member: a count finds the others by its place.
+  /// The first member, so that EventCounts::of finds the block by a count's place.
+  std::array<EventCount, size> counts;
   std::array<EventText*, size> texts{};
-  std::atomic<std::size_t> used{1};  ///< Counts in use, plus one for the shard.
-  EventCounts* next = nullptr;       ///< The shard's next block. Guarded by the shard's mutex.
+  std::atomic<std::size_t> used{1};  ///< Counts in use, plus one for the RefCountPool.
+  EventCounts* next = nullptr;       ///< The pool's next block. Guarded by the shard's mutex.
 
   static EventCounts& of(EventCount& count) noexcept {
     return *reinterpret_cast<EventCounts*>(reinterpret_cast<std::uintptr_t>(&count) - count.place * sizeof count);

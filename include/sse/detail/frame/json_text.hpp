@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Formats data as the JSON text of an event, as late as possible. The serializer of nlohmann/json is compiled only
-// where it is used: with SSE_SEPARATE_COMPILATION once, in the file that includes src.hpp.
+// Formats data as the JSON text of an event, as late as possible. With SSE_SEPARATE_COMPILATION the serializer of
+// nlohmann/json is compiled once, in the file that includes src.hpp.
 
 #pragma once
 
@@ -37,7 +37,7 @@ bool has_discarded(const Json& value) {
   return false;
 }
 
-/// One line of JSON. Throws Error for a discarded value, which nlohmann/json would write as no JSON.
+/// One line of JSON. Throws Error for a discarded value, which nlohmann/json would write as `<discarded>`.
 template <class Json>
 std::string dump(const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -51,8 +51,8 @@ extern template std::string dump<nlohmann::json>(const nlohmann::json&);
 extern template std::string dump<nlohmann::ordered_json>(const nlohmann::ordered_json&);
 #endif
 
-/// An event's data, formatted only when their text is asked for: for a topic that nobody wants it never is. Refers to
-/// the data.
+/// An event's data, formatted only when the text is needed: never for a topic without subscribers. It refers to the
+/// data, which must outlive it.
 class JsonText {
  public:
   explicit JsonText(const nlohmann::json& data) noexcept : data_(&data), format_(&format<nlohmann::json>) {}

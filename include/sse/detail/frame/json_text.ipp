@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one instantiation of nlohmann/json's serializer of a program that compiles this library once. Header-only
+// The only instantiation of nlohmann/json's serializer in a program that compiles this library once. Header-only
 // programs do not include this file.
 
 #pragma once

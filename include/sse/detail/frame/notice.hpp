@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Encodes the library's own events: `connection`, `overflow`, `disconnect`, `error`. They are written with the
-// manager's options.
+// Encodes the library's own events: `connection`, `overflow`, `disconnect`, `error`. The manager's options give their
+// form.
 
 #pragma once
 
@@ -20,7 +20,7 @@ namespace sse::inline SSE_ABI::detail {
 Event encode_notice(std::string_view type, const EncodeOptions& form, std::string_view message,
                     std::string_view members = {});
 
-/// The form of the library's own notices.
+/// The form of a manager's notices. Refers to its Options::clock.
 EncodeOptions notice_form(const Options& options);
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Copies of events whose reference counts belong to one shard. It keeps a few blocks of counts and reuses them.
+// Copies of events whose reference counts belong to one backlog. It keeps a few blocks of counts and reuses them.
 
 #pragma once
 
@@ -17,17 +17,16 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Makes copies of events that are counted apart from the event's own count (EventCounts). Guarded by its shard's
-/// mutex.
+/// Makes copies of events that have counts of their own (EventCounts). Guarded by its shard's mutex.
 class RefCountPool {
  public:
-  /// `events` is about the number of copies that live at once.
+  /// `events`: about the number of copies that exist at a time.
   explicit RefCountPool(std::size_t events) noexcept : max_blocks_(events / EventCounts::size + 2) {}
   RefCountPool(const RefCountPool&) = delete;
   RefCountPool& operator=(const RefCountPool&) = delete;
   ~RefCountPool() { shrink(0); }
 
-  /// Without memory it makes a copy like any other.
+  /// Makes a copy. If the allocation fails, it is counted by the event's own count.
   Event make(const Event& event) noexcept {
     if (used_ == EventCounts::size && !next_block()) return event;
     return EventFactory::copy(event, *last_, used_++);
@@ -57,9 +56,10 @@ class RefCountPool {
   }
 
   const std::size_t max_blocks_;
-  EventCounts *first_ = nullptr, *last_ = nullptr;  ///< Copies are counted in the last; the first is free next.
-  std::size_t size_ = 0;                            ///< Blocks in the list.
-  std::size_t used_ = EventCounts::size;            ///< Counts of the last that are used.
+  /// New copies are counted in the last block; the first is the next to be free.
+  EventCounts *first_ = nullptr, *last_ = nullptr;
+  std::size_t size_ = 0;                  ///< Blocks in the list.
+  std::size_t used_ = EventCounts::size;  ///< Counts of the last block that are used.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -22,12 +22,12 @@ struct EventId {
 
 std::string to_string(const EventId& id);
 
-/// Nullopt: the text is not an id as a manager writes it.
+/// Parses an id. Nullopt: the text is not an id as a manager writes it.
 std::optional<EventId> parse_event_id(std::string_view text) noexcept;
 
-/// A start that no other manager has, of this process or another: the Unix time in seconds, and nine random digits. It
-/// is greater than the ones before it in this process. Clocks alone do not tell processes apart that are started at
-/// once, children of a fork, or boards that boot with one time.
+/// A start that no other manager has, in this process or another: the Unix time in seconds, and nine random digits. It
+/// is greater than the earlier ones of this process. A clock alone would not distinguish processes that start at the
+/// same time, the children of a fork, or boards that boot with the same time.
 std::uint64_t next_start() noexcept;
 
 }  // namespace sse::inline SSE_ABI::detail

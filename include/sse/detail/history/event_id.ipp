@@ -58,8 +58,8 @@ SSE_DECL std::uint64_t next_start() noexcept {
   std::uint64_t before = last_start().load(), start;
   do {
     start = time + random[0] % second;
-    // Not just before + 1: parent and child of a fork know the same one. And a small step, so that a process which
-    // makes many managers does not run ahead of the clock by much.
+    // Not just `before + 1`, because parent and child of a fork have the same `before`. The step is small, so that a
+    // process which makes many managers does not run far ahead of the clock.
     if (start <= before) start = before + 1 + random[1] % (std::uint64_t{1} << 24);
   } while (!last_start().compare_exchange_weak(before, start));
   return start;

@@ -21,17 +21,17 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The last events, each with its id; they are shared with the connections. Thread-safe.
+/// The last events, each with its id. Their bytes are shared with the connections. Thread-safe.
 ///
-/// In the child of a fork() its ids get another start, and what it held is dropped: parent and child would give the
-/// same ids to different events. The numbers go on, because the connections compare them.
+/// In the child of a fork() its ids get another start, and its events are dropped: otherwise parent and child would
+/// give the same id to different events. The numbers go on, because the connections compare them.
 class History {
  public:
-  /// Holds at most `max_size` events and `max_bytes` bytes of their frames (0: any), but for the newest, which may have
-  /// more.
+  /// Holds at most `max_size` events and `max_bytes` bytes of their frames (0: no limit). The newest event may exceed
+  /// the bytes.
   History(std::size_t max_size, std::size_t max_bytes);
 
-  /// The start of the ids; another one after a fork().
+  /// The start of the ids. It changes after a fork().
   std::uint64_t start() const noexcept { return start_.load(std::memory_order_relaxed); }
   /// The number of the last event. 0: there was none.
   std::uint64_t last() const noexcept {
@@ -39,21 +39,22 @@ class History {
     return last_;
   }
 
-  /// Looks whether this is the child of a fork. To be called before ids are given or compared.
+  /// Drops the events and takes another start if this process is a new child of a fork. Call it before ids are given or
+  /// compared.
   void renew_after_fork() noexcept;
 
   /// Gives `event` the next id and keeps it. One caller at a time.
   void add(Event& event);
 
-  /// plan_replay for what is held now.
+  /// Plans a replay of the events after the id `seen`, as plan_replay does.
   ReplayPlan plan(std::string_view seen) const;
-  /// Plans a replay of all that is held.
+  /// Plans a replay of all events that it holds.
   ReplayPlan plan_all() const;
 
-  /// The event `n`, or the oldest if that is gone. `n` must be last() at most, and the history must hold an event;
-  /// empty: it does not, after a fork.
+  /// The event `n`, or the oldest one if `n` is gone. `n` must be at most last(). Empty: the history holds no event,
+  /// after a fork.
   Event from(std::uint64_t n) const noexcept;
-  /// The first of the events from `n` to `last`; nothing if `n` is gone.
+  /// As many of the events from `n` to `last` as fit into one batch. Empty if `n` is gone.
   BatchPart batch(std::uint64_t n, std::uint64_t last);
 
  private:
@@ -64,7 +65,7 @@ class History {
   void drop_oldest() noexcept SSE_REQUIRES(mutex_);
 
   std::atomic<std::uint64_t> start_;
-  std::atomic<std::uint64_t> fork_generation_;  ///< Of the process that `start_` was made in.
+  std::atomic<std::uint64_t> fork_generation_;  ///< The fork_generation() in which `start_` was made.
   const std::size_t max_bytes_;                 ///< Immutable.
   mutable Mutex mutex_;
   RingBuffer<Event> kept_ SSE_GUARDED_BY(mutex_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A number of lost events, as a reader is told of them. It knows neither connections nor locks.
+// A number of lost events, as an `overflow` tells a reader. It knows neither connections nor locks.
 
 #pragma once
 
@@ -13,12 +13,12 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Events that a reader has lost and was not told of.
+/// Events that a reader has lost and has not been told of.
 struct Loss {
   std::size_t count = 0;
   std::size_t of_history = 0;         ///< Those of `count` that the history no longer held.
   std::uint64_t first = 0, last = 0;  ///< Numbers of the lost events that had an id. 0: none had one.
-  bool reset = false;                 ///< The number is not known.
+  bool reset = false;                 ///< The number of lost events is not known.
 
   bool any() const noexcept { return count != 0 || reset; }
   void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }

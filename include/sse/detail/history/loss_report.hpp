@@ -21,17 +21,17 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Counts what one connection loses, and keeps what its reader and the observer are still to be told. Guarded by its
-/// shard's mutex.
+/// Counts the losses of one connection, and keeps those that its reader and the observer have not been told yet.
+/// Guarded by its shard's mutex.
 class LossReport {
  public:
-  /// What the observer is to be told once the lock is released.
+  /// The calls of the observer that are due once the lock is released.
   struct Due {
     bool gap_found = false;  ///< Observer::overflow is due.
     Owned<std::vector<LostEvents>> losses;
   };
 
-  /// The events that the connection has lost before its first one. Its reader is told at once.
+  /// Sets the events that the connection has lost before its first one. Its reader is told at once.
   void begin_with(const Loss& lost) noexcept {
     untold_loss_ = lost;
     notify_at_once_ = lost.any();
@@ -44,9 +44,9 @@ class LossReport {
   bool notice_is_due(bool has_event, bool is_open) const noexcept {
     return untold_loss_.any() && (has_event || notify_at_once_ || !is_open);
   }
-  /// Encodes the `overflow` notice of the untold loss, in a history that begins with `start`.
+  /// Encodes the `overflow` notice of the untold loss. `start`: the start of the history's ids.
   Event encode_overflow(const Options& options, std::uint64_t start) const;
-  /// The notice has been given to the reader, or never will be.
+  /// Forgets the untold loss: the reader has got the notice, or never will.
   void forget() noexcept {
     untold_loss_ = {};
     notify_at_once_ = false;
@@ -57,16 +57,16 @@ class LossReport {
 
   /// Observer::overflow is due.
   void found_gap() noexcept { gap_found_ = true; }
-  /// Observer::loss is due. Without memory the observer misses one: the reader comes first.
+  /// Notes that Observer::loss is due. If the allocation fails, the observer misses one loss.
   void report(const Loss& lost, std::uint64_t start) noexcept;
   void report(const Loss& lost, LossReason why, std::size_t count, std::uint64_t start) noexcept;
   Due take_due() noexcept { return {std::exchange(gap_found_, false), std::move(losses_to_report_)}; }
 
  private:
   [[no_unique_address]] Loss untold_loss_;  ///< Events lost before the next one, or before the replay.
-  bool notify_at_once_ = false;             ///< untold_loss_ is told at once, not only before an event.
+  bool notify_at_once_ = false;             ///< untold_loss_ is told at once, not only before the next event.
   bool gap_found_ = false;
-  std::size_t dropped_ = 0;  ///< Events lost in all, but for those that only the backlog knows of.
+  std::size_t dropped_ = 0;  ///< Events lost so far, without those that only the backlog has counted.
   Owned<std::vector<LostEvents>> losses_to_report_;
 };
 

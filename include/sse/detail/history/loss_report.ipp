@@ -46,7 +46,7 @@ SSE_DECL void LossReport::report(const Loss& lost, LossReason why, std::size_t c
     if (lost.first != 0 && !lost.reset)
       events.first_id = to_string({start, lost.first}), events.last_id = to_string({start, lost.last});
     losses_to_report_->push_back(std::move(events));
-  } catch (const std::bad_alloc&) {  // as report() says
+  } catch (const std::bad_alloc&) {  // see the declaration
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Walks the history for one returning client, through its filter's answers. The shard's mutex guards it.
+// Reads the history for one returning client, without the events that its filter has refused. The shard's mutex guards
+// it.
 
 #pragma once
 
@@ -19,7 +20,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// One reader's place in the history, while it reads that. Guarded by its shard's mutex.
+/// One reader's place in the history during its replay. Guarded by its shard's mutex.
 class Replay {
  public:
   /// Replays the events from `next` to `last`. `wanted` has a bit for each of them; empty: all are wanted.
@@ -31,15 +32,14 @@ class Replay {
 
   bool wants_all() const noexcept { return wanted_.empty(); }
 
-  /// Takes the first of the events that are left, where all are wanted. Nothing: `take` has to be asked.
+  /// Takes the next events, if all of them are wanted. Empty: the history has dropped the next one; call `take`.
   BatchPart take_batch(History& history) {
     BatchPart part = history.batch(next_, end_);
     next_ += part.size;
     return part;
   }
 
-  /// Takes the next event; empty: there is none left. Events that the history has dropped meanwhile are added to
-  /// `lost`.
+  /// Takes the next event. Empty: none is left. Events that the history has dropped meanwhile are added to `lost`.
   Event take(const History& history, Loss& lost) noexcept;
 
  private:

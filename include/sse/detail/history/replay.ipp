@@ -21,7 +21,7 @@ namespace sse::inline SSE_ABI::detail {
 SSE_DECL Event Replay::take(const History& history, Loss& lost) noexcept {
   while (!done()) {
     Event event = history.from(next_);
-    // Empty after a fork only: then all that is left is gone.
+    // Empty only after a fork: then the rest of the replay is gone.
     const std::uint64_t found = event.empty() ? end_ + 1 : std::min(EventFactory::sequence(event), end_ + 1);
     if (found == next_) {
       ++next_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Decides what a returning client gets from the history, and what it is told to have lost. It knows neither sockets
-// nor locks.
+// Decides which events a returning client gets from the history, and which it has lost. It knows neither sockets nor
+// locks.
 
 #pragma once
 
@@ -19,14 +19,15 @@ namespace sse::inline SSE_ABI::detail {
 /// The part of a history that one reader gets.
 struct ReplayPlan {
   std::optional<EventId> after;  ///< The stream goes on after this event. Unset: after the last one, without a replay.
-  std::uint64_t next = 0;        ///< The history's first event for the stream.
-  Loss lost;                     ///< The events before that.
+  std::uint64_t next = 0;        ///< The number of the first event to replay.
+  Loss lost;                     ///< The events before `next` that are gone.
 };
 
 /// Plans the replay of a client that has seen the event `seen` (unset: its id is not readable), from a history that
 /// holds `first` to `last` (nothing: first is last + 1).
 ///
-/// `after` is sent before the loss is told: a client that is cut between the two asks the same again, and is told then.
+/// The client gets the id `after` before it is told of the loss: if it is cut between the two, it sends the same id
+/// again and is told then.
 ReplayPlan plan_replay(std::optional<EventId> seen, std::uint64_t start, std::uint64_t first, std::uint64_t last);
 
 }  // namespace sse::inline SSE_ABI::detail
