@@ -10,6 +10,7 @@
 // <random> costs a user's build more than most of this library.
 #if __has_include(<sys/random.h>)
 #include <sys/random.h>
+#include <unistd.h>  // musl declares it there
 #define SSE_GETENTROPY
 #endif
 #if __has_include(<netinet/tcp.h>)

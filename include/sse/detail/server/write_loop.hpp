@@ -171,7 +171,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     error_code error;
     SocketSink(socket()).send(part, sent, error);
     if (!error) return true;
-    if (!is_would_block(error)) writer_.lose_peer(error);
+    if (!is_would_block(error)) lose_peer(error);
     return false;
   }
   void send_unsent() {
@@ -184,7 +184,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     }
   }
   void on_sent(error_code error, std::size_t size) {
-    if (error) return writer_.lose_peer(error);
+    if (error) return lose_peer(error);
     EventWriter::Unsent& unsent = *writer_.unsent();
     unsent.sent += size;
     bool all = false;
@@ -200,6 +200,13 @@ class WriteLoop : public CoarseTimer::Deadline {
     unsent.untaken = untaken();
     unsent.since = EventWriter::Clock::now();
     send_unsent();
+  }
+  // A socket that the service has closed fails with bad_descriptor where a write comes after that, and on Windows in
+  // other ways: none of them is the peer's doing.
+  void lose_peer(error_code error) {
+    if constexpr (requires { socket().is_open(); })
+      if (!socket().is_open()) error = asio::error::operation_aborted;
+    writer_.lose_peer(error);
   }
   int untaken() {
     if constexpr (plain)
@@ -224,7 +231,7 @@ class WriteLoop : public CoarseTimer::Deadline {
       if (is_would_block(error)) error = {};
     }
     if (!allowed) return;
-    if (error) return writer_.lose_peer(error);
+    if (error) return lose_peer(error);
     wait_for_peer();
   }
 
