@@ -67,7 +67,8 @@ class BodyDecoder {
   void feed(std::string_view bytes, Sink&& sink) {
     while (!done_ && !bytes.empty()) {
       if (left_ > 0) {
-        const std::string_view part = bytes.substr(0, std::min<std::uint64_t>(left_, bytes.size()));
+        const std::string_view part =
+            bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size())));
         bytes.remove_prefix(part.size());
         if (!until_close_) left_ -= part.size();
         done_ = !chunked_ && left_ == 0;
