@@ -20,18 +20,18 @@
 
 namespace sse::inline SSE_ABI {
 
-// It holds the connection and not the stream, which may be destroyed while the step waits.
+// The coroutine holds the connection and not the stream, which may be destroyed while it waits.
 template <class Executor>
 asio::awaitable<std::optional<Event>, Executor> EventStream::step(std::shared_ptr<detail::Connection> connection) {
   const asio::cancellation_state before = co_await asio::this_coro::cancellation_state;
-  const auto cancelled_before = before.cancelled();  // its copies share the state
+  const auto cancelled_before = before.cancelled();  // a copy of `before` would share the state
   for (;;) {
     bool done = false;
     if (Event event = detail::take_event(*connection, done); !event.empty()) co_return event;
     if (done) co_return std::nullopt;
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
         detail::InitiateWait(connection), asio::use_awaitable_t<Executor>());
-    // A cancellation between the wait's success and this: whoever cancelled would throw the event away.
+    // It was cancelled between the wait's success and here: a caller that cancelled would discard the event.
     const asio::cancellation_state now = co_await asio::this_coro::cancellation_state;
     if (now.cancelled() != cancelled_before)
       throw system_error(asio::error::operation_aborted, "sse::EventStream::next");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The initiations of what a reader does on a connection, and the functions that they need. None of them needs the
-// connection's type, so that a program that reads streams does not compile it.
+// The initiations of a reader's operations, and the functions that they call. They only name the type Connection, so
+// that a program that reads streams does not compile it.
 
 #pragma once
 
@@ -21,8 +21,8 @@ namespace sse::inline SSE_ABI::detail {
 class Connection;
 class WaitPlace;
 
-/// Cancels one wait, if it is still the one that waits. It owns nothing: the slot may keep it long after the stream is
-/// gone.
+/// Cancels one wait, unless a later one has replaced it. It owns nothing, because the cancellation slot may keep it
+/// long after the stream is gone.
 class WaitCanceller {
  public:
   WaitCanceller(const std::shared_ptr<Connection>& connection, std::uint64_t key) noexcept;
@@ -43,10 +43,10 @@ SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept;
 /// exception leaves it with the caller.
 SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t key, asio::execution_context* context);
 
-/// True if the wait `key` was cancelled, be it after its completion.
+/// True if the wait `key` was cancelled, even after its completion.
 SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept;
 
-/// The connection's next event, or an empty one; then `done`: the stream has ended.
+/// Takes the connection's next event. Empty: none is available, and `done` says whether the stream has ended.
 SSE_DECL Event take_event(Connection& connection, bool& done);
 
 /// Starts an operation on a connection. It is a class and not a lambda because Asio asks an initiation for its

@@ -36,7 +36,7 @@ class NextHandler {
   NextHandler(std::shared_ptr<Connection> connection, Handler&& handler)
       : connection_(std::move(connection)), handler_(std::move(handler)) {}
 
-  /// Starts the wait, and throws what it throws; the handler goes with it.
+  /// Starts the wait. If that throws, the handler is destroyed.
   void start() {
     key_ = next_wait_key(*connection_);
     Connection& connection = *connection_;
@@ -60,7 +60,7 @@ class NextHandler {
         error = asio::error::no_memory;
       }
     if (!error && event.empty()) {
-      if (!done) return wait_again();  // the event was taken meanwhile, or the history has let go of it
+      if (!done) return wait_again();  // the event was taken meanwhile, or the history has dropped it
       error = asio::error::eof;
     }
     std::move(handler_)(error, std::move(event));

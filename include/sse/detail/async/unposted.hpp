@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Completions that could not be posted for lack of memory, and how a failed post is told from one that was made. The
-// next emit, or the next tick of a coarse timer, tries again.
+// Completions that could not be posted for lack of memory, and a guard that detects whether a post has failed. The next
+// emit, or the next tick of a coarse timer, posts them again.
 
 #pragma once
 
@@ -17,10 +17,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A function other than a completion that could not be posted.
+/// A function, other than a waiter's completion, that could not be posted.
 class UnpostedFunction : public IntrusiveList<UnpostedFunction>::Hook {
  public:
-  /// False: there is still no memory. It is called under the lock, and must only post.
+  /// Posts it. False: there is still no memory. It is called under the mutex of Unposted, and must only post.
   virtual bool try_post() noexcept = 0;
 
  protected:
@@ -29,18 +29,19 @@ class UnpostedFunction : public IntrusiveList<UnpostedFunction>::Hook {
   ~UnpostedFunction() = default;
 };
 
-/// The completions of the process that could not be posted, and other functions.
+/// The completions and functions of the process that could not be posted. Thread-safe.
 class Unposted {
  public:
   static void add(UnpostedFunction& function) noexcept;
   static void remove(UnpostedFunction& function) noexcept;
   /// Keeps a waiter that is to be completed with `error`. It allocates nothing.
   static void add(Waiter& waiter, int error) noexcept;
-  /// Posts what is kept.
+  /// Posts everything that is kept.
   static void retry() noexcept {
     if (any_.load(std::memory_order_relaxed)) all().post();
   }
-  /// Destroys what is kept for a context that goes away. False: some of it is being posted, see `retry`.
+  /// Destroys the waiters that are kept for an execution context that is being destroyed. False: `retry` is posting
+  /// some of them.
   static bool remove(const WaitRegistry& registry) noexcept;
 
  private:
@@ -54,8 +55,9 @@ class Unposted {
   IntrusiveList<UnpostedFunction> functions_ SSE_GUARDED_BY(mutex_);
 };
 
-/// Says what became of a function that its thread posts with waiters in it. Asio drops the function when there is no
-/// memory for it: then the waiters must stay as they are. A function that Asio drops later goes with its context.
+/// Detects, while a thread posts a function that owns waiters, whether Asio destroys the function because there is no
+/// memory for it. Then the waiters must stay as they are. A function that Asio destroys later is destroyed with its
+/// context, and its waiters with it.
 class Posting {
  public:
   explicit Posting(const Waiter* first) noexcept : first_(first), outer_(current()) { current() = this; }
@@ -63,10 +65,10 @@ class Posting {
   Posting& operator=(const Posting&) = delete;
   ~Posting() { current() = outer_; }
 
-  /// The function was dropped while it was being posted.
+  /// True: the function was destroyed while it was being posted.
   bool dropped() const noexcept { return dropped_; }
 
-  /// For the function's destructor: true if the waiters are not its own any more.
+  /// Called by the function's destructor. True: it no longer owns the waiters.
   static bool drops(const Waiter* first) noexcept {
     Posting* const posting = current();
     if (!posting || posting->first_ != first) return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bodies of unposted.hpp. A context that goes away waits until none of its completions is on its way.
+// The bodies of unposted.hpp. The destruction of a context waits until none of its completions is being posted.
 
 #pragma once
 
@@ -18,7 +18,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL Unposted& Unposted::all() noexcept {
-  // Never destroyed, because threads may still emit while the process ends; and made without an allocation.
+  // Never destroyed, because threads may still emit while the process ends. Made without an allocation.
   alignas(Unposted) static std::byte storage[sizeof(Unposted)];
   static Unposted* const unposted = ::new (static_cast<void*>(storage)) Unposted;
   return *unposted;

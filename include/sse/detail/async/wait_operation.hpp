@@ -20,7 +20,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// What is posted to the handler's executor; it passes the handler's allocator on.
+/// A handler with its result, to be posted to its executor. It has the handler's allocator.
 template <class Handler>
 struct Completion {
   using allocator_type = asio::associated_allocator_t<Handler>;
@@ -31,7 +31,8 @@ struct Completion {
   error_code error;
 };
 
-/// Names executors for Wakeups: equal executors have the same hash. An executor may have a `hash()` of its own.
+/// The hash by which Wakeups groups executors: equal executors have the same one. An executor may have a member
+/// `hash()`.
 template <class Executor>
 std::size_t executor_hash(const Executor& executor) noexcept {
   if constexpr (requires { executor.hash(); })
@@ -61,7 +62,7 @@ class WaitBatch {
     while (first_) {
       try {
         Operation::run(pop(), {});
-      } catch (...) {  // one handler's failure is not the others'
+      } catch (...) {  // a handler that throws must not take the others with it
         if (first_ && !Operation::post_all(first_)) keep();
         first_ = nullptr;
         throw;
@@ -105,7 +106,7 @@ class WaitOperation final : public Waiter {
   using Traits = std::allocator_traits<Allocator>;
 
  public:
-  /// `usual` is the executor of a handler without one. An exception leaves the handler with the caller.
+  /// `usual`: the executor of a handler that has none. If it throws, the handler stays with the caller.
   static WaitOperation* make(Handler& handler, const asio::any_io_executor& usual) {
     Allocator allocator(asio::get_associated_allocator(handler));
     WaitOperation* const memory = Traits::allocate(allocator, 1);
@@ -145,7 +146,7 @@ class WaitOperation final : public Waiter {
     return static_cast<const WaitOperation*>(waiter)->executor_;
   }
 
-  // The memory is given back before the handler runs, which may own what it was allocated from.
+  // The memory is freed before the handler runs, because the handler may own the memory's allocator.
   static Completion<Handler> release(Waiter* waiter, error_code error) {
     Completion<Handler> completion{std::move(self(waiter)->handler_), error};
     Allocator allocator(completion.get_allocator());
@@ -153,7 +154,7 @@ class WaitOperation final : public Waiter {
     Traits::deallocate(allocator, self(waiter), 1);
     return completion;
   }
-  // Either the function is posted, or all stays as it was.
+  // False: the function was not posted, and the waiters are as before.
   template <class Function, class... Arguments>
   static bool try_post(Waiter* first, const Arguments&... arguments) noexcept {
     const Tracked executor(executor_of(first));
@@ -161,7 +162,7 @@ class WaitOperation final : public Waiter {
     try {
       asio::post(executor, Function(first, arguments...));
     } catch (...) {
-      return !posting.dropped();  // else the function stands in a queue, that of a strand
+      return !posting.dropped();  // otherwise the function is in a queue already, for example a strand's
     }
     if (posting.dropped()) Waiter::destroy_all(first);  // the context goes away
     return true;
@@ -169,11 +170,11 @@ class WaitOperation final : public Waiter {
   static bool post(Waiter* waiter, error_code error) noexcept {
     if constexpr (std::is_same_v<Allocator, std::allocator<WaitOperation>>)
       return try_post<PostedWait<WaitOperation>>(waiter, error);
-    // An allocator of the handler's own may have room for one object: it gets the operation's memory back first.
+    // A handler's own allocator may have room for one object only, so the operation's memory is freed first.
     const Tracked executor(std::move(self(waiter)->executor_));
     try {
       asio::post(executor, release(waiter, error));
-    } catch (...) {  // no memory: the handler has been destroyed, and the emitter is not to blame
+    } catch (...) {  // no memory: the handler has been destroyed; the emitter must not fail for it
     }
     return true;
   }
@@ -191,7 +192,7 @@ class WaitOperation final : public Waiter {
   Handler handler_;
 };
 
-/// Makes the operation of the wait `key`. An exception leaves the handler with the caller.
+/// Makes the operation of the wait `key`. If it throws, the handler stays with the caller.
 template <class Handler>
 WaitOperation<Handler>* make_wait(const std::shared_ptr<Connection>& connection, std::uint64_t key, Handler& handler) {
   // The slot comes first, because another thread may complete the wait as soon as it is published.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The place where one reader waits: alone, or with all readers of a backlog. Its owner's mutex guards it.
+// The pending wait of one reader, alone or in the list of a backlog. Its owner's mutex guards it.
 
 #pragma once
 
@@ -21,8 +21,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The place where one reader waits: alone, or with those of a list. The owner's mutex guards it: the callers of `take`
-/// and `join` hold it, every other member locks it itself.
+/// The pending wait of one reader, alone or in a WaitList. The owner's mutex guards it: the callers of `take` and
+/// `join` hold it, and every other member locks it itself.
 class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  public:
   explicit WaitPlace(SpinMutex& mutex) noexcept : mutex_(mutex) {}
@@ -30,7 +30,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   WaitPlace& operator=(const WaitPlace&) = delete;
   ~WaitPlace() { leave_registry(); }
 
-  /// The pending waiter or null; it must be completed.
+  /// Takes the pending waiter, which the caller must complete. Null: none is pending.
   Waiter* take() noexcept {
     assert_locked();
     Waiter* const waiter = unlink();
@@ -38,22 +38,22 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
     return waiter;
   }
 
-  /// From now on its waits are also completed with those of `list`; null: no more.
+  /// Joins `list`: from now on a WaitList::take_all takes its waiter, too. Null: leaves the list.
   void join(WaitList* list);
 
   /// Names the next wait. Reader's thread only.
   std::uint64_t next_key() noexcept { return last_key_ += 2; }
 
-  /// Cancels the wait `key`, if it is still the last that was started.
+  /// Cancels the wait `key`, unless a later one was started.
   void cancel(std::uint64_t key) noexcept;
-  /// True if the wait `key` was cancelled, be it after its completion.
+  /// True if the wait `key` was cancelled, even after its completion.
   bool was_cancelled(std::uint64_t key) const noexcept {
     const SpinLock lock(mutex_);
     return key_ == (key | cancelled);
   }
 
-  /// Publishes `waiter`, whose handler runs on `context`, or completes it at once, where `is_ready()`. An exception
-  /// leaves it with the caller.
+  /// Publishes `waiter`, whose handler runs on `context`, or posts its completion at once if `is_ready()`. If it
+  /// throws, the waiter stays with the caller.
   template <class IsReady>
   void wait(Waiter* waiter, std::uint64_t key, asio::execution_context* context, IsReady&& is_ready) {
     for (;;) {
@@ -84,13 +84,13 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
     }
   }
 
-  /// Takes the pending waiter off and forgets the registry, which calls this while its context goes away.
+  /// Takes the pending waiter and forgets the registry. The registry calls this while its context is being destroyed.
   void drop_registry(Wakeups& wakeups) noexcept;
 
  private:
   static constexpr std::uint64_t cancelled = 1;  ///< Keys are even.
 
-  /// The caller holds the lock under its owner's name.
+  /// Tells Clang that the caller holds mutex_, by its owner's name for it.
   void assert_locked() const noexcept SSE_ASSERT_CAPABILITY(mutex_) {}
 
   bool is_pending() const noexcept SSE_REQUIRES(mutex_) { return waiter_ && (!list_ || round_ == list_->round()); }
@@ -106,10 +106,10 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
 
   SpinMutex& mutex_;
   Waiter* waiter_ SSE_GUARDED_BY(mutex_) = nullptr;
-  /// Names the wait that was started last, with the bit `cancelled` where it was.
+  /// The key of the wait that was started last, with the bit `cancelled` if it was cancelled.
   std::uint64_t key_ SSE_GUARDED_BY(mutex_) = 0;
   WaitList* list_ SSE_GUARDED_BY(mutex_) = nullptr;
-  /// The round of `list_` when `waiter_` was published; a later one has taken the waiter.
+  /// The round of `list_` in which `waiter_` was published. In a later round the list has taken the waiter.
   std::uint64_t round_ SSE_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<WaitRegistry> registry_ SSE_GUARDED_BY(mutex_);
   asio::execution_context* context_ SSE_GUARDED_BY(mutex_) = nullptr;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pending waits of one execution context, so that they end with it. See decisions/waits-end-with-their-
-// context.md.
+// The pending waits of one execution context, so that they end with it. See decisions/waits-end-with-their-context.md.
 
 #pragma once
 
@@ -21,15 +20,15 @@ namespace sse::inline SSE_ABI::detail {
 
 class WaitPlace;
 
-/// The places that are waited at on one execution context. When the context is destroyed, their waits are destroyed
-/// with it: a wait owns its coroutine, which owns its stream, which owns the wait, and nothing else would break that
-/// circle.
+/// The wait places whose handlers run on one execution context. When the context is destroyed, their waits are
+/// destroyed with it: a wait owns its coroutine, which owns its stream, which owns the wait, and nothing else would
+/// break that circle. Thread-safe.
 class WaitRegistry {
  public:
   void join(WaitPlace& place) noexcept;
   void leave(WaitPlace& place) noexcept;
 
-  /// Between these two completions are on their way to the context, which is kept from going away meanwhile.
+  /// Bracket the posting of completions to the context, whose destruction waits for the end.
   void begin_completions(std::size_t count) noexcept { completions_.fetch_add(count, std::memory_order_relaxed); }
   void end_completions(std::size_t count) noexcept {
     if (completions_.fetch_sub(count) == count && stopping_.load()) notify();

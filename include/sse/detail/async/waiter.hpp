@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A pending wait without its handler's type. Nothing here runs a handler.
+// A pending wait without the type of its handler. No function here runs a handler.
 
 #pragma once
 
@@ -19,20 +19,21 @@ class WaitRegistry;
 /// A pending wait, whatever its completion token.
 class Waiter {
  public:
-  /// Operations that depend on the handler's type. They are no virtual functions, so that an operation can free its
-  /// memory before it completes.
+  /// The functions that depend on the handler's type. They are not virtual, so that an operation can free its memory
+  /// before it completes.
   struct Kind {
-    /// Posts the completion. False: there is no memory for it, and the waiter is as it was.
+    /// Posts the completion. False: there is no memory for it, and the waiter is as before.
     bool (*post)(Waiter*, error_code) noexcept;
-    /// Posts the successful completions of a list, which has one executor. False: as `post`.
+    /// Posts the successful completions of a list of waiters with one executor. False: as `post`.
     bool (*post_all)(Waiter* first) noexcept;
     void (*destroy)(Waiter*) noexcept;  ///< Destroys the handler uncalled.
     bool (*same_executor)(const Waiter*, const Waiter*);
     std::size_t (*executor_hash)(const Waiter*);
   };
 
-  std::shared_ptr<WaitRegistry> registry;  ///< Guarded by the place's mutex; then its own who has taken the waiter.
-  Waiter* next = nullptr;                  ///< Guarded by the list's mutex.
+  /// Guarded by the place's mutex. Once the waiter was taken, owned by the thread that took it.
+  std::shared_ptr<WaitRegistry> registry;
+  Waiter* next = nullptr;  ///< Guarded by the list's mutex.
   union {
     Waiter* previous = nullptr;  ///< Guarded by the list's mutex.
     int result;                  ///< The system error to complete with. Guarded by the mutex of Unposted.
@@ -40,9 +41,9 @@ class Waiter {
 
   const Kind& kind() const noexcept { return *kind_; }
 
-  /// Completes a waiter that was taken off its place, now or as soon as there is memory to post with.
+  /// Posts the completion of a waiter that was taken off its place. Without memory, Unposted keeps it and tries again.
   void complete(error_code error) noexcept;
-  /// Posts the completion of one that has not been published. False: there is no memory for it.
+  /// Posts the completion of a waiter that has not been published. False: there is no memory for it.
   bool post(error_code error) noexcept { return kind_->post(this, error); }
   void destroy() noexcept { kind_->destroy(this); }
   static void destroy_all(Waiter* first) noexcept {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The body of waiter.hpp. It needs the registry, whose context must not go away before the completion has arrived.
+// The body of waiter.hpp. It needs the registry, whose context must not be destroyed before the completion has been
+// posted.
 
 #pragma once
 

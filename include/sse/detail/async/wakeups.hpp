@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lists of waiters that are completed together: those that were taken under a lock, and those of a backlog. Nothing
+// Lists of waiters that are completed together: those that were taken under a lock, and those of a backlog. No function
 // here runs a handler.
 
 #pragma once
@@ -20,8 +20,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Waiters that were taken off their places under a lock, to be completed after it. Those of one executor share a
-/// post: to post is what waking costs.
+/// Waiters that were taken off their places under a lock, to be completed after it is released. Those of one executor
+/// share a post, because the post is the cost of a wake-up.
 class Wakeups {
  public:
   Wakeups() = default;
@@ -77,7 +77,7 @@ class Wakeups {
     }
 
    private:
-    // Like Waiter::complete, where there is no memory.
+    // As Waiter::complete does without memory.
     void keep() noexcept {
       while (first_) Unposted::add(*std::exchange(first_, first_->next), 0);
     }
@@ -90,7 +90,7 @@ class Wakeups {
   Waiter** last_ = &first_;
 };
 
-/// Waiters that are all to be completed together. Guarded by its owner's mutex.
+/// The waiters of a backlog, which an event completes together. Guarded by its owner's mutex.
 class WaitList {
  public:
   WaitList() = default;
@@ -124,7 +124,7 @@ class WaitList {
     if (group.first == &waiter) group.first = waiter.next == &waiter ? nullptr : waiter.next;
     --group.size;
   }
-  /// At the same cost however many there are; their places find it out by `round`.
+  /// Takes all waiters, at a cost that does not depend on their number. Their places notice it by `round`.
   void take_all(Wakeups& wakeups) noexcept {
     ++round_;
     groups_.for_each([&](Group& group) {

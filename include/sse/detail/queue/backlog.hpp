@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The live events that many connections wait for, kept once. Each reader is a place in it.
+// The live events of many connections, kept once. Each reader is a place in it.
 
 #pragma once
 
@@ -21,10 +21,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The live events of connections that get every event and drop the oldest, which most connections do. They are kept
-/// once for all, and each connection is a place among them. So an event costs the emitter the same for 10 connections
-/// as for 10,000, and a queue costs memory once. All readers have the same max_queue_size. Guarded by its shard's
-/// mutex.
+/// The live events of the connections that get every event and drop the oldest, as most connections do. They are kept
+/// once for all of them, and each connection is a place among them. So an event costs the emitter the same for 10
+/// connections as for 10,000, and the queued events take memory once. All readers of one backlog have the same
+/// max_queue_size. Guarded by its shard's mutex.
 class Backlog : public IntrusiveList<Backlog>::Hook {
  public:
   /// A reader's place: before the event number `at`, counted from the backlog's first.
@@ -41,9 +41,9 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
 
   std::size_t capacity() const noexcept { return events_.capacity(); }
   std::size_t readers() const noexcept { return readers_; }
-  WaitList waits;  ///< Of the readers.
+  WaitList waits;  ///< The waits of the readers.
 
-  /// Returns a new reader's place, at the end.
+  /// Adds a reader and returns its place, which is the end.
   Place enter() noexcept {
     ++readers_, ++caught_up_;
     return end_;
@@ -52,7 +52,7 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
 
   /// Appends an event. True: the oldest was dropped for it before all readers have read it.
   bool append(const Event& event) noexcept;
-  /// The place of the readers that have just lost their first event, where `append` returns true.
+  /// The place of the readers that have just lost their first event, after `append` has returned true.
   std::uint64_t first_lost() const noexcept { return begin_.at - 1; }
 
   /// The number of events that wait at the place.
@@ -68,13 +68,13 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
 
   // For a reader that has lost none:
 
-  /// Hands the next `count` events, which must wait, to `take(const Event&)`, and moves the place.
+  /// Passes the next `count` events, which must exist, to `take(const Event&)`, and moves the place.
   template <class Take>
   void read(Place& place, std::size_t count, Take&& take) noexcept {
     for (std::size_t i = 0; i < count; ++i) take(slot(place.at + i).event);
     if (count != 0) move(place, count);
   }
-  /// Returns the next events, one of which must wait, and moves the place.
+  /// Returns the next events, of which there must be at least one, and moves the place.
   BatchPart read_batch(Place& place);
 
  private:
@@ -88,33 +88,33 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   std::size_t& count_at(const Place& place) noexcept;
   void move(Place& place, std::size_t count) noexcept;
   void drop_oldest() noexcept;
-  /// Frees at once what all have read.
+  /// Frees the events that all readers have read.
   void trim() noexcept;
 
   RefCountPool copies_;
   RingBuffer<Slot> events_;
   BatchCache batches_;
-  Place begin_, end_;  ///< Of `events_`.
+  Place begin_, end_;  ///< The places of the first event in `events_` and behind the last.
   std::size_t readers_ = 0;
   std::size_t caught_up_ = 0;  ///< Readers at the end.
-  std::size_t lagging_ = 0;    ///< Readers that have lost events and have not been told yet.
+  std::size_t lagging_ = 0;    ///< Readers that have lost events which skip_lost has not counted yet.
 };
 
 /// The backlogs of a shard, one for each max_queue_size. Guarded by the shard's mutex.
 class Backlogs {
  public:
   bool empty() const noexcept { return list_.empty(); }
-  /// Null: there is none.
+  /// The first backlog of the list. Null: there is none.
   Backlog* first() const noexcept { return list_.first(); }
-  /// Null: it is the last.
+  /// The backlog behind another one. Null: that is the last.
   static Backlog* next(const Backlog& backlog) noexcept { return IntrusiveList<Backlog>::next(backlog); }
 
-  /// Finds or makes the one of this capacity. It must get a reader, or be released.
+  /// Finds or makes the backlog of this capacity. The caller adds a reader, or releases it.
   Backlog& get(std::size_t capacity);
   /// Deletes a backlog without readers.
   void release(Backlog& backlog) noexcept;
 
-  /// The number of the last event with an id that came here.
+  /// The number of the last event with an id that was delivered in this shard.
   std::uint64_t sequence() const noexcept { return sequence_; }
   void set_sequence(std::uint64_t sequence) noexcept { sequence_ = sequence; }
 

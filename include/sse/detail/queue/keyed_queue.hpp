@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A queue that finds the events which a newer one of the same key supersedes. It stands behind
-// OverflowPolicy::keep_newest.
+// A queue that finds the events which a newer one of the same key supersedes. OverflowPolicy::keep_newest uses it.
 
 #pragma once
 
@@ -19,7 +18,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Events in order, which also knows those that have a newer one of the same key behind them. Not thread-safe.
+/// A queue of events in order. It also knows the events that have a newer one of the same key behind them. Not
+/// thread-safe.
 class KeyedQueue {
  public:
   KeyedQueue() = default;
@@ -35,16 +35,16 @@ class KeyedQueue {
 
   /// Takes the oldest event; the queue must not be empty.
   Event pop() noexcept { return take(first_); }
-  /// Takes an event that has a newer one of its key behind it; empty: there is none.
+  /// Takes an event that has a newer one of its key behind it. Empty: there is none.
   Event pop_superseded() noexcept { return take(superseded_.first()); }
-  /// Takes the newest event of the key of `event`; empty: there is none.
+  /// Takes the newest event of the key of `event`. Empty: there is none.
   Event pop_newest_of_key(const Event& event) noexcept {
     if (event.key().empty()) return {};
     return take(newest_.find(HashedName(event.key(), EventFactory::key_hash(event))));
   }
 
  private:
-  /// In newest_ or in superseded_, if it has a key.
+  /// An element of the queue. With a key it is also in newest_ or in superseded_.
   struct Node : IntrusiveList<Node>::Hook {
     Node(const Event& its_event, Node* before) noexcept : event(its_event), previous(before) {}
     std::string_view name() const noexcept { return event.key(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The queue of one connection that cannot share a backlog, bounded in events and bytes. It reports what it drops.
+// The queue of one connection that cannot share a backlog, bounded in events and bytes. It adds the events that it
+// drops to a Loss.
 
 #pragma once
 
@@ -29,14 +30,15 @@ class Queue {
   std::size_t size() const noexcept { return keyed_ ? keyed_->size() : ring_.size(); }
   bool empty() const noexcept { return size() == 0; }
 
-  /// Whether `event` fits without a loss.
+  /// True if `event` fits without a loss.
   bool fits(const Event& event) noexcept {
     if (empty()) return true;
     if (max_bytes_ != 0 && bytes_ + event.frame().size() > max_bytes_) return false;
     return keyed_ ? keyed_->size() < ring_.capacity() : ring_.make_room();
   }
 
-  /// Appends `event`. The events that are dropped for it (without memory: itself) are added to `lost`.
+  /// Appends `event`, and adds the events that are dropped for it to `lost`. If an allocation fails, `event` itself is
+  /// dropped.
   void push(const Event& event, Loss& lost) noexcept;
 
   /// Takes the oldest event; the queue must not be empty.
@@ -53,7 +55,7 @@ class Queue {
   }
 
   RingBuffer<Event> ring_;
-  std::size_t bytes_ = 0;          ///< Of the queued frames. Counted only where they are bounded.
+  std::size_t bytes_ = 0;          ///< Bytes of the queued frames. Counted only if max_bytes_ is not 0.
   const std::size_t max_bytes_;    ///< Immutable.
   const Owned<KeyedQueue> keyed_;  ///< Holds the events under OverflowPolicy::keep_newest, in place of ring_.
 };

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The place where one reader's live events wait: in a backlog that it shares, or in a queue of its own. It moves
-// between the two.
+// The queue of one reader's live events: a place in a shared backlog, or a queue of its own. It moves between the two.
 
 #pragma once
 
@@ -28,7 +27,7 @@ namespace sse::inline SSE_ABI::detail {
 enum class PushResult {
   skipped,           ///< The event is before the stream, or in its replay.
   queued,            ///< It waits.
-  queued_after_gap,  ///< It waits, and another one was dropped, the first of a gap.
+  queued_after_gap,  ///< It waits, and the first event of a gap was dropped for it.
   refused,           ///< It did not fit, under OverflowPolicy::disconnect.
 };
 
@@ -38,15 +37,15 @@ struct PrivateQueue {
       : queue(max_size, max_bytes, overflow_policy), policy(overflow_policy) {}
 
   Queue queue;
-  Loss lost;                    ///< Lost before the queue's oldest event.
+  Loss lost;                    ///< The events lost before the queue's oldest event.
   std::uint64_t after = 0;      ///< Live events up to this number are before the stream, or in its replay.
   const OverflowPolicy policy;  ///< Immutable.
 };
 
 /// The live events that wait for one reader. Guarded by its shard's mutex.
 ///
-/// A reader shares a backlog while it gets every event and drops the oldest. It gets a queue of its own when it is sent
-/// an event that is for it alone, and goes back to the backlog when that queue is empty.
+/// A reader shares a backlog while it gets every event and drops the oldest. It gets a queue of its own when an event
+/// is sent to it alone, and returns to the backlog when that queue is empty.
 class ReaderQueue {
  public:
   ReaderQueue(std::size_t max_size, std::size_t max_bytes, OverflowPolicy policy, bool may_share)
@@ -63,22 +62,22 @@ class ReaderQueue {
   std::size_t size() const noexcept {
     return backlog_ ? backlog_->count(place_) : private_ ? private_->queue.size() : 0;
   }
-  /// Events lost in the backlog that no one has counted yet.
+  /// Events lost in the backlog that skip_lost has not counted yet.
   std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }
-  /// Whether a private queue has lost events behind those that wait.
+  /// True if a private queue has lost events that pop() has not told yet.
   bool has_lost() const noexcept { return private_ && private_->lost.any(); }
-  /// Whether the reader has just lost the event `at` of `backlog`, the first of a gap.
+  /// True if the reader has just lost the event `at` of `backlog`, the first of a gap.
   bool loses_first(const Backlog& backlog, std::uint64_t at) const noexcept {
     return backlog_ == &backlog && place_.at == at;
   }
 
   // In a backlog:
 
-  /// Enters a backlog, at its end. An exception changes nothing.
+  /// Enters a backlog at its end. If it throws, nothing has changed.
   void share(Backlogs& backlogs, WaitPlace& waits);
-  /// The losses must have been skipped.
+  /// Leaves the backlog. Call skip_lost first.
   void leave_backlog(Backlogs& backlogs, WaitPlace& waits) noexcept;
-  /// Adds the events lost in the backlog to `lost` and goes on behind them. Returns how many.
+  /// Adds the events lost in the backlog to `lost`, moves behind them, and returns their number.
   std::size_t skip_lost(Loss& lost) noexcept;
   template <class Take>
   void read_shared(std::size_t count, Take&& take) noexcept {
@@ -88,29 +87,29 @@ class ReaderQueue {
 
   // In a queue of its own:
 
-  /// Makes it if there is none.
+  /// Makes the private queue if there is none.
   void make_private();
-  /// Moves from the backlog to a queue of its own, with the events that wait. Returns how many were lost on the way.
-  /// Called after make_private.
+  /// Moves from the backlog to the private queue, with the events that wait, and returns how many were lost. Call
+  /// make_private first.
   std::size_t move_to_private(Backlogs& backlogs, WaitPlace& waits) noexcept;
   void drop_private() noexcept { private_ = {}; }
-  /// Live events up to the number `last` are before the stream, or in its replay.
+  /// From now on `push` skips events up to the number `last`: they are before the stream, or in its replay.
   void begin_after(std::uint64_t last) noexcept { private_->after = last; }
-  /// Adds what was dropped to `dropped`.
+  /// Pushes an event into the private queue, and adds the number of events that were dropped for it to `dropped`.
   PushResult push(const Event& event, std::size_t& dropped) noexcept;
-  /// Takes the oldest event, and adds what was lost before it to `lost`; an empty event: none waits.
+  /// Takes the oldest event of the private queue, and adds the events lost before it to `lost`. Empty: none waits.
   Event pop(Loss& lost) noexcept;
-  /// Whether the queue is empty, and the reader can go on in a backlog that has come to `sequence`.
+  /// True if the private queue is empty and the reader may return to a backlog whose last event is `sequence`.
   bool can_share_again(std::uint64_t sequence) const noexcept {
     return may_share_ && private_ && private_->queue.empty() && private_->after <= sequence;
   }
 
-  /// Takes away the events that were made at `limit` or later: the reader has no right to them.
+  /// Discards the events that were made at `limit` or later, because the reader has no right to them.
   void drop_since(SystemTime limit) noexcept;
 
  private:
   Backlog* backlog_ = nullptr;  ///< Null: the events wait in private_, or the reader is in no map.
-  Backlog::Place place_;        ///< In the backlog.
+  Backlog::Place place_;        ///< The reader's place in the backlog.
   Owned<PrivateQueue> private_;
   const std::size_t max_size_;  ///< Immutable.
   const bool may_share_;        ///< Immutable.

@@ -79,10 +79,10 @@ SSE_DECL Event ReaderQueue::pop(Loss& lost) noexcept {
 
 SSE_DECL void ReaderQueue::drop_since(SystemTime limit) noexcept {
   if (!private_) return;
-  // Each event goes round once. A queue of the newest values keeps their order, too.
+  // Each event is popped and pushed again once, which keeps the order, also in a KeyedQueue.
   for (std::size_t left = private_->queue.size(); left > 0; --left) {
     const Event event = private_->queue.pop();
-    Loss none;  // popping made room
+    Loss none;  // stays empty, because pop() made room
     if (EventFactory::time(event) < limit) private_->queue.push(event, none);
   }
 }
