@@ -122,6 +122,39 @@ TEST_CASE("a connection's topics come and go in any order") {
   }
 }
 
+TEST_CASE("a connection with many topics gets their events while it is in the map, and not after") {
+  EventManager manager;
+  sse::ConnectionOptions options = [] {
+    sse::ConnectionOptions settings;
+    settings.connection_id = "c";
+    settings.announce = false;
+    for (int i = 0; i < 1'000; ++i) settings.topics.push_back("t" + std::to_string(i));
+    return settings;
+  }();
+  EventStream stream = manager.add_connection(options);
+  for (const char* topic : {"t0", "t500", "t999"}) CHECK(manager.emit_event("x", 1, on_topic(topic)) == 1);
+  CHECK(manager.emit_event("x", 1, on_topic("t1000")) == 0);
+  EventStream newer = manager.add_connection(options);  // the older one has ended, and is not read yet
+  CHECK(manager.emit_event("x", 2, on_topic("t500")) == 1);
+  CHECK(told(stream) == Words{"1", "1", "1"});
+  CHECK(stream.done());
+  CHECK(told(newer) == Words{"2"});
+  CHECK(manager.disconnect("c"));
+  CHECK(manager.emit_event("x", 3, on_topic("t500")) == 0);
+  { const EventStream gone = std::move(stream); }
+  { const EventStream gone = std::move(newer); }
+  CHECK(manager.emit_event("x", 4, on_topic("t500")) == 0);
+  sse::Options one;
+  one.max_connections = 1;
+  EventManager full(one);
+  EventStream first = full.add_connection("first");
+  CHECK_THROWS_AS(full.add_connection(options), sse::Refused);
+  CHECK(full.emit_event("x", 5, on_topic("t500")) == 1);
+  first.close();
+  EventStream second = full.add_connection(options);
+  CHECK(full.emit_event("x", 6, on_topic("t500")) == 1);
+}
+
 TEST_CASE("a replay for many topics looks each event up, and not each topic") {
   constexpr int events = 2'000, topics = 20'000;
   EventManager manager(history_of(events));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "sse/detail/base/name_hash.hpp"
@@ -61,14 +62,16 @@ class SipHash {
 
 SSE_DECL std::uint64_t secret_hash(std::string_view name) noexcept {
   SipHash hash(hash_secret());
-  const auto word_at = [&](std::size_t at, std::size_t size) {  // little endian on every machine
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < size; ++i) word |= std::uint64_t{static_cast<unsigned char>(name[at + i])} << (8 * i);
-    return word;
-  };
   std::size_t at = 0;
-  for (; name.size() - at >= 8; at += 8) hash.add(word_at(at, 8));
-  hash.add(word_at(at, name.size() - at) | std::uint64_t{name.size()} << 56);
+  for (; name.size() - at >= 8; at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, name.data() + at, sizeof word);  // in the machine's order: no other machine compares hashes
+    hash.add(word);
+  }
+  std::uint64_t rest = std::uint64_t{name.size()} << 56;
+  for (int shift = 0; at < name.size(); ++at, shift += 8)
+    rest |= std::uint64_t{static_cast<unsigned char>(name[at])} << shift;
+  hash.add(rest);
   return hash.finish();
 }
 

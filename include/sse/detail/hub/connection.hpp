@@ -85,11 +85,16 @@ class Connection : public IntrusiveList<Connection>::Hook {
     connect_event_ = std::move(event);
   }
 
+  /// Subscribes to its first topics, a few under each lock, so that no emitter waits for many of them. Until the
+  /// connection is in the map their events pass it by.
+  void subscribe_first(const std::vector<std::string>& topics) SSE_EXCLUDES(shard->mutex);
+
   // In the map:
 
-  /// Enters the shard's lists; an exception leaves nothing behind. `last` is the number of the history's last event:
-  /// those events are not for the queue, they come by the replay or not at all.
-  void enter_map(const std::vector<std::string>& topics, std::uint64_t last) SSE_REQUIRES(shard->mutex);
+  /// Enters the shard's lists; an exception leaves it in none. `last` is the number of the history's last event: those
+  /// events are not for the queue, they come by the replay or not at all.
+  void enter_map(std::uint64_t last) SSE_REQUIRES(shard->mutex);
+  bool in_map() const noexcept SSE_REQUIRES(shard->mutex) { return index_ != Subscriptions::nowhere; }
   /// Gives the `connection` event the id after which the stream goes on.
   void set_connect_id(std::uint64_t start, std::uint64_t n) SSE_REQUIRES(shard->mutex);
   void set_replay(Owned<Replay> replay) noexcept SSE_REQUIRES(shard->mutex) { replay_ = std::move(replay); }
@@ -190,13 +195,16 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   // The shard's lists:
 
-  void enter_queues(const std::vector<std::string>& topics, std::uint64_t last) SSE_REQUIRES(shard->mutex);
+  void enter_queues(std::uint64_t last) SSE_REQUIRES(shard->mutex);
   void share_again() noexcept SSE_REQUIRES(shard->mutex);
   /// Moves from the backlog to a queue of its own, with what waits; an exception changes nothing.
   void take_own_queue() SSE_REQUIRES(shard->mutex);
   /// Keeps what waits for a reader that has not seen it, and takes away what it has no right to.
   void keep_waiting_events(EndReason why) noexcept SSE_REQUIRES(shard->mutex);
+  /// More than a few topics are left to release_topics().
   void leave_lists() noexcept SSE_REQUIRES(shard->mutex);
+  /// Drops its topics, a few under each lock, and its filter.
+  void release_topics() noexcept SSE_EXCLUDES(shard->mutex);
   void enter(std::vector<Connection*>& list, std::size_t& index) SSE_REQUIRES(shard->mutex);
   void leave(std::vector<Connection*>& list, std::size_t Subscriptions::*index) noexcept SSE_REQUIRES(shard->mutex);
   template <class IndexOf>

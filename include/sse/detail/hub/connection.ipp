@@ -76,8 +76,12 @@ SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOpt
 }
 
 SSE_DECL Connection::~Connection() {
-  assert_locked();  // nobody else knows it any more
-  finish();
+  const bool has_topics = [this] {
+    assert_locked();  // nobody else knows it any more, but for its topics
+    finish();
+    return static_cast<bool>(subscriptions_);
+  }();
+  if (has_topics) release_topics();
 }
 
 SSE_DECL const std::string& Connection::request_id() const noexcept {
@@ -99,14 +103,34 @@ SSE_DECL std::chrono::system_clock::duration Connection::time_left() const {
   return Duration(static_cast<Duration::rep>(std::min(left, most)));
 }
 
-SSE_DECL void Connection::enter_map(const std::vector<std::string>& topics, std::uint64_t last) {
+/// Topics that a connection enters or leaves under one lock.
+inline constexpr std::size_t topics_at_once = 32;
+
+SSE_DECL void Connection::subscribe_first(const std::vector<std::string>& topics) {
+  for (std::size_t i = 0; i < topics.size();) {
+    const std::size_t end = std::min(topics.size(), i + topics_at_once);
+    const SpinLock lock(shard->mutex);
+    for (; i < end; ++i) subscriptions_->add(*this, shard->topics, HashedName(topics[i]));
+  }
+}
+
+SSE_DECL void Connection::release_topics() noexcept {
+  Owned<Subscriptions> gone;  // destroyed without the lock, because it has the user's filter
+  for (bool left = true; left;) {
+    const SpinLock lock(shard->mutex);
+    left = subscriptions_ && subscriptions_->remove_some(shard->topics, topics_at_once);
+    if (!left) gone = std::move(subscriptions_);
+  }
+}
+
+SSE_DECL void Connection::enter_map(std::uint64_t last) {
   try {
     shard->by_id.insert(*this);
     enter(shard->connections, index_);
     if (queue_.may_share() && last == shard->backlogs.sequence())
       queue_.share(shard->backlogs, waits);
     else
-      enter_queues(topics, last);
+      enter_queues(last);
   } catch (...) {
     leave_lists();
     throw;
@@ -317,14 +341,14 @@ SSE_DECL void Connection::discard_queue() noexcept {
 }
 
 SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_code wait_result) noexcept {
-  bool removed = false;
+  bool removed = false, has_topics = false;
   Wakeups wakeups;
   LossReport::Due due;
   {
     const SpinLock lock(shard->mutex);
     discard_queue();
     removed = leave_map(why, {}, Event(), wakeups);
-    subscriptions_ = {};
+    has_topics = static_cast<bool>(subscriptions_);
     queue_.drop_private();
     replay_ = {};
     connect_event_ = taken_event_ = disconnect_event_ = Event();
@@ -334,18 +358,18 @@ SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_co
     wakeups.add(waits.take());
   }
   wakeups.complete(wait_result);
+  if (has_topics) release_topics();
   if (due.losses) shard->notifier->lost(*this, *due.losses);
   if (removed) shard->notifier->removed(*this, reason);
 }
 
-SSE_DECL void Connection::enter_queues(const std::vector<std::string>& topics, std::uint64_t last) {
+SSE_DECL void Connection::enter_queues(std::uint64_t last) {
   queue_.make_private();  // an event is on its way to the backlog that is in the history already
   if (!subscriptions_) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
   queue_.begin_after(last);
   if (subscriptions_->filter) enter(shard->filtered, subscriptions_->filtered_index);
   enter(shard->queued, subscriptions_->queued_index);
-  if (topics.empty()) enter(shard->wide, subscriptions_->wide_index);
-  for (const std::string& name : topics) subscriptions_->add(*this, shard->topics, HashedName(name));
+  if (subscriptions_->size() == 0) enter(shard->wide, subscriptions_->wide_index);
 }
 
 SSE_DECL void Connection::share_again() noexcept {
@@ -414,7 +438,7 @@ SSE_DECL void Connection::leave_lists() noexcept {
   leave(shard->filtered, &Subscriptions::filtered_index);
   leave(shard->queued, &Subscriptions::queued_index);
   leave(shard->wide, &Subscriptions::wide_index);
-  subscriptions_->remove_all(shard->topics);
+  if (subscriptions_->size() <= topics_at_once) subscriptions_->remove_some(shard->topics, topics_at_once);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

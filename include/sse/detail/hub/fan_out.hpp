@@ -61,6 +61,9 @@ class FanOut {
   std::size_t append(Shard& shard, Backlog& backlog, const Event& event, Wakeups& wakeups) noexcept
       SSE_REQUIRES(shard.mutex);
   std::size_t push(Connection& connection, const Event& event, const FilterResults& filters, Wakeups& wakeups) noexcept;
+  /// Pushes to a member of a topic, which may not be in the map yet, or not any more.
+  std::size_t push_topic(Connection& connection, const Event& event, const FilterResults& filters,
+                         Wakeups& wakeups) noexcept;
   std::size_t pushed(Connection& connection, PushResult result) noexcept;
   /// Ends the connections that the event did not fit into, when nothing goes through the shard's lists any more.
   void end_refused(Wakeups& wakeups) noexcept;

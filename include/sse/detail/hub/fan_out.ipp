@@ -70,7 +70,7 @@ SSE_DECL std::size_t FanOut::deliver(Shard& shard, const Event& event, const Has
     for (Connection* connection : shard.wide) reached += push(*connection, event, filters, wakeups);
     if (const Topic* const subscribed = shard.topics.find(topic))
       for (const Topic::Member& member : subscribed->members)
-        reached += push(*member.connection, event, filters, wakeups);
+        reached += push_topic(*member.connection, event, filters, wakeups);
   }
   end_refused(wakeups);
   return reached;
@@ -104,6 +104,12 @@ SSE_DECL std::size_t FanOut::push(Connection& connection, const Event& event, co
   const std::uint64_t serial = connection.subscriptions()->serial;
   if (serial != 0 && !filters.accepts(serial)) return 0;
   return pushed(connection, connection.push(event, wakeups));
+}
+
+SSE_DECL std::size_t FanOut::push_topic(Connection& connection, const Event& event, const FilterResults& filters,
+                                        Wakeups& wakeups) noexcept {
+  connection.assert_locked();
+  return connection.in_map() ? push(connection, event, filters, wakeups) : 0;
 }
 
 SSE_DECL std::size_t FanOut::pushed(Connection& connection, PushResult result) noexcept {

@@ -82,7 +82,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   std::shared_ptr<Connection> make_connection(const ConnectionOptions& settings, Shard& shard);
   std::shared_ptr<Connection> add_one(const ConnectionOptions& settings);
   ReplayPlan plan_for(const ConnectionOptions& settings);
-  /// Throws Refused where insert() would. A client that is refused is not asked about a whole history.
+  /// Throws Refused where insert() would: for a client that is refused, no history is filtered and no topic entered.
   void check_place(Shard& shard, const Connection& connection);
   /// Puts the connection into the map. Returns the number of the history's last event; nullopt: that is past `asked`,
   /// and the connection is not in the map.

@@ -97,7 +97,8 @@ SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& setti
   connection->begin_with(plan.lost);
   ReplayFilter filter(settings, publisher_.history());
   const bool asks = plan.after && filter.asks();
-  if (asks) check_place(shard, *connection);
+  if (asks || !settings.topics.empty()) check_place(shard, *connection);
+  connection->subscribe_first(settings.topics);
   // Once it is in the map, events fill its queue: so it is asked about the history before that. Where events come
   // faster than the filter answers that would never end; then it is asked afterwards.
   std::optional<std::uint64_t> last;  // number of the history's last event when it was put into the map
@@ -191,7 +192,7 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
       const EventId id = plan.after.value_or(EventId{history.start(), last});
       connection.set_connect_id(id.start, id.n);
     }
-    connection.enter_map(settings.topics, last);
+    connection.enter_map(last);
   } catch (...) {
     admission_.leave(connection.limit_key(), {});
     connection.give_up();

@@ -75,7 +75,9 @@ class Subscriptions {
   void add(Connection& owner, Topics& topics, const HashedName& name);
   /// False: it has not subscribed to the topic.
   bool remove(Topics& topics, const HashedName& name) noexcept;
-  void remove_all(Topics& topics) noexcept;
+  /// Removes at most `most` of the topics. False: none is left.
+  bool remove_some(Topics& topics, std::size_t most) noexcept;
+  std::size_t size() const noexcept { return list_.size(); }
 
   IntrusivePtr<Filter> filter;
   std::uint64_t serial = 0;  ///< Names a connection with a filter, never the same twice. 0: it sees no events yet.

@@ -56,8 +56,9 @@ SSE_DECL bool Subscriptions::remove(Topics& topics, const HashedName& name) noex
   return true;
 }
 
-SSE_DECL void Subscriptions::remove_all(Topics& topics) noexcept {
-  while (!list_.empty()) leave(topics, list_.size() - 1);
+SSE_DECL bool Subscriptions::remove_some(Topics& topics, std::size_t most) noexcept {
+  for (; most > 0 && !list_.empty(); --most) leave(topics, list_.size() - 1);
+  return !list_.empty();
 }
 
 SSE_DECL std::size_t Subscriptions::find(const Topic& topic) const noexcept {
