@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Decides who is let in: Options::max_connections, the limit of each key, and draining. It counts what it decides.
+// Decides which connections are accepted, by Options::max_connections, the limit of each key, and draining. It counts
+// the connections and the refusals.
 
 #pragma once
 
@@ -28,7 +29,7 @@ namespace sse::inline SSE_ABI::detail {
 class KeyCounts {
  public:
   std::size_t count(std::string_view key) const noexcept;
-  /// False: the key has `most` connections already.
+  /// Counts a connection of the key. False: it has `most` connections already.
   bool enter(std::string_view key, std::size_t most);
   void leave(std::string_view key) noexcept;
 
@@ -51,27 +52,27 @@ class KeyCounts {
 
 /// The places that a connection takes over from the older one with its id.
 struct Inherited {
-  bool place = false;  ///< Of Options::max_connections.
-  bool key = false;    ///< Of Options::max_connections_per_key.
+  bool place = false;  ///< A place of Options::max_connections.
+  bool key = false;    ///< A place of Options::max_connections_per_key.
 };
 
-/// The places for connections. Thread-safe.
+/// The limits of a manager's connections. Thread-safe.
 class Admission {
  public:
   explicit Admission(const Options& options) noexcept : options_(options) {}
 
-  /// Connections in the map.
+  /// The number of connections in the map.
   std::size_t connections() const noexcept { return connections_.load(); }
 
-  /// Throws Refused where enter() would, and takes no place.
+  /// Throws Refused if enter() would, and takes no place.
   void check_room(std::string_view key, const Inherited& inherited) const;
   /// Takes a place, or throws Refused.
   void enter(std::string_view key, const Inherited& inherited);
   void leave(std::string_view key, const Inherited& inherited) noexcept;
 
-  /// From now on everyone is refused.
+  /// From now on every connection is refused.
   void begin_drain() noexcept { draining_ = true; }
-  /// Streams whose readers have not seen their end.
+  /// The number of streams whose readers have not seen the end.
   std::size_t unfinished() const noexcept { return unfinished_.load(); }
   void stream_opened() noexcept { unfinished_.fetch_add(1); }
   void stream_finished() noexcept { unfinished_.fetch_sub(1); }

@@ -53,7 +53,7 @@ class Connection : public IntrusiveList<Connection>::Hook {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  const std::shared_ptr<Shard> shard;  ///< Immutable. Keeps the hub alive.
+  const std::shared_ptr<Shard> shard;  ///< Immutable. Shares the ownership of the hub.
   const std::string connection_id;     ///< Immutable.
   WaitPlace waits;                     ///< Locks shard->mutex itself; take() and join() expect it held.
 
@@ -67,21 +67,21 @@ class Connection : public IntrusiveList<Connection>::Hook {
   }
   bool lets_finish() const noexcept { return let_finish_; }
   bool expires() const noexcept { return cold_ && cold_->expires_at; }
-  /// The time until ConnectionOptions::expires_at, which it must have; never less than 0.
+  /// The time until ConnectionOptions::expires_at, at least 0. The connection must have one.
   std::chrono::system_clock::duration time_left() const;
 
-  /// Tells Clang that shard->mutex is held, by another name: the lock of a Shard& that is this one's.
+  /// Tells Clang that the caller holds shard->mutex, which it has locked by another name.
   void assert_locked() const noexcept SSE_ASSERT_CAPABILITY(shard->mutex) {}
 
-  // Before it enters the map, by the thread that adds it:
+  // Called by the thread that adds the connection, before it enters the map:
 
-  /// The events that it has lost before its replay.
+  /// Sets the events that it has lost before its replay.
   void begin_with(const Loss& lost) noexcept {
-    assert_locked();  // nobody else knows it yet
+    assert_locked();  // no other thread knows the connection yet
     losses_.begin_with(lost);
   }
   void set_connect_event(Event event) noexcept {
-    assert_locked();  // nobody else knows it yet
+    assert_locked();  // no other thread knows the connection yet
     connect_event_ = std::move(event);
   }
 
@@ -89,80 +89,80 @@ class Connection : public IntrusiveList<Connection>::Hook {
   /// connection is in the map their events pass it by.
   void subscribe_first(const std::vector<std::string>& topics) SSE_EXCLUDES(shard->mutex);
 
-  // In the map:
+  // Called while it is in the map:
 
   /// Enters the shard's lists; an exception leaves it in none. `last` is the number of the history's last event: those
   /// events are not for the queue, they come by the replay or not at all.
   void enter_map(std::uint64_t last) SSE_REQUIRES(shard->mutex);
   bool in_map() const noexcept SSE_REQUIRES(shard->mutex) { return index_ != Subscriptions::nowhere; }
-  /// Gives the `connection` event the id after which the stream goes on.
+  /// Gives the `connection` event the id after which the stream continues.
   void set_connect_id(std::uint64_t start, std::uint64_t n) SSE_REQUIRES(shard->mutex);
   void set_replay(Owned<Replay> replay) noexcept SSE_REQUIRES(shard->mutex) { replay_ = std::move(replay); }
-  /// Takes the connection off the map. What waits stays, then comes `last`. False: it was off already.
+  /// Takes the connection off the map. Its queued events stay, and `last` follows them. False: it was not in the map.
   bool leave_map(EndReason why, const Inherited& inherited, const Event& last, Wakeups& wakeups) noexcept
       SSE_REQUIRES(shard->mutex);
-  /// It could not enter the map.
+  /// Marks a connection that could not enter the map.
   void give_up() noexcept SSE_REQUIRES(shard->mutex) { open_ = false; }
 
-  /// Pushes an event into its own queue, which it must have.
+  /// Pushes an event into its private queue, which it must have.
   PushResult push(const Event& event, Wakeups& wakeups) noexcept SSE_REQUIRES(shard->mutex);
-  /// Pushes an event that is for this connection alone. It gets a queue of its own for that.
+  /// Pushes an event that is for this connection alone. A connection that shares a backlog gets a private queue first.
   PushResult push_alone(const Event& event, Wakeups& wakeups) noexcept SSE_REQUIRES(shard->mutex);
-  /// Whether it has just lost the event `at` of a backlog, the first of a gap.
+  /// True if it has just lost the event `at` of a backlog, the first of a gap.
   bool loses_first(const Backlog& backlog, std::uint64_t at) const noexcept SSE_REQUIRES(shard->mutex) {
     return queue_.loses_first(backlog, at);
   }
 
-  /// Null: it gets every event.
+  /// The topics and the filter. Null: the connection shares a backlog and gets every event.
   Subscriptions* subscriptions() const noexcept SSE_REQUIRES(shard->mutex) {
     return subscriptions_ ? &*subscriptions_ : nullptr;
   }
-  /// Whether it wants the events of a topic. Null: of one that nobody has subscribed to.
+  /// True if it wants the events of a topic. Null: a topic without subscribers.
   bool wants(const Topic* topic) const noexcept SSE_REQUIRES(shard->mutex);
   void subscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
-  /// False: it has not subscribed to the topic by name.
+  /// Unsubscribes from a topic. False: it has not subscribed to the topic by name.
   bool unsubscribe(const HashedName& topic) noexcept SSE_REQUIRES(shard->mutex);
 
   std::optional<EndReason> ended() const noexcept SSE_REQUIRES(shard->mutex) { return ended_; }
   std::size_t queued() const noexcept SSE_REQUIRES(shard->mutex) { return queue_.size(); }
-  /// The queued events and the one that has left the queue with its notice.
+  /// The number of queued events, and the event that has left the queue with its notice.
   std::size_t waiting() const noexcept SSE_REQUIRES(shard->mutex) {
     return queue_.size() + (taken_event_.empty() ? 0 : 1);
   }
   std::size_t dropped() const noexcept SSE_REQUIRES(shard->mutex) { return losses_.dropped() + queue_.uncounted(); }
-  /// Events lost in the backlog that Shard::counts does not know of yet.
+  /// The number of events lost in the backlog that Shard::counts does not include yet.
   std::size_t uncounted() const noexcept SSE_REQUIRES(shard->mutex) { return queue_.uncounted(); }
 
-  // For its reader:
+  // Called for its reader:
 
   bool something_waits() const noexcept SSE_REQUIRES(shard->mutex);
   bool ready() const noexcept SSE_REQUIRES(shard->mutex) { return !open_ || something_waits(); }
-  /// True once the reader, who asks, has seen the end.
+  /// True if the stream has ended and everything was read. The caller is the reader, which has then seen the end.
   bool finish_if_done() noexcept SSE_REQUIRES(shard->mutex);
 
-  /// Takes the next event; empty: none waits. The event before which a loss is told leaves the queue with the notice,
-  /// so that a reader that is slower than the emitter gets events and not notices alone.
+  /// Takes the next event. Empty: none waits. The event that follows a loss leaves the queue together with the notice,
+  /// so that a reader that is slower than the emitter gets events, and not only notices.
   Event take() SSE_REQUIRES(shard->mutex);
-  /// The number of events that wait in the backlog with nothing before them.
+  /// The number of events in the backlog, if nothing else comes before them, otherwise 0.
   std::size_t shared() const noexcept SSE_REQUIRES(shard->mutex) {
     return reads_with_others() && !replay_ ? queue_.size() : 0;
   }
-  /// Takes `count` of them, at least 1.
+  /// Takes `count` events, at least 1 and at most shared().
   template <class TakeEvent>
   void take_shared(std::size_t count, TakeEvent&& take_event) noexcept SSE_REQUIRES(shard->mutex) {
     queue_.read_shared(count, take_event);
     shard->counts.delivered += count;
   }
-  /// Takes what waits, for one write, behind `head`. Nothing: nothing waits.
+  /// Takes events for one write, behind `head`, which may be empty. Empty: nothing waits.
   BatchPart take_batch(Event head) SSE_REQUIRES(shard->mutex);
-  /// Takes what the observer is to be told when the lock is released.
+  /// Takes the calls of the observer that are due once the lock is released.
   LossReport::Due take_due() noexcept SSE_REQUIRES(shard->mutex) { return losses_.take_due(); }
 
-  /// Discards what waits and ends the stream.
+  /// Discards the queued events and ends the stream.
   void close(EndReason why, std::string_view reason, error_code wait_result) noexcept SSE_EXCLUDES(shard->mutex);
 
  private:
-  /// What most connections do not have.
+  /// Options that most connections do not set.
   struct ColdOptions {
     explicit ColdOptions(const ConnectionOptions& options)
         : request_id(options.request_id),
@@ -178,7 +178,7 @@ class Connection : public IntrusiveList<Connection>::Hook {
   // Reading:
 
   BatchPart next_batch(Event head) SSE_REQUIRES(shard->mutex);
-  /// Whether the next event is one that others at the same place read, too.
+  /// True if the next event is in a batch that other readers at the same place share.
   bool reads_with_others() const noexcept SSE_REQUIRES(shard->mutex);
   BatchPart take_shared_batch() SSE_REQUIRES(shard->mutex);
   void load_taken_event() noexcept SSE_REQUIRES(shard->mutex);
@@ -187,19 +187,19 @@ class Connection : public IntrusiveList<Connection>::Hook {
   // Losses:
 
   void count_lost(std::size_t count, LossReason why) noexcept SSE_REQUIRES(shard->mutex);
-  /// Goes on behind the events that it has lost in the backlog.
+  /// Counts the events that it has lost in the backlog, and moves behind them.
   void skip_lost() noexcept SSE_REQUIRES(shard->mutex);
   void report_untold() noexcept SSE_REQUIRES(shard->mutex);
-  /// Discards what its reader will not read any more, and will not be told of.
+  /// Discards the queued events and counts them as unread.
   void discard_queue() noexcept SSE_REQUIRES(shard->mutex);
 
   // The shard's lists:
 
   void enter_queues(std::uint64_t last) SSE_REQUIRES(shard->mutex);
   void share_again() noexcept SSE_REQUIRES(shard->mutex);
-  /// Moves from the backlog to a queue of its own, with what waits; an exception changes nothing.
+  /// Moves from the backlog to a private queue, with its events. If it throws, nothing has changed.
   void take_own_queue() SSE_REQUIRES(shard->mutex);
-  /// Keeps what waits for a reader that has not seen it, and takes away what it has no right to.
+  /// Keeps the queued events for the reader, except those that it has no right to after `expires_at`.
   void keep_waiting_events(EndReason why) noexcept SSE_REQUIRES(shard->mutex);
   /// More than a few topics are left to release_topics().
   void leave_lists() noexcept SSE_REQUIRES(shard->mutex);
@@ -212,18 +212,20 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   Event connect_event_ SSE_GUARDED_BY(shard->mutex);   ///< The `connection` event. Empty once delivered.
   Owned<Replay> replay_ SSE_GUARDED_BY(shard->mutex);  ///< Null once it is done.
-  Event taken_event_ SSE_GUARDED_BY(shard->mutex);  ///< Has left the queue; read after the notice of the untold loss.
+  /// An event that has left the queue. It follows the notice of the untold loss.
+  Event taken_event_ SSE_GUARDED_BY(shard->mutex);
   Event disconnect_event_
-      SSE_GUARDED_BY(shard->mutex);  ///< The `disconnect` event. Empty once delivered, or not to come.
+      SSE_GUARDED_BY(shard->mutex);  ///< The `disconnect` event. Empty once delivered, or if none is due.
   LossReport losses_ SSE_GUARDED_BY(shard->mutex);
   Owned<Subscriptions> subscriptions_ SSE_GUARDED_BY(shard->mutex);          ///< Null while queue_ is shared.
   const Owned<const ColdOptions> cold_;                                      ///< Immutable.
-  std::size_t index_ SSE_GUARDED_BY(shard->mutex) = Subscriptions::nowhere;  ///< In shard->connections.
-  // Its tail has room for the bytes below, so that an idle connection costs eight bytes less.
+  std::size_t index_ SSE_GUARDED_BY(shard->mutex) = Subscriptions::nowhere;  ///< The index in shard->connections.
+  // The members below lie in the padding at its end, which saves eight bytes a connection.
   [[no_unique_address]] ReaderQueue queue_ SSE_GUARDED_BY(shard->mutex);
-  const bool announce_, let_finish_;                   ///< Immutable.
-  bool open_ SSE_GUARDED_BY(shard->mutex) = true;      ///< In the map: events still arrive.
-  bool finished_ SSE_GUARDED_BY(shard->mutex) = true;  ///< Its reader has seen the end, or it is in no map.
+  const bool announce_, let_finish_;               ///< Immutable.
+  bool open_ SSE_GUARDED_BY(shard->mutex) = true;  ///< True while it is in the map and gets new events.
+  /// True if its reader has seen the end, or if it never entered the map.
+  bool finished_ SSE_GUARDED_BY(shard->mutex) = true;
   std::optional<EndReason> ended_ SSE_GUARDED_BY(shard->mutex);
 };
 

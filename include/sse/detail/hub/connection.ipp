@@ -42,7 +42,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Whether a connection may share a backlog: it gets every event and drops the oldest one, whatever their bytes.
+/// True if a connection may share a backlog: it gets every event, drops the oldest, and has no bound in bytes.
 inline bool may_share(const ConnectionOptions& options, std::size_t max_bytes) noexcept {
   return options.topics.empty() && !options.filter && max_bytes == 0 &&
          options.overflow_policy == OverflowPolicy::drop_oldest;
@@ -77,7 +77,7 @@ SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOpt
 
 SSE_DECL Connection::~Connection() {
   const bool has_topics = [this] {
-    assert_locked();  // nobody else knows it any more, but for its topics
+    assert_locked();  // no other thread knows the connection any more, but for its topics
     finish();
     return static_cast<bool>(subscriptions_);
   }();
@@ -282,7 +282,7 @@ SSE_DECL BatchPart Connection::next_batch(Event head) {
     } catch (const std::bad_alloc&) {
       if (batch->size() == 0) throw;
     }
-    if (event.empty()) break;  // or the history has dropped the rest
+    if (event.empty()) break;  // the history may have dropped the rest
     batch->add(std::move(event));
     if (reads_with_others()) break;
   }
@@ -364,7 +364,7 @@ SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_co
 }
 
 SSE_DECL void Connection::enter_queues(std::uint64_t last) {
-  queue_.make_private();  // an event is on its way to the backlog that is in the history already
+  queue_.make_private();  // an event that is in the history already may still come to the backlog
   if (!subscriptions_) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
   queue_.begin_after(last);
   if (subscriptions_->filter) enter(shard->filtered, subscriptions_->filtered_index);
@@ -375,7 +375,7 @@ SSE_DECL void Connection::enter_queues(std::uint64_t last) {
 SSE_DECL void Connection::share_again() noexcept {
   try {
     queue_.share(shard->backlogs, waits);
-  } catch (const std::bad_alloc&) {  // then later
+  } catch (const std::bad_alloc&) {  // it tries again later
     return;
   }
   leave(shard->queued, &Subscriptions::queued_index);

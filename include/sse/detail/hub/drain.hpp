@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ends the connections of a manager over a time, and waits for their readers. EventManager::drain is this.
+// Ends the connections of a manager over a time, and waits until their readers have seen the end. It implements
+// Implements Implements EventManager::drain.
 
 #pragma once
 
@@ -22,7 +23,7 @@ namespace sse::inline SSE_ABI::detail {
 
 class Hub;
 
-/// The hub's part of a drain, so that the coroutine need not know the hub.
+/// The calls of the hub that a drain makes, so that its coroutine, a template, does not need the type Hub.
 class Drain {
  public:
   /// From now on the hub refuses new connections.
@@ -31,23 +32,24 @@ class Drain {
   /// The ids of the connections to end: all but those with ConnectionOptions::let_finish.
   std::vector<std::string> connections() const;
   void end(const std::string& connection_id, const std::string& reason, std::chrono::milliseconds spread) const;
-  /// The number of streams whose readers have not seen their end.
+  /// The number of streams whose readers have not seen the end.
   std::size_t unfinished() const noexcept;
-  /// Ends every stream at once and discards what waits.
+  /// Ends every stream at once and discards its queued events.
   void cut(const std::string& reason) const;
 
  private:
   const std::shared_ptr<Hub> hub_;  ///< Immutable.
 };
 
-/// The `retry:` of a client that is sent away because the service stops: about its usual one (unset: a browser's), plus
-/// the time over which the others are sent away.
+/// The `retry:` of a client that is disconnected because the service stops: about the usual one (unset: a browser's 3
+/// s), plus a random part of the time over which the clients are disconnected.
 inline std::chrono::milliseconds retry_of_drained(std::optional<std::chrono::milliseconds> usual,
                                                   std::chrono::milliseconds spread) {
   return jittered(usual.value_or(std::chrono::seconds(3))) + jittered(spread) / 2;
 }
 
-/// Calls `end(item)` for each, evenly over `spread`; at least 100 a second, so that few do not take long.
+/// Calls `end(item)` for each item, evenly over `spread`, and at least 100 times a second, so that few items do not
+/// take long.
 template <class Executor, class Item, class End>
 asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::milliseconds spread, End& end) {
   using Clock = std::chrono::steady_clock;
@@ -61,7 +63,7 @@ asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::m
       timer.expires_at(due);
       co_await timer.async_wait(asio::use_awaitable_t<Executor>());
     }
-    const Item item = std::move(items[static_cast<std::size_t>(i)]);  // the last reference may go with it
+    const Item item = std::move(items[static_cast<std::size_t>(i)]);  // `item` may hold the last reference
     end(item);
   }
 }

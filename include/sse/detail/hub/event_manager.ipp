@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bodies of EventManager: it encodes what it is given and hands it to the hub. See event_manager.hpp.
+// The bodies of EventManager. They pass every call to the hub or its publisher. See event_manager.hpp.
 
 #pragma once
 

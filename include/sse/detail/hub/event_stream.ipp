@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bodies of event_stream.hpp and of its waits. They stand in this room because they know what a connection is.
+// The bodies of event_stream.hpp and of its waits. They are in this room because they use Connection.
 
 #pragma once
 
@@ -59,14 +59,14 @@ SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key
   return connection.waits.was_cancelled(key);
 }
 
-/// False: its time is not up.
+/// Ends a connection whose expires_at has passed. False: it has not.
 inline bool end_if_expired(const Connection& connection) {
   if (!connection.expires() || connection.time_left().count() != 0) return false;
   connection.shard->hub->expire(connection);
   return true;
 }
 
-/// Calls `take(connection)` under the lock, and the observer after it.
+/// Calls `take(connection)` under the lock, and the observer after releasing it.
 template <class Take>
 std::invoke_result_t<Take&, Connection&> take_from(Connection& connection, Take&& take) {
   end_if_expired(connection);
@@ -88,7 +88,7 @@ SSE_DECL Event take_event(Connection& connection, bool& done) {
   });
 }
 
-/// Appends at most `max` events and returns how many.
+/// Appends at most `max` events and returns their number.
 inline std::size_t drain_into(Connection& connection, std::vector<Event>& events, std::size_t max) {
   connection.assert_locked();
   std::size_t count = std::min(max, connection.shared());
@@ -98,7 +98,7 @@ inline std::size_t drain_into(Connection& connection, std::vector<Event>& events
     connection.take_shared(count, [&](const Event& event) { events.push_back(event); });
   }
   for (; count < max && connection.something_waits(); ++count) {
-    events.emplace_back();  // before the event leaves the queue: running out of memory loses nothing
+    events.emplace_back();  // allocates before the event leaves the queue, so that bad_alloc loses nothing
     try {
       events.back() = connection.take();
     } catch (...) {

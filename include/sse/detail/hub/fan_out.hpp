@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Delivers one event to the connections of each shard: into the backlogs, and into the queues of those that have one.
+// Delivers one event to the connections of each shard: into the backlogs, and into the queues of the other connections.
 
 #pragma once
 
@@ -25,23 +25,23 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The answers of the connections' filters about one event. They are asked without a lock.
+/// The results of the connections' filters for one event. They are called without a lock.
 class FilterResults {
  public:
-  /// Asks the filters of those that want the topic and have not been asked yet.
+  /// Calls the filters of the connections that want the topic, except those that were called before.
   void ask(ShardMap& shards, const Event& event, const HashedName& topic);
-  /// False for a filter that was not asked.
+  /// The filter's result. False if it was not called.
   bool accepts(std::uint64_t serial) const noexcept;
 
  private:
   struct Result {
-    IntrusivePtr<Filter> filter;  ///< Null once it was asked.
+    IntrusivePtr<Filter> filter;  ///< Null once it was called.
     bool is_known = false, accepts = false;
   };
   std::unordered_map<std::uint64_t, Result> results_;  ///< By the connection's serial.
 };
 
-/// The delivery of one event. Collects what the observer is to be told, and tells it in the end.
+/// The delivery of one event. It collects the calls of the observer, and makes them in notify().
 class FanOut {
  public:
   FanOut(const Options& options, Notifier& notifier) noexcept
@@ -49,10 +49,10 @@ class FanOut {
   FanOut(const FanOut&) = delete;
   FanOut& operator=(const FanOut&) = delete;
 
-  /// Delivers the event to the shard's connections that want it and returns how many it reached.
+  /// Delivers the event to the shard's connections that want it, and returns their number.
   std::size_t deliver(Shard& shard, const Event& event, const HashedName& topic, const FilterResults& filters,
                       Wakeups& wakeups) SSE_REQUIRES(shard.mutex);
-  /// Delivers the event to one connection, whatever its topics and its filter.
+  /// Delivers the event to one connection, regardless of its topics and its filter.
   void deliver_to(Shard& shard, Connection& connection, const Event& event, Wakeups& wakeups) SSE_REQUIRES(shard.mutex);
   /// Calls the observer; no lock may be held.
   void notify() const noexcept;
@@ -65,14 +65,16 @@ class FanOut {
   std::size_t push_topic(Connection& connection, const Event& event, const FilterResults& filters,
                          Wakeups& wakeups) noexcept;
   std::size_t pushed(Connection& connection, PushResult result) noexcept;
-  /// Ends the connections that the event did not fit into, when nothing goes through the shard's lists any more.
+  /// Ends the connections that the event did not fit into. Called after the loops over the shard's lists, which it
+  /// changes.
   void end_refused(Wakeups& wakeups) noexcept;
 
   const Options& options_;
   Notifier& notifier_;
-  const bool watched_;  ///< The observer has Observer::overflow.
+  const bool watched_;  ///< True: the observer has Observer::overflow.
   Notifier::Rows gaps_, ended_;
-  Connection* refused_ = nullptr;  ///< The first of those that the event did not fit into.
+  /// The first connection that the event did not fit into. The others follow by Subscriptions::next_refused.
+  Connection* refused_ = nullptr;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -127,7 +127,7 @@ SSE_DECL void FanOut::end_refused(Wakeups& wakeups) noexcept {
     Event last;
     try {
       last = encode_notice("disconnect", notice_form(options_), too_slow_text);
-    } catch (const std::bad_alloc&) {  // it ends all the same
+    } catch (const std::bad_alloc&) {  // the connection ends without a `disconnect`
     }
     Notifier::add_row(ended_, connection, EndReason::too_slow);
     connection.leave_map(EndReason::too_slow, {}, last, wakeups);

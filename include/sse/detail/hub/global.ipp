@@ -21,7 +21,7 @@ struct GlobalManager {
   std::shared_ptr<EventManager> manager;  ///< Guarded by mutex.
 };
 
-// Never destroyed, so that a thread or a static destructor that emits while the process ends finds it.
+// Never destroyed, so that a thread or a static destructor may still emit while the process ends.
 SSE_DECL GlobalManager& global_manager() {
   static GlobalManager& global = *new GlobalManager;
   return global;

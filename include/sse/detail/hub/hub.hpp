@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The inside of EventManager: the connections, and what is done with all of them. Streams keep it alive.
+// The implementation of EventManager: its connections, and the operations on all of them. Streams keep it alive.
 
 #pragma once
 
@@ -34,9 +34,9 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A manager's inside, shared with its streams, so that these may outlive it. Thread-safe.
+/// The implementation of a manager, shared with its streams, so that these may outlive the manager. Thread-safe.
 ///
-/// Locks are taken in the order Publisher's, a shard's, the history's; of the shards one at a time.
+/// Locks are taken in this order: Publisher::order, one shard's mutex, the history's mutex.
 class Hub : public std::enable_shared_from_this<Hub> {
  public:
   explicit Hub(Options settings);
@@ -47,7 +47,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
 
   /// Adds a connection, or throws Refused.
   std::shared_ptr<Connection> add(ConnectionOptions settings);
-  /// Counts a connection that is not let in, and tells the observer.
+  /// Counts a connection that is refused, and tells the observer.
   void refuse(const ConnectionOptions& settings, RefusalReason reason);
 
   /// False: no connection has that id.
@@ -59,16 +59,17 @@ class Hub : public std::enable_shared_from_this<Hub> {
   bool disconnect(std::string_view connection_id, EndReason why, std::string_view reason,
                   std::optional<std::chrono::milliseconds> retry = {}, const Connection* only = nullptr);
   void disconnect_all(std::string_view reason);
-  /// Ends a connection whose ConnectionOptions::expires_at has come. Without memory the next read tries again.
+  /// Ends a connection whose ConnectionOptions::expires_at has passed. Without memory it does nothing, and the next
+  /// read tries again.
   void expire(const Connection& connection) noexcept;
 
-  /// From now on everyone is refused.
+  /// From now on every connection is refused.
   void begin_drain() noexcept { admission_.begin_drain(); }
-  /// The ids of the connections that a drain ends itself.
+  /// The ids of the connections that a drain ends: those without ConnectionOptions::let_finish.
   std::vector<std::string> to_drain();
-  /// The number of streams whose readers have not seen their end.
+  /// The number of streams whose readers have not seen the end.
   std::size_t unfinished() const noexcept { return admission_.unfinished(); }
-  /// Ends every stream at once and discards what waits.
+  /// Ends every stream at once and discards its queued events.
   void cut(std::string_view reason);
 
   std::size_t size() const noexcept { return admission_.connections(); }
@@ -84,8 +85,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
   ReplayPlan plan_for(const ConnectionOptions& settings);
   /// Throws Refused where insert() would: for a client that is refused, no history is filtered and no topic entered.
   void check_place(Shard& shard, const Connection& connection);
-  /// Puts the connection into the map. Returns the number of the history's last event; nullopt: that is past `asked`,
-  /// and the connection is not in the map.
+  /// Puts the connection into the map. Returns the number of the history's last event. Nullopt: that is greater than
+  /// `asked`, and the connection was not put into the map.
   std::optional<std::uint64_t> insert(Shard& shard, Connection& connection, const ConnectionOptions& settings,
                                       const ReplayPlan& plan, std::uint64_t asked);
   std::optional<std::uint64_t> insert_locked(Shard& shard, Connection& connection, const ConnectionOptions& settings,

@@ -99,9 +99,9 @@ SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& setti
   const bool asks = plan.after && filter.asks();
   if (asks || !settings.topics.empty()) check_place(shard, *connection);
   connection->subscribe_first(settings.topics);
-  // Once it is in the map, events fill its queue: so it is asked about the history before that. Where events come
-  // faster than the filter answers that would never end; then it is asked afterwards.
-  std::optional<std::uint64_t> last;  // number of the history's last event when it was put into the map
+  // Once the connection is in the map, events fill its queue, so its filter is asked about the history before that. If
+  // events come faster than the filter answers, that would never end: after four rounds the rest is asked afterwards.
+  std::optional<std::uint64_t> last;  // number of the history's last event at the moment when it was put into the map
   for (int round = 0; asks && !last && round < 4; ++round) {
     const std::uint64_t asked = publisher_.history().last();
     filter.ask(plan.next, asked);
@@ -132,7 +132,7 @@ SSE_DECL ReplayPlan Hub::plan_for(const ConnectionOptions& settings) {
   return publisher_.keeps_history() && settings.from_earliest ? publisher_.history().plan_all() : ReplayPlan();
 }
 
-/// The places that `connection` takes over from the older one with its id, if there is one.
+/// The places that `connection` takes over from an older connection with the same id.
 inline Inherited inherited_from(const Connection* older, const Connection& connection) noexcept {
   return {older != nullptr, older && older->limit_key() == connection.limit_key()};
 }
@@ -151,7 +151,8 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert(Shard& shard, Connection& conn
   {
     Wakeups wakeups;
     if (settings.filter) {
-      const MutexLock order(publisher_.order());  // an event on its way has asked the filters that were there
+      // an event that is being published has asked only the filters before this one
+      const MutexLock order(publisher_.order());
       const std::uint64_t serial = publisher_.count_filter();
       const SpinLock lock(shard.mutex);
       last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
@@ -175,7 +176,7 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
   Connection* const older = shard.by_id.find(HashedName(connection.connection_id));
   const Event last_of_older = older ? encode_disconnect(replaced_text) : Event();
   const Inherited inherited = inherited_from(older, connection);
-  // It takes its place before it looks at the history: what is kept later does not find nobody here.
+  // The place is taken first: if that throws Refused, nothing has changed yet.
   admission_.enter(connection.limit_key(), inherited);
   const std::uint64_t last = history.last();
   if (last > asked) {

@@ -25,8 +25,8 @@ namespace sse::inline SSE_ABI::detail {
 
 class Connection;
 
-/// A manager's observer and the calls to it. Thread-safe. An exception of the observer's is ignored, and without memory
-/// it misses a call: connections and emitters come first.
+/// A manager's observer and the calls to it. Thread-safe. An exception of the observer is ignored. If memory is short,
+/// a call is left out, so that connections and emitters do not fail.
 class Notifier {
  public:
   using Rows = std::vector<ConnectionRow>;
@@ -49,7 +49,7 @@ class Notifier {
   // Called under the connection's shard's mutex:
 
   static ConnectionRow row(const Connection& connection);
-  /// Adds a row, if there is memory for it.
+  /// Adds a row. Without memory it adds none.
   static void add_row(Rows& rows, const Connection& connection, std::optional<EndReason> ended = {}) noexcept;
 
  private:
@@ -64,7 +64,7 @@ class Notifier {
 
   mutable Mutex mutex_;
   IntrusivePtr<SharedObserver> observer_ SSE_GUARDED_BY(mutex_);
-  std::atomic<bool> watches_overflow_{false}, watches_loss_{false};  ///< Whether it has these functions.
+  std::atomic<bool> watches_overflow_{false}, watches_loss_{false};  ///< True if observer_ has these functions.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -41,7 +41,7 @@ void Notifier::with(Function Observer::*function, Call&& call) const noexcept {
   if (!current || !((*current).*function)) return;
   try {
     call((*current).*function);
-  } catch (...) {  // as the class says
+  } catch (...) {  // ignored, see the class
   }
 }
 
@@ -106,7 +106,7 @@ SSE_DECL void Notifier::add_row(Rows& rows, const Connection& connection, std::o
   try {
     rows.push_back(row(connection));
     rows.back().ended = ended;
-  } catch (...) {  // as the class says
+  } catch (...) {  // left out, see the class
   }
 }
 

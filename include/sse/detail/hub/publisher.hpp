@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gives an event its place: encodes it, gives it the next id, keeps it in the history and has it delivered.
+// Publishes an event: encodes it, gives it the next id, keeps it in the history and delivers it.
 
 #pragma once
 
@@ -37,8 +37,8 @@ class Publisher {
         notifier_(notifier),
         history_(options.history_size, options.history_bytes) {}
 
-  /// Encodes an event by `make(const EncodeOptions&)` and publishes it. Returns how many connections it reached. For an
-  /// event that nobody would get, `make` is not called.
+  /// Encodes an event by `make(const EncodeOptions&)` and publishes it. Returns the number of connections that it
+  /// reached. `make` is not called for an event that no connection would get.
   template <class Make>
   std::size_t encode_and_publish(std::string_view type, const EmitOptions& settings, Make&& make) {
     if (!begin_emit(settings)) return 0;
@@ -58,25 +58,25 @@ class Publisher {
     return deliver_to(connection_id, encode(form, make, fail_one));
   }
 
-  /// Gives `event` its id, keeps it, if it has room for an id, and delivers it to those that want its topic. Returns
-  /// how many connections it reached.
+  /// Gives `event` its id and keeps it, if it has room for an id, and delivers it to the connections that want it.
+  /// Returns their number.
   std::size_t publish(Event event);
 
   bool keeps_history() const noexcept { return options_.history_size != 0; }
   History& history() noexcept { return history_; }
 
-  /// Held while an event is delivered.
+  /// The order mutex. Held while an event is kept and fanned out.
   Mutex& order() noexcept SSE_RETURN_CAPABILITY(order_) { return order_; }
-  /// A new serial for a connection whose filter begins to see events, or other events than before.
+  /// Returns a new serial, for a connection whose filter begins to see events or other events than before.
   std::uint64_t count_filter() noexcept SSE_REQUIRES(order_) { return ++filters_added_; }
 
   void add_to(Stats& stats) const noexcept;
 
  private:
-  /// Counts an event. False: nobody would get it.
+  /// Counts an event. False: no connection would get it.
   bool begin_emit(const EmitOptions& settings);
   EncodeOptions form_of(const EmitOptions& settings) const noexcept;
-  /// An exception of `make` goes on to the caller, after `on_failure(what)`.
+  /// Calls `make`. If it throws, calls `on_failure(what)` and rethrows.
   template <class Make, class OnFailure>
   Event encode(const EncodeOptions& form, Make&& make, OnFailure&& on_failure) const {
     try {
@@ -101,9 +101,10 @@ class Publisher {
   ShardMap& shards_;
   Admission& admission_;
   Notifier& notifier_;
-  Mutex order_;  ///< Taken before a shard's mutex.
+  Mutex order_;  ///< Locked before a shard's mutex.
   History history_;
-  std::atomic<std::uint64_t> filters_added_{0};  ///< Changes under order_, when a filter begins to see a topic.
+  /// Written under order_, when a filter begins to see events or other events than before.
+  std::atomic<std::uint64_t> filters_added_{0};
   std::atomic<std::uint64_t> emitted_{0}, sent_{0}, format_failures_{0};
 };
 

@@ -56,12 +56,12 @@ SSE_DECL std::size_t Publisher::publish(Event event) {
   const bool is_kept = EventFactory::has_id_room(event);
   const HashedName topic = event.topic().empty() ? HashedName({}, 0) : HashedName(event.topic());
   {
-    Wakeups wakeups;  // run after the lock
+    Wakeups wakeups;  // completed after the order mutex is released
     for (;;) {
       const std::uint64_t filters_seen = filters_added_.load();
       if (filters_seen != 0) filters.ask(shards_, event, topic);
       const MutexLock order(order_);
-      if (filters_seen != filters_added_.load()) continue;  // others are to be asked, without the lock
+      if (filters_seen != filters_added_.load()) continue;  // new filters must be asked, without the lock
       if (is_kept) {
         history_.renew_after_fork();
         history_.add(event);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Asks a returning client's topics and filter about the events of the history. No lock is held while the filter runs.
+// Applies a returning client's topics and filter to the events of the history. No lock is held while the filter runs.
 
 #pragma once
 
@@ -18,16 +18,18 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The events of the history that one connection wants. Used by the thread that adds it. Refers to its options.
+/// Selects the events of the history that one connection wants. Used by the thread that adds it. Refers to its options,
+/// which must outlive it.
 class ReplayFilter {
  public:
   ReplayFilter(const ConnectionOptions& settings, const History& history);
 
-  /// False: it wants every event.
+  /// False: the connection wants every event.
   bool asks() const noexcept { return !topics_.empty() || settings_.filter; }
-  /// Asks about the events from `next` to `last` that it was not asked about before; `next` is always the same.
+  /// Applies topics and filter to the events from `next` to `last` that it has not seen before. `next` must be the same
+  /// in every call.
   void ask(std::uint64_t next, std::uint64_t last);
-  /// A bit for each event that it was asked about.
+  /// Takes the results: a bit for each event from `next`.
   std::vector<bool> take() noexcept { return std::move(wanted_); }
 
  private:

@@ -28,9 +28,9 @@ SSE_DECL ReplayFilter::ReplayFilter(const ConnectionOptions& settings, const His
 SSE_DECL void ReplayFilter::ask(std::uint64_t next, std::uint64_t last) {
   for (std::uint64_t n = next + wanted_.size(); n <= last; n = next + wanted_.size()) {
     const Event event = history_.from(n);
-    if (event.empty()) return;  // this is the child of a fork: the history is empty
+    if (event.empty()) return;  // the history is empty: this process is the child of a fork
     const std::uint64_t found = std::min(EventFactory::sequence(event), last + 1);
-    wanted_.resize(static_cast<std::size_t>(found - next), true);  // what is gone meanwhile may have been wanted
+    wanted_.resize(static_cast<std::size_t>(found - next), true);  // events that are gone meanwhile count as wanted
     if (found > last) return;
     wanted_.push_back(wants(event));
   }

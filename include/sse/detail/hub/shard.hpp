@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One part of the map of connections, with the mutex that guards its connections, and the map of all parts.
+// A shard: a part of the map of connections, with the mutex of its connections. Also the map of all shards.
 
 #pragma once
 
@@ -31,7 +31,7 @@ class History;
 class Hub;
 class Notifier;
 
-/// One part of a manager's map, with the lock of its connections.
+/// A part of a manager's map, with the mutex of its connections.
 struct Shard {
   /// Counters of the shard's connections, for Stats.
   struct Counts {
@@ -44,12 +44,12 @@ struct Shard {
   Counts counts SSE_GUARDED_BY(mutex);
   std::vector<Connection*> connections SSE_GUARDED_BY(mutex);
   std::vector<Connection*> queued SSE_GUARDED_BY(mutex);    ///< The connections that have a queue of their own.
-  std::vector<Connection*> wide SSE_GUARDED_BY(mutex);      ///< Those of `queued` without topics.
-  std::vector<Connection*> filtered SSE_GUARDED_BY(mutex);  ///< Those of `queued` with a filter.
+  std::vector<Connection*> wide SSE_GUARDED_BY(mutex);      ///< The connections of `queued` without topics.
+  std::vector<Connection*> filtered SSE_GUARDED_BY(mutex);  ///< The connections of `queued` with a filter.
   IntrusiveMap<Connection> by_id SSE_GUARDED_BY(mutex);
-  Topics topics SSE_GUARDED_BY(mutex);      ///< Each has members.
-  Backlogs backlogs SSE_GUARDED_BY(mutex);  ///< Of the connections that are not in `queued`.
-  std::atomic<bool> cut{false};             ///< Nothing is delivered any more. Set under the mutex.
+  Topics topics SSE_GUARDED_BY(mutex);      ///< The topics that have members.
+  Backlogs backlogs SSE_GUARDED_BY(mutex);  ///< The queues of the connections that are not in `queued`.
+  std::atomic<bool> cut{false};             ///< True: nothing is delivered any more. Written under the mutex.
 
   // Immutable, and the same for all shards of a manager. They live as long as the hub, which the streams keep alive.
 
@@ -60,7 +60,8 @@ struct Shard {
   History* history = nullptr;
 };
 
-/// The connections of a manager, in shards, so that threads which add, read and remove connections seldom meet.
+/// The connections of a manager, in shards, so that threads which add, read and remove connections seldom contend for a
+/// mutex.
 class ShardMap {
  public:
   Shard& of(const HashedName& connection_id) noexcept {

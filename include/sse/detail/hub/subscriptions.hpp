@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The topics and the filter of one connection. Finding a topic takes the same time for one as for 100,000.
+// The topics and the filter of one connection. The time to find a topic does not grow with their number.
 
 #pragma once
 
@@ -30,8 +30,8 @@ class Topic : public IntrusiveList<Topic>::Hook {
  public:
   struct Member {
     Connection* connection;
-    Subscriptions* subscriptions;  ///< Of the connection.
-    std::size_t slot;              ///< The place in its subscriptions.
+    Subscriptions* subscriptions;  ///< The connection's subscriptions.
+    std::size_t slot;              ///< The index in Subscriptions::list_.
   };
   explicit Topic(const HashedName& its_name) : name_(its_name.text), hash_(its_name.hash) {}
   std::string_view name() const noexcept { return name_; }
@@ -44,15 +44,15 @@ class Topic : public IntrusiveList<Topic>::Hook {
   const std::uint64_t hash_;  ///< Immutable.
 };
 
-/// The topics of a shard that somebody has subscribed to.
+/// The topics of a shard that have subscribers.
 using Topics = IntrusiveMap<Topic>;
 
-/// A ConnectionOptions::filter, kept while it is asked.
+/// A ConnectionOptions::filter, shared so that it outlives a call without a lock.
 class Filter : public RefCounted {
  public:
   explicit Filter(std::function<bool(const Event&)> function) : function_(std::move(function)) {}
 
-  /// A filter that throws says no.
+  /// Calls a filter. False also if it throws.
   static bool ask(const std::function<bool(const Event&)>& function, const Event& event) noexcept;
   bool accepts(const Event& event) const noexcept { return ask(function_, event); }
 
@@ -71,26 +71,27 @@ class Subscriptions {
   Subscriptions& operator=(const Subscriptions&) = delete;
 
   bool contains(const Topic& topic) const noexcept { return find(topic) != nowhere; }
-  /// Does nothing where it has subscribed already. An exception changes nothing.
+  /// Subscribes the owner to a topic, unless it has subscribed already. If it throws, nothing has changed.
   void add(Connection& owner, Topics& topics, const HashedName& name);
-  /// False: it has not subscribed to the topic.
+  /// Unsubscribes from a topic. False: there was no subscription.
   bool remove(Topics& topics, const HashedName& name) noexcept;
   /// Removes at most `most` of the topics. False: none is left.
   bool remove_some(Topics& topics, std::size_t most) noexcept;
   std::size_t size() const noexcept { return list_.size(); }
 
   IntrusivePtr<Filter> filter;
-  std::uint64_t serial = 0;  ///< Names a connection with a filter, never the same twice. 0: it sees no events yet.
+  std::uint64_t serial = 0;            ///< Unique number of a connection with a filter. 0: it gets no events yet.
   Connection* next_refused = nullptr;  ///< The next connection that the current event does not fit into.
-  std::size_t queued_index = nowhere, wide_index = nowhere, filtered_index = nowhere;  ///< In the shard's lists.
+  /// Indices in the shard's lists.
+  std::size_t queued_index = nowhere, wide_index = nowhere, filtered_index = nowhere;
 
  private:
   struct Subscription {
     Topic* topic;
-    std::size_t index;  ///< The place among the topic's members.
+    std::size_t index;  ///< The index in Topic::members.
   };
 
-  /// The slot of a topic, or nowhere.
+  /// The index of a topic in list_, or nowhere.
   std::size_t find(const Topic& topic) const noexcept;
   void leave(Topics& topics, std::size_t slot) noexcept;
   static void release(Topics& topics, Topic& topic) noexcept;
@@ -103,7 +104,8 @@ class Subscriptions {
   void erase_entry(std::size_t slot) noexcept;
 
   std::vector<Subscription> list_;
-  std::vector<std::uint32_t> table_;  ///< slot + 1, or 0. Empty while list_ is short: then find() looks through that.
+  /// Each entry is slot + 1, or 0. Empty while list_ is short: then find() searches list_.
+  std::vector<std::uint32_t> table_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail
