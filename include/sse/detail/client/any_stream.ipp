@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a client connects over TCP, perhaps through a proxy. TLS is a `connect` of the user's own, which begins with
-// connect_tcp.
+// The bodies of any_stream.hpp: connections over TCP, perhaps through a proxy. For TLS, a user's own `connect` begins
+// with connect_tcp.
 
 #pragma once
 

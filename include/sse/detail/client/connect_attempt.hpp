@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One attempt of the client to connect, by functions of its user. It may outlive the client, because the system's
+// One attempt of the client to connect, by its user's functions. It may outlive the client, because the system's
 // resolver may take minutes.
 
 #pragma once
@@ -27,13 +27,13 @@ class ConnectAttempt {
                                                asio::steady_timer& timer);
 
   bool done() const noexcept { return done_; }
-  /// Nobody waits for it any more: the timer may go.
+  /// Forgets the timer, which may then be destroyed: nobody waits for the attempt any more.
   void detach() noexcept { timer_ = nullptr; }
-  /// Tells it to stop, and does not wait for that.
+  /// Cancels it, and does not wait for its end.
   void give_up();
-  /// The connection of an attempt that is done. Throws what the user's functions have thrown.
+  /// Takes the connection of an attempt that is done. Throws the exception of the user's functions.
   AnyStream take_stream();
-  /// What make_headers has made.
+  /// The headers from make_headers.
   Headers& headers() noexcept { return headers_; }
 
  private:

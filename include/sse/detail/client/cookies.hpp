@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cookies of a client (RFC 6265), so that a load balancer finds the same server again. Each stays at the origin
-// that has set it.
+// The cookies of a client (RFC 6265), so that a load balancer finds the same server again. Each is sent only to the
+// origin that has set it.
 
 #pragma once
 

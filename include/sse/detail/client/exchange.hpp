@@ -39,10 +39,10 @@ struct ClientRequest {
 
 SSE_DECL bool is_redirect(unsigned status) noexcept;
 
-/// No control characters: it can be a header's value.
+/// True if it has no control characters, so that it can be a header's value.
 SSE_DECL bool is_header_text(std::string_view text) noexcept;
 
-/// Why an id cannot be sent as Last-Event-ID: a server refuses the request for good. Empty: it can.
+/// The reason why an id cannot be sent as Last-Event-ID (a server would refuse the request every time). Empty: it can.
 SSE_DECL std::string id_fault(std::string_view id, std::size_t max_size);
 
 /// Throws Error for headers that the client cannot send, or sets itself.
@@ -51,17 +51,17 @@ SSE_DECL void check_headers(const Headers& headers, const std::string& option);
 /// `headers` without those that `more` has too, and then `more`.
 SSE_DECL Headers merge_headers(const Headers& headers, const Headers& more);
 
-/// Why an answer is no stream of events.
+/// The reason why an answer is not a stream of events.
 struct Rejection {
   std::string why;
-  bool may_pass;  ///< A later attempt may succeed.
+  bool may_pass;  ///< True: a later attempt may succeed.
 
   [[noreturn]] void raise(ResponseHead& head, std::string body) const;
 };
 SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head);
 
-/// Sends a request and reads the head of its answer. `timeout` bounds both together. Throws BadResponse for what is not
-/// HTTP, sse::system_error where the connection breaks.
+/// Sends a request and reads the head of its answer. `timeout` bounds both together. Throws BadResponse if the answer
+/// is not HTTP, sse::system_error if the connection breaks.
 class Exchange {
  public:
   Exchange(const ClientOptions& options, AnyStream& stream) : options_(options), stream_(stream) {}
@@ -71,14 +71,15 @@ class Exchange {
 
  private:
   asio::awaitable<ResponseHead> read_final_head();
-  /// Reads one head. `unread_` has the bytes before and behind it.
+  /// Reads one head. Before: `unread_` has its first bytes. After: the bytes behind it.
   asio::awaitable<void> read_head(ResponseHead& head);
 
   const ClientOptions& options_;
   AnyStream& stream_;
   std::string unread_;
-  unsigned status_ = 0;     ///< Of the last status line; 0: none has come.
-  error_code write_error_;  ///< A server may answer and close before it has read a long body: its answer counts.
+  unsigned status_ = 0;  ///< Of the last status line; 0: none has come.
+  /// Kept, because a server may answer and close before it has read a long body: then its answer counts.
+  error_code write_error_;
   std::array<char, 4096> buffer_;
 };
 

@@ -46,19 +46,19 @@ class ClientReader {
   void reconnect_now() noexcept;
 
  private:
-  /// Why an attempt is over.
+  /// The reason why an attempt is over.
   struct Failure {
     std::string reason;
-    bool may_pass;                          ///< Another attempt may succeed.
-    std::chrono::milliseconds retry_after;  ///< What the server asks for; 0: nothing.
+    bool may_pass;                          ///< True: another attempt may succeed.
+    std::chrono::milliseconds retry_after;  ///< The wait that the server asks for. 0: none.
   };
 
   static asio::awaitable<void> run(std::unique_ptr<ClientReader> self);
   asio::awaitable<void> read_all();
-  /// Reads one connection, through redirects, to its end. False: the server wants no more of them.
+  /// Reads one connection, through redirects, to its end. False: the server wants no more connections (status 204).
   asio::awaitable<bool> read_once();
   asio::awaitable<void> read_body(AnyStream& stream, const ResponseHead& head);
-  /// Waits until no message waits.
+  /// Waits until the queue of messages is empty.
   asio::awaitable<void> wait_until_read();
   /// Connects, and makes the headers of an attempt before its first connection.
   asio::awaitable<AnyStream> connect(Url url, bool first);
@@ -67,25 +67,26 @@ class ClientReader {
   asio::awaitable<error_code> interruptible_wait();
   void feed(BodyDecoder& body, std::string_view bytes);
 
-  /// Tells the observer, and ends the client where there is no further attempt: then nullopt, else the wait before it.
+  /// Tells the observer, and returns the wait before the next attempt. Nullopt: there is none, and the client has
+  /// ended.
   std::optional<std::chrono::milliseconds> wait_after(const std::exception_ptr& error);
   static Failure explain(const std::exception_ptr& error);
-  /// The id to go on after. Empty: none, or one that cannot be sent, which the observer is told.
+  /// The id for Last-Event-ID. Empty: there is none, or it cannot be sent, which the observer is told.
   std::string_view sendable_id() const;
 
   const std::shared_ptr<ClientState> state_;
   const asio::any_io_executor executor_;
   asio::steady_timer timer_;
   bool interruptible_ = false;  ///< reconnect_now may cancel timer_.
-  bool reconnect_now_ = false;  ///< It did.
+  bool reconnect_now_ = false;  ///< True: it did.
   bool paused_ = false;         ///< The queue is not empty: `resume` ends the wait.
   std::array<char, 16 * 1024> buffer_;
   std::minstd_rand random_{std::random_device()()};
   Backoff backoff_;
   CookieJar cookies_;
-  Headers headers_;                                          ///< Of this attempt.
+  Headers headers_;                                          ///< The headers of this attempt.
   std::optional<CoarseTimer::Clock::time_point> connected_;  ///< When this attempt's stream began.
-  bool got_message_ = false;                                 ///< In this attempt.
+  bool got_message_ = false;                                 ///< True: this attempt has brought a message.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

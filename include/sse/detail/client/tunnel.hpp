@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A tunnel through an HTTP proxy. A connection of any protocol goes through it.
+// A tunnel through an HTTP proxy, for a connection of any protocol.
 
 #pragma once
 
@@ -12,7 +12,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Asks the proxy behind `socket` for a connection to the URL's host and port.
+/// Asks the proxy at the other end of `socket` for a connection to the URL's host and port. Throws system_error and
+/// BadResponse.
 SSE_DECL asio::awaitable<void> open_tunnel(tcp::socket& socket, const Url& url, const Proxy& proxy);
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How a client asks a proxy for a tunnel (RFC 9110, 9.3.6).
+// The body of open_tunnel (RFC 9110, 9.3.6).
 
 #pragma once
 
@@ -47,7 +47,7 @@ SSE_DECL asio::awaitable<void> open_tunnel(tcp::socket& socket, const Url& url, 
   if (status == 429 || status >= 500) throw Unavailable(status, failure + ": status " + std::to_string(status));
   if (status < 200 || status > 299)
     throw BadResponse(status, failure + ": status " + std::to_string(status), std::move(head.parser.headers()));
-  // What is behind the head is the server's, and no HTTP server speaks first.
+  // Bytes behind the head would be the server's, and an HTTP server never sends first.
   if (!head.parser.rest().empty()) throw BadResponse(status, failure + ": it sent bytes behind its answer");
 }
 

@@ -18,20 +18,21 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A head that is not as RFC 9112 says; `status` is what a server answers to it.
+/// Thrown for a head that breaks RFC 9112 or a limit. `status`: the status of a server's answer.
 struct BadHead : std::runtime_error {
   BadHead(unsigned code, const std::string& why) : std::runtime_error(why), status(code) {}
   unsigned status;
 };
 
-/// The head of an HTTP/1.x message, line by line as it arrives (RFC 9112), bounded and strict: what two parsers could
-/// read in two ways is an error. The start line is the caller's. Its memory grows with what has arrived.
+/// The head of an HTTP/1.x message, line by line as it arrives (RFC 9112), bounded and strict: a head that two parsers
+/// could read in two ways is an error. The caller parses the start line. Its memory grows with the bytes that have
+/// arrived.
 class HeadParser {
  public:
   HeadParser(std::size_t max_size, std::size_t max_headers) : max_size_(max_size), max_headers_(max_headers) {}
 
-  /// Takes the next bytes; true: the head is complete. Throws BadHead, or what `take_start_line(std::string_view)`
-  /// throws.
+  /// Takes the next bytes. True: the head is complete. Throws BadHead, and the exceptions of
+  /// `take_start_line(std::string_view)`.
   template <class TakeStartLine>
   bool feed(std::string_view bytes, TakeStartLine&& take_start_line) {
     text_.append(bytes);
@@ -47,20 +48,20 @@ class HeadParser {
     return false;
   }
 
-  /// Of a complete head.
+  /// The headers of a complete head.
   Headers& headers() noexcept { return headers_; }
   const Headers& headers() const noexcept { return headers_; }
   /// The bytes after a complete head.
   std::string& rest() noexcept { return text_; }
   const std::string& rest() const noexcept { return text_; }
 
-  /// The header of that name, or null. Throws BadHead where there are several.
+  /// The header of that name, or null. Throws BadHead if there are several.
   const std::string* unique_header(std::string_view name) const;
 
-  /// The body's length where it is given (RFC 9112, 6.2). Throws BadHead.
+  /// The body's length by Content-Length (RFC 9112, 6.2). Nullopt: there is none. Throws BadHead.
   std::optional<std::uint64_t> content_length() const;
 
-  /// Whether the body is chunked, which is the only transfer coding understood (RFC 9112, 6.1). Throws BadHead.
+  /// True if the body is chunked, the only transfer coding that is supported (RFC 9112, 6.1). Throws BadHead.
   bool chunked() const;
 
  private:
@@ -70,7 +71,7 @@ class HeadParser {
 
   const std::size_t max_size_, max_headers_;
   Headers headers_;
-  std::string text_;               ///< the head; once it is complete, what came after it
+  std::string text_;               ///< The head. Once it is complete: the bytes after it.
   std::size_t scanned_ = 0;        ///< bytes of text_ that were looked at
   std::size_t line_begin_ = 0;     ///< of the line that is not complete
   std::size_t headers_begin_ = 0;  ///< of the first line after the start line

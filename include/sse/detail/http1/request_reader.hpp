@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads a request out of the bytes of its head. The rules are RFC 9112, sections 3 and 6.
+// Parses a request from the bytes of its head. The rules are RFC 9112, sections 3 and 6.
 
 #pragma once
 
@@ -23,7 +23,7 @@ class RequestReader {
  public:
   explicit RequestReader(const RequestLimits& limits) : head_(limits.max_head_size, limits.max_headers) {}
 
-  /// Takes the next bytes; true: the head is complete. Throws HttpError.
+  /// Takes the next bytes. True: the head is complete. Throws HttpError.
   bool feed(std::string_view bytes);
 
   /// The request of a complete head, once. Throws HttpError.

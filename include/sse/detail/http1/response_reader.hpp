@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads a response: its status line and its body, whatever its coding. The client and the test kit use it.
+// Parses a response: its status line and its body, chunked or not. The client and the test kit use it.
 
 #pragma once
 
@@ -37,7 +37,8 @@ struct ResponseHead {
   }
 };
 
-/// Why a response with status 200 is no stream of events (WHATWG HTML, 9.2.3); empty: it is one. Throws BadHead.
+/// The reason why a response with status 200 is not a stream of events (WHATWG HTML, 9.2.3). Empty: it is one. Throws
+/// BadHead.
 inline std::string content_type_error(const HeadParser& head) {
   const std::string* const type = head.unique_header("Content-Type");
   if (!type || !same_name(trimmed(std::string_view(*type).substr(0, type->find(';'))), "text/event-stream"))
@@ -48,8 +49,8 @@ inline std::string content_type_error(const HeadParser& head) {
   return {};
 }
 
-/// The body of an HTTP/1.1 response, out of the bytes after its head (RFC 9112, 6.3 and 7.1): chunked, of a length that
-/// is told, or until the peer closes. Chunk extensions and trailers are read over. It holds at most one line.
+/// Decodes the body of an HTTP/1.1 response from the bytes after its head (RFC 9112, 6.3 and 7.1): chunked, of a given
+/// length, or until the peer closes. Chunk extensions and trailers are read over. It holds at most one line.
 class BodyDecoder {
  public:
   static constexpr std::size_t max_line_size = 4096;      ///< of a chunk's size and extensions, or of a trailer
@@ -86,7 +87,7 @@ class BodyDecoder {
     }
   }
 
-  /// All of it has been read. A body until the close is never done.
+  /// True: the whole body has been read. Always false for a body that ends when the peer closes.
   bool done() const noexcept { return done_; }
   bool until_close() const noexcept { return until_close_; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes the text of HTTP/1.1 responses and of a stream's head. No header can be smuggled into them.
+// Writes the text of HTTP/1.1 responses and of a stream's head. CR and LF in a value cannot add a header.
 
 #pragma once
 
@@ -19,10 +19,10 @@ SSE_DECL void append_header(std::string& head, std::string_view name, std::strin
 /// The head of a stream's response.
 SSE_DECL std::string stream_head(const StreamOptions& options);
 
-/// The head, and what stands before the first event.
+/// The head of a stream's response, and the `retry:` before the first event.
 SSE_DECL std::string stream_start(const StreamOptions& options);
 
-/// Empty: unknown here.
+/// The reason phrase of a status. Empty: it is not known here.
 SSE_DECL std::string_view reason_phrase(unsigned status) noexcept;
 
 SSE_DECL std::string response_text(unsigned status, const Response& response);

@@ -19,14 +19,15 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The deadlines of one execution context: one timer for all, which looks at them with each tick while there are any.
+/// The deadlines of one execution context. One timer for all of them ticks while there are any, and checks each.
+/// Thread-safe.
 class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr Clock::time_point never = Clock::time_point::max();
-  static constexpr std::chrono::milliseconds interval{250};  ///< of its ticks
+  static constexpr std::chrono::milliseconds interval{250};  ///< Between two ticks.
 
-  /// 0 and less, and more than a year: never.
+  /// The time point `time` after `now`. `never` if `time` is 0 or less, or more than a year.
   static Clock::time_point after(std::chrono::milliseconds time, Clock::time_point now) noexcept {
     return time.count() > 0 && time < std::chrono::hours(24 * 365) ? now + time : never;
   }
@@ -37,7 +38,7 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
     void expire_at(Clock::time_point when) noexcept {
       deadline_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
     }
-    /// The deadline has come, and there is no new one.
+    /// True: the deadline has passed, and no new one was set.
     bool expired() const noexcept { return deadline_.load(std::memory_order_relaxed) == past; }
 
    protected:
@@ -48,22 +49,23 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
     void post(const Executor& executor, Function&& function) noexcept {
       try {
         asio::post(executor, std::forward<Function>(function));
-      } catch (...) {  // no memory: the next tick tries again
+      } catch (...) {  // without memory the next tick tries again
         expire_at(Clock::now());
       }
     }
-    /// Called on the timer's thread, with the timer locked: it must only post.
+    /// Called on the timer's thread, under the timer's mutex: it must only post.
     virtual void on_deadline() noexcept = 0;
 
    private:
     friend class CoarseTimer;
-    static constexpr Clock::rep past = never.time_since_epoch().count() - 1;  ///< does not come again
+    /// The value of a deadline that has passed.
+    static constexpr Clock::rep past = never.time_since_epoch().count() - 1;
     std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
-  /// Adds a deadline that is in no timer. The timer may keep `executor` for longer than the entry stays.
+  /// Adds a deadline that is in no timer. The timer may keep `executor` longer than the deadline.
   void add(Deadline& entry, const asio::any_io_executor& executor) SSE_EXCLUDES(mutex_);
-  /// Does nothing for one that was not added.
+  /// Removes a deadline. Does nothing for one that was not added.
   void remove(Deadline& entry) noexcept SSE_EXCLUDES(mutex_);
   void shut_down() noexcept SSE_EXCLUDES(mutex_);
 

@@ -61,7 +61,7 @@ SSE_DECL void CoarseTimer::on_tick() {
   });
   try {
     start_tick();
-  } catch (...) {  // no memory: whoever is added next starts it again
+  } catch (...) {  // without memory the next add() starts it again
     timer_.reset();
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Finds the socket under a stream that is wrapped around it. TLS streams and Beast's streams are such.
+// Finds the socket under a stream that is wrapped around it. For example under a TLS stream or one of Beast's.
 
 #pragma once
 

@@ -14,8 +14,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// A strand that many sockets share: two threads still work on two lanes, what one lane's sockets wait for can come to
-/// all of them at once, and none of them needs a strand of its own.
+/// A strand shared by many sockets, so that no socket pays for one of its own and one post can wake all sockets of a
+/// strand. Different strands still run in parallel.
 struct SharedStrand {
   explicit SharedStrand(const asio::any_io_executor& executor)
       : context(&asio::query(executor, asio::execution::context)),
@@ -29,8 +29,9 @@ struct SharedStrand {
   const asio::strand<StrandTurnExecutor<true>> posting;
 };
 
-/// A lane's executor, small because every pending operation holds two of them: it does not keep the lane, which whoever
-/// waits must do, and counts no work. `posts`: it never runs a function inside `execute`.
+/// The executor of a SharedStrand, a single pointer because every pending operation holds two of them. It does not own
+/// the strand, which the owner of the operation keeps alive, and counts no work. `posts`: it never runs a function
+/// inside `execute`.
 template <bool posts>
 class BasicSharedStrandExecutor {
  public:
@@ -52,7 +53,7 @@ class BasicSharedStrandExecutor {
 
   template <class Function>
   void execute(Function&& function) const {
-    const auto strand = [&] {  // a copy, because the function may end the lane
+    const auto strand = [&] {  // a copy, because the function may destroy the SharedStrand
       if constexpr (posts)
         return lane_->posting;
       else

@@ -15,7 +15,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// What a stream's socket needs.
+/// Sets the options of a stream's socket. Errors are ignored: a socket without them works.
 template <class Socket>
 void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::milliseconds send_timeout) {
   error_code ignored;
@@ -26,15 +26,14 @@ void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::millisecon
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, name, reinterpret_cast<const char*>(&value), sizeof value);
     };
 #if defined(SSE_TCP_USER_TIMEOUT)
-    // For a peer that vanishes while nothing waits to be sent. Far longer than
-    // the writer's own time-out, because Linux counts a small window of a slow
-    // peer as none.
+    // Detects a peer that has vanished. It is far longer than the writer's own time-out, because Linux takes the small
+    // window of a slow peer for none.
     constexpr std::int64_t longest = std::numeric_limits<int>::max() / 10;
     set(SSE_TCP_USER_TIMEOUT, static_cast<unsigned>(10 * std::clamp<std::int64_t>(send_timeout.count(), 0, longest)));
 #endif
 #if defined(SSE_TCP_NOTSENT_LOWAT)
-    // What waits for a slow peer waits in its stream's queue, where the oldest
-    // gives way, and not in the system's, which grows to megabytes.
+    // Keeps the events for a slow peer in the stream's queue, where the oldest are dropped, and out of the system's
+    // buffer, which grows to megabytes.
     set(SSE_TCP_NOTSENT_LOWAT, 64 * 1024);
 #endif
   }

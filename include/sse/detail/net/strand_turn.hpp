@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The executor below a shared strand. It keeps the strand alive where there is no memory to post its turn.
+// The executor below a shared strand. It keeps the strand usable if there is no memory to post its turn.
 
 #pragma once
 
@@ -16,9 +16,9 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Posts the turns of one strand. A strand has at most one turn on its way: the function that runs what waits in it.
-/// Asio's strand takes a turn that could not be posted for one that is coming, and is dead from then on. Here the turn
-/// stays, and is posted as soon as there is memory again.
+/// Posts the turns of one strand. A turn is the function that runs the strand's queue, and at most one is posted at a
+/// time. If a post fails, Asio's strand waits for its turn for ever. Here the turn is kept, and posted as soon as there
+/// is memory again.
 class StrandTurn final : UnpostedFunction {
  public:
   explicit StrandTurn(const asio::any_io_executor& executor)

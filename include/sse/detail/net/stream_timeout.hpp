@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Cancels what waits on a stream when its time is up. For coroutines that read or write a request.
+// Cancels the operations on a stream after a time. For coroutines that read or write.
 
 #pragma once
 
@@ -15,8 +15,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Cancels what waits on a stream when the time is up. It lives in a coroutine, on whose executor the cancellation
-/// happens.
+/// Cancels the operations on a stream after a time. It is a local of a coroutine, on whose executor it cancels.
 template <class Stream>
 class StreamTimeout final : CoarseTimer::Deadline {
  public:
@@ -42,8 +41,8 @@ class StreamTimeout final : CoarseTimer::Deadline {
     bool passed = false;
   };
 
-  // Again and again until the coroutine has gone on: between two steps of a composed operation there is nothing to
-  // cancel.
+  // It cancels with each tick until it is destroyed, because between two steps of a composed operation there is nothing
+  // to cancel.
   void on_deadline() noexcept override {
     expire_at(CoarseTimer::Clock::now());
     post(executor_, [state = state_] {

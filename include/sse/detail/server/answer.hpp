@@ -16,7 +16,7 @@ namespace sse::inline SSE_ABI::detail {
 
 class Session;
 
-/// Starts the stream, or returns the response. Throws HttpError.
+/// Answers a request: starts the stream, or returns the text of a response. Throws HttpError.
 SSE_DECL std::optional<std::string> answer(Session& session, const Request& request);
 
 }  // namespace sse::inline SSE_ABI::detail

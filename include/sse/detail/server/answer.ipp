@@ -31,7 +31,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Throws HttpError for what has no path here, or another method.
+/// Throws HttpError for an unknown path and for a method other than GET and HEAD.
 inline void check_target(const ServeOptions& options, const Request& request) {
   const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
   if (request.path != options.path && !is_metrics) throw HttpError(404, "Nothing is served at this path");
@@ -39,7 +39,7 @@ inline void check_target(const ServeOptions& options, const Request& request) {
     throw HttpError(405, "Only GET and HEAD are supported at this path", {{"Allow", "GET, HEAD"}});
 }
 
-/// The connection that a request gets. Throws HttpError: what the peer gets instead.
+/// Asks `admit`, and returns the options of the request's connection. Throws the HttpError that the peer gets.
 inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
   if (options.topics_from_query) connection.topics = request.query_values("topic");
   if (connection.topics.size() > 100) throw HttpError(400, "A request must not name more than 100 topics");
@@ -58,12 +58,12 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
   }
   try {
     if (options.admit_failure) options.admit_failure(request, failure);
-  } catch (...) {  // a logger's failure changes nothing for the client
+  } catch (...) {  // the client gets the same answer if the logger fails
   }
   throw HttpError(500, "The server failed while authorizing this request");
 }
 
-/// Throws HttpError, and Refused.
+/// Adds the connection and starts the stream. Throws HttpError and Refused.
 inline void start_stream(Session& session, const Request& request, const StreamOptions& options,
                          ConnectionOptions&& connection) {
   if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");

@@ -18,13 +18,13 @@ namespace sse::inline SSE_ABI::detail {
 
 class Server;
 
-/// The options of the stream that a request gets, with what a page of another origin may read. Throws HttpError where
-/// it may read nothing.
+/// The options of a request's stream, with the CORS headers for its origin. Throws HttpError if pages of that origin
+/// may not read.
 SSE_DECL StreamOptions stream_options(Server& server, const Request& request, const ConnectionOptions& connection);
 
 /// The answer to a preflight, which a browser sends before a page of another origin may send headers of its own:
-/// `Authorization`, `Last-Event-ID` (Fetch, 4.8, CORS-preflight fetch). Nullopt: the request is none, or no origin may
-/// read. Throws HttpError.
+/// `Authorization`, `Last-Event-ID` (Fetch, 4.8, CORS-preflight fetch). Nullopt: the request is not a preflight, or no
+/// page of another origin may read. Throws HttpError.
 SSE_DECL std::optional<std::string> preflight(Server& server, const Request& request);
 
 }  // namespace sse::inline SSE_ABI::detail

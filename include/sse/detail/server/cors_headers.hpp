@@ -13,8 +13,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Adds the CORS headers of a stream: a page of another origin may read why it gets no stream, as it may read the
-/// stream.
+/// Adds the CORS headers of a stream, so that a page that may read the stream may also read why it gets none.
 SSE_DECL void add_cors(Headers& headers, const StreamOptions& options);
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Decides what of a stream of events is written next, and when. It knows no socket: sessions of `serve` and
-// write_events drive it.
+// Decides which events of a stream are written next, and when. It knows no socket: sessions of `serve` and write_events
+// drive it.
 
 #pragma once
 
@@ -24,7 +24,7 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// The writer of one stream of events: batches, keep-alive comments, expiry, time-outs and the end, without a socket.
-/// Its driver has the socket and the timer; it asks for each next step and says what came of it. Not thread-safe.
+/// Its driver has the socket and the timer, asks for each next step and reports the result. Not thread-safe.
 class EventWriter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -40,7 +40,7 @@ class EventWriter {
     /// `first` goes out before the events; it may be empty.
     explicit Turn(Event first = Event()) noexcept : first_(std::move(first)) {}
 
-    BatchPart part;  ///< to be sent, after EventWriter::next has returned Step::send
+    BatchPart part;  ///< The part to send, after EventWriter::next has returned Step::send.
 
    private:
     friend class EventWriter;
@@ -51,7 +51,7 @@ class EventWriter {
     bool more_ = true;
   };
 
-  /// What the driver does next.
+  /// The driver's next step.
   enum class Step : std::uint8_t {
     send,   ///< send Turn::part; what the socket does not take goes to keep_unsent
     yield,  ///< let other streams have their turn, then begin a new one
@@ -59,7 +59,7 @@ class EventWriter {
     end,    ///< nothing more is written
   };
 
-  /// What on_time has found.
+  /// The result of on_time.
   enum class Due : std::uint8_t {
     nothing,     ///< wait until due()
     events,      ///< begin a turn
@@ -72,7 +72,7 @@ class EventWriter {
     BatchPart part;
     std::size_t sent;         ///< bytes of `part` that have been sent
     int untaken;              ///< bytes in the system's buffer, when it was last looked at
-    Clock::time_point since;  ///< the peer has taken nothing since then
+    Clock::time_point since;  ///< The time since which the peer has taken no bytes.
   };
 
   static const Event& keep_alive_comment();
@@ -82,22 +82,22 @@ class EventWriter {
   EventStream& events() noexcept { return *events_; }
   const EventStream& events() const noexcept { return *events_; }
 
-  /// Not while something is unsent.
+  /// Returns the next step. Must not be called while something is unsent.
   Step next(Turn& turn);
 
   /// `untaken`: bytes in the system's buffer that the peer has not taken yet; 0: unknown.
   void keep_unsent(BatchPart&& part, std::size_t sent, int untaken, Clock::time_point now);
-  /// Null: all has been sent.
+  /// The bytes to send before anything else. Null: all have been sent.
   Unsent* unsent() noexcept { return unsent_.get(); }
   void all_sent() noexcept { unsent_.reset(); }
 
-  /// When on_time is to be called; max(): never.
+  /// The time at which on_time is to be called. max(): never.
   Clock::time_point due(Clock::time_point now, const Times& times) const;
   Due on_time(Clock::time_point now, int untaken, const Times& times);
 
   /// Counts bytes that the peer has sent after its request. False: too many, and the stream has been given up.
   bool allows(std::size_t bytes);
-  /// The socket has failed.
+  /// Closes the stream because the socket has failed.
   void lose_peer(error_code error);
 
   /// Closes the stream, once.
@@ -111,7 +111,7 @@ class EventWriter {
   std::optional<EventStream> events_;
   std::unique_ptr<Unsent> unsent_;
   std::uint32_t unexpected_bytes_ = 0;
-  std::uint32_t ticks_since_write_ = 0;  ///< looks at a clock of the user's own
+  std::uint32_t ticks_since_write_ = 0;  ///< Checks of the user's own clock.
   bool finished_ : 1 = false;
   bool expired_ : 1 = false;  ///< ConnectionOptions::expires_at has come
 };

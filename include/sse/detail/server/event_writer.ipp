@@ -26,7 +26,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-// Never destroyed: a thread may still write it while the process ends.
+// Never destroyed, because a thread may still write it while the process ends.
 SSE_DECL const Event& EventWriter::keep_alive_comment() {
   static const Event& comment = *new Event(raw_frame(": keep-alive\n\n"));
   return comment;
@@ -55,7 +55,7 @@ SSE_DECL void EventWriter::keep_unsent(BatchPart&& part, std::size_t sent, int u
 SSE_DECL EventWriter::Clock::time_point EventWriter::due(Clock::time_point now, const Times& times) const {
   using std::chrono::milliseconds;
   milliseconds wait = times.keep_alive;
-  if (unsent_) {  // in time for the time-out, and soon after a cut
+  if (unsent_) {  // soon enough for the time-out, and soon after a cut
     constexpr milliseconds longest{1'000};
     wait = times.send_timeout.count() > 0 ? std::min(times.send_timeout, longest) : longest;
   }
@@ -74,8 +74,9 @@ SSE_DECL EventWriter::Due EventWriter::on_time(Clock::time_point now, int untake
   return looks_at_clock(times) ? Due::nothing : Due::keep_alive;
 }
 
-/// A full socket is writable again only when a good part of it is free: a slow peer may need longer for that than the
-/// time-out and is not dead. So what its system takes counts. False: given up.
+/// Checks whether the peer makes progress. A full socket becomes writable only when a good part of its buffer is free,
+/// which a slow peer may not reach within the time-out. So the bytes that the peer's system takes count. False: the
+/// stream has been given up.
 SSE_DECL bool EventWriter::look_at_unsent(Clock::time_point now, int untaken, const Times& times) {
   if (events_->is_cut()) {
     finish(EndReason::drained, "Cut by the service");
@@ -88,7 +89,8 @@ SSE_DECL bool EventWriter::look_at_unsent(Clock::time_point now, int untaken, co
   return false;
 }
 
-/// A clock of the user's own may go on at any moment: it is looked at with each tick. True: this was for that alone.
+/// Counts the checks of a user's own clock, which may jump at any moment and is checked with each tick. True: this tick
+/// was for that check only.
 SSE_DECL bool EventWriter::looks_at_clock(const Times& times) noexcept {
   if (expired_ || !events_->expires() || !events_->has_clock()) return false;
   if (ticks_since_write_ != std::numeric_limits<std::uint32_t>::max()) ++ticks_since_write_;

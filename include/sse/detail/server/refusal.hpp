@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The answer to a client that is refused, as a response or as a short stream. EventSource reads only the latter.
+// The answer to a client that is refused, as a response or as a short stream. An EventSource understands only the
+// latter.
 
 #pragma once
 

@@ -26,28 +26,29 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The acceptor can't be used any more, or the accept loop was cancelled.
+/// True: the acceptor cannot be used any more, or the accept loop was cancelled.
 inline bool is_fatal_to_accepting(error_code error) {
   return error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
          error == asio::error::not_socket || error == asio::error::invalid_argument ||
          error == asio::error::operation_not_supported;
 }
 
-/// The next accept may succeed at once. Otherwise descriptors or memory are lacking, or the network is down: that
-/// passes, and trying at once would only burn the processor.
+/// True: the next accept may succeed at once. False: descriptors or memory are short, or the network is down. That may
+/// pass, and until then trying at once would only use up the processor.
 inline bool may_accept_at_once(error_code error) {
   return !error || error == asio::error::would_block || error == asio::error::try_again ||
          error == asio::error::connection_aborted || error == asio::error::connection_reset;
 }
 
 inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, IntrusivePtr<Server> server) {
-  constexpr int max_accepts = 64;  // in a row, then others have their turn
+  constexpr int max_accepts = 64;  // In a row. Then other work of the executor has its turn.
   const std::chrono::milliseconds send_timeout = server->options.stream.send_timeout;
   asio::steady_timer pause(server->executor);
   IntrusivePtr<Session> next;
   acceptor.non_blocking(true);
   set_stream_options(acceptor, send_timeout);
-  bool inherits = false;  // the acceptor's options; those that the system had accepted before have not got them
+  // True: sockets have the acceptor's options. Those that the system accepted before it had them do not.
+  bool inherits = false;
   for (;;) {
     error_code error;
     if (!next) next = server->make_session();
@@ -55,7 +56,7 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, IntrusivePtr<Se
     for (int left = max_accepts; !error;) {
       const IntrusivePtr<Session> session = std::move(next);
       if (!inherits) set_stream_options(session->stream(), send_timeout);
-      session->stream().non_blocking(true);  // before Asio makes it so for itself, and once more for the writer
+      session->stream().non_blocking(true);  // saves two calls of the system: Asio's own and the writer's
       if (server->add(*session)) session->begin();
       if (--left == 0) break;
       next = server->make_session();
@@ -69,18 +70,18 @@ inline asio::awaitable<void> accept_all(tcp::acceptor& acceptor, IntrusivePtr<Se
   }
 }
 
-/// Ends `wait` in `executor` when the last session has gone.
+/// Ends `wait` on `executor` when the last session has gone.
 inline void end_wait_when_done(Server& server, const asio::any_io_executor& executor,
                                const std::shared_ptr<asio::steady_timer>& wait) {
   server.sessions_done->when_passed([executor, wait] {
     try {
       asio::post(executor, [wait] { wait->expires_at(asio::steady_timer::time_point::min()); });
-    } catch (...) {  // no memory: the wait ends by itself
+    } catch (...) {  // without memory the wait ends by itself, after a second
     }
   });
 }
 
-/// Ends the sessions of a server that accepts no more, and waits until they have gone.
+/// Ends the sessions of a server that accepts no more, and waits until all have gone.
 inline asio::awaitable<void> end_sessions(IntrusivePtr<Server> server) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   const auto wait = std::make_shared<asio::steady_timer>(executor);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The state that `serve` and its sessions share: the sessions that there are, their strands and their timer.
+// The state that `serve` and its sessions share: the list of sessions, their strands and their timer.
 
 #pragma once
 
@@ -32,18 +32,18 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   Server(EventManager& manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor);
   ~Server();
 
-  /// The next session, whose socket has yet to be accepted.
+  /// Makes a session, whose socket has yet to be accepted.
   IntrusivePtr<Session> make_session();
-  /// False: no more sessions are let in.
+  /// Adds a session whose socket was accepted. False: no more sessions are accepted.
   bool add(Session& session) noexcept;
-  /// Of one that was added.
+  /// Removes a session. Does nothing for one that was not added.
   void remove(Session& session) noexcept;
 
-  /// Lets no more sessions in, and returns those that there are.
+  /// Accepts no more sessions, and returns the present ones.
   std::vector<IntrusivePtr<Session>> close();
   /// Closes the sockets of all sessions.
   void cut();
-  /// Cuts them after that time; 0 and less: now.
+  /// Calls cut() after that time. 0 or less: now.
   void cut_after(std::chrono::milliseconds time);
   bool is_stopping() const noexcept { return sessions_done->is_closed(); }
 
@@ -51,13 +51,13 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   const ServeOptions options;            ///< Immutable.
   const asio::any_io_executor executor;  ///< Immutable. The acceptor's.
   const std::shared_ptr<CoarseTimer> timer;
-  const std::shared_ptr<SessionGate> sessions_done;  ///< every session is inside of it
+  const std::shared_ptr<SessionGate> sessions_done;  ///< Every session in the list has entered it.
 
  private:
-  static constexpr int max_strands = 16;  ///< more than threads that would work on one serve's sockets
+  static constexpr int max_strands = 16;  ///< More than the threads that are expected to run one `serve`.
 
-  // Inline in the class: g++ would take it for the key function and emit the vtable, and all that it needs, in every
-  // file of a header-only program.
+  // Defined in the class, because g++ would otherwise take it for the key function and emit the vtable, with all that
+  // it needs, in every file of a header-only program.
   void on_deadline() noexcept override { post_cut(); }
   void post_cut() noexcept;
 

@@ -55,7 +55,7 @@ SSE_DECL void Server::remove(Session& session) noexcept {
   sessions_done->leave();
 }
 
-// They are let go of without the lock, which the last reference to one takes.
+// The caller releases the sessions without the lock, because a session's destructor takes it.
 SSE_DECL std::vector<IntrusivePtr<Session>> Server::close() {
   std::vector<IntrusivePtr<Session>> all;
   const MutexLock lock(mutex_);

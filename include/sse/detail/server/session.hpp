@@ -25,8 +25,8 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// One accepted socket of `serve`, from its head to its end: it reads a request and either writes a response and waits
-/// for the peer to close, or becomes the loop that writes a stream. All of it runs on its strand, but for what says
-/// otherwise. It keeps itself alive by what it waits for; the last reference closes the socket.
+/// for the peer to close, or becomes the loop that writes a stream. All of it runs on its strand, except the functions
+/// that say otherwise. Its pending operations keep it alive; the last reference closes the socket.
 class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, SharedStrandExecutor>>,
                       public RefCounted,
                       public IntrusiveList<Session>::Hook {
@@ -38,7 +38,8 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
 
   /// Begins to read the request. From any thread.
   void begin();
-  /// Ends a stream in good order, unless it may finish, and whatever is not a stream yet at once. From any thread.
+  /// Ends a stream in good order, unless ConnectionOptions::let_finish is set. A session that is no stream yet is
+  /// closed at once. From any thread.
   void stop();
   /// Closes the socket. From any thread.
   void abort();
@@ -47,7 +48,7 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
   Socket& stream() noexcept { return socket_; }
   SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
   EventWriter::Times times() const noexcept;
-  void join_timer() noexcept {}  // it has joined already
+  void join_timer() noexcept {}  // It has joined the timer already.
   void time_is_up();
   IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
   IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }
@@ -59,14 +60,15 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
   class OnReady;
   enum class Phase : std::uint8_t { reading, writing, lingering };
 
-  /// The request and its response. A stream needs none.
+  /// The request and its response. Freed when the stream begins.
   struct Exchange {
     explicit Exchange(const RequestLimits& limits) : reader(limits) {}
 
     Phase phase = Phase::reading;
     RequestReader reader;
     std::string response;
-    std::size_t done = 0;  ///< bytes of the response that were sent; then those that were read to no purpose
+    /// Bytes of the response that were sent; while lingering, bytes that were read and discarded.
+    std::size_t done = 0;
   };
 
   void wait_for(asio::socket_base::wait_type what);
@@ -81,7 +83,7 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
   void linger();
   void close() noexcept;
 
-  std::unique_ptr<Exchange> exchange_;  ///< null: nothing has come yet, or it is a stream
+  std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream.
   Socket socket_;
 };
 

@@ -63,7 +63,7 @@ SSE_DECL void Session::begin() {
   asio::post(get_executor(), [self = keep()] {
     try {
       self->on_start();
-    } catch (...) {  // no memory for it: the socket is closed
+    } catch (...) {  // without memory the socket is closed
     }
   });
 }
@@ -121,8 +121,8 @@ SSE_DECL void Session::on_start() {
   wait_for(asio::socket_base::wait_read);
 }
 
-// An operation that was cancelled when the phase changed may still complete with success, so each step can be called
-// once too often.
+// An operation that was cancelled when the phase changed may still complete with success, so each step must bear one
+// call too many.
 SSE_DECL void Session::on_ready(error_code error) noexcept {
   if (error || started()) return;
   try {
@@ -130,7 +130,7 @@ SSE_DECL void Session::on_ready(error_code error) noexcept {
     if (phase == Phase::reading) return read_request();
     if (phase == Phase::writing) return write_response();
     linger();
-  } catch (...) {  // no memory for it: the socket is closed
+  } catch (...) {  // without memory the socket is closed
     close();
   }
 }
@@ -185,8 +185,8 @@ SSE_DECL void Session::write_response() {
   begin_linger();
 }
 
-/// Waits, for a bounded time, until the peer has read the response and closed: closing while its bytes are unread would
-/// make the system throw the response away (RFC 9112, 9.6).
+/// Waits, for at most 2 s, until the peer has read the response and closed. If the socket were closed while bytes of
+/// the peer are unread, the system would discard the response (RFC 9112, 9.6).
 SSE_DECL void Session::begin_linger() {
   error_code error;
   socket_.shutdown(asio::socket_base::shutdown_send, error);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counts the sessions of `serve`, and tells when the last one has gone. `serve` waits for that before it returns.
+// Counts the sessions of `serve`, and calls a function when the last one has gone. `serve` waits for that before it
+// returns.
 
 #pragma once
 
@@ -15,16 +16,16 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Lets sessions in until it is closed, and is passed once the last one has left. Thread-safe.
+/// Sessions may enter until the gate is closed. It is passed once the last session has left. Thread-safe.
 class SessionGate {
  public:
-  /// False: it is closed.
+  /// Counts a session. False: the gate is closed.
   bool enter() noexcept {
     const SpinLock lock(mutex_);
     if (!closed_) ++inside_;
     return !closed_;
   }
-  /// Of one that has entered.
+  /// Uncounts a session that has entered.
   void leave() noexcept {
     std::function<void()> passed;
     {
@@ -42,13 +43,13 @@ class SessionGate {
     const SpinLock lock(mutex_);
     return closed_;
   }
-  /// It is closed, and nobody is inside.
+  /// True: the gate is closed, and no session is inside.
   bool is_passed() noexcept {
     const SpinLock lock(mutex_);
     return closed_ && inside_ == 0;
   }
-  /// Calls `function`, which must not throw, once it is passed: in the last `leave`, without a lock. Not where it is
-  /// passed already.
+  /// Sets the function that the last `leave` calls, without a lock, when the gate is passed. It must not throw. It is
+  /// not called if the gate is passed already.
   void when_passed(std::function<void()> function) noexcept {
     const SpinLock lock(mutex_);
     when_passed_ = std::move(function);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Gives frames to a socket without waiting, and asks the system how much of them the peer has taken. It knows no
-// events' stream.
+// Sends frames to a socket without waiting, and asks the system how much of them the peer has taken. It knows no stream
+// of events.
 
 #pragma once
 
@@ -19,8 +19,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Asio's own sockets take bytes at once and without a buffer of the writer's; anything in between needs its own
-/// operations.
+/// A socket of Asio's own, which can be written and waited for without asynchronous operations of its stream. A layer
+/// around it, such as TLS, needs those.
 template <class Stream>
 concept PlainSocket = requires(LowestLayer<Stream>& socket, const asio::const_buffer& buffer, error_code error) {
   requires !requires(Stream & stream) {
@@ -31,8 +31,8 @@ concept PlainSocket = requires(LowestLayer<Stream>& socket, const asio::const_bu
   socket.async_wait(asio::socket_base::wait_read, [](error_code) {});
 };
 
-/// Equals std::allocator, but Asio does not know it: Asio would keep a small operation that waits for hours in the
-/// large block of an earlier one.
+/// Equals std::allocator under another name. For std::allocator Asio recycles memory, and may keep a small operation
+/// that waits for hours in the large block of an earlier one.
 template <class T>
 struct PlainAllocator : std::allocator<T> {
   PlainAllocator() = default;
@@ -44,7 +44,7 @@ inline bool is_would_block(error_code error) noexcept {
   return error == asio::error::would_block || error == asio::error::try_again;
 }
 
-/// Visits what of the frames stands behind their first `skip` bytes.
+/// Visits the frames without their first `skip` bytes.
 template <class Visit>
 void for_each_frame(const BatchPart& part, std::size_t skip, Visit&& visit) {
   for (std::size_t i = 0; i < part.size; ++i) {
@@ -55,11 +55,12 @@ void for_each_frame(const BatchPart& part, std::size_t skip, Visit&& visit) {
   }
 }
 
-/// The frames behind their first `skip` bytes.
+/// The frames without their first `skip` bytes.
 SSE_DECL std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::size_t skip);
 
 #if defined(SSE_SENDMSG)
-/// Sends frames behind their first `skip` bytes with one call of the system, and returns how many bytes it took.
+/// Sends the frames without their first `skip` bytes, with one call of the system, and returns the number of bytes that
+/// it took.
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept;
 #endif
 
@@ -68,14 +69,14 @@ SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::siz
 SSE_DECL int count_untaken(int descriptor) noexcept;
 #endif
 
-/// A plain socket, as the place where frames go.
+/// Sends frames to a plain socket.
 template <class Socket>
 class SocketSink {
  public:
   explicit SocketSink(Socket& socket) noexcept : socket_(socket) {}
 
-  /// Sends what of `part` stands behind its first `sent` bytes, and adds to `sent` what the system took: all of it, or
-  /// there is an error, of which would_block and try_again say that there is no room.
+  /// Sends `part` without its first `sent` bytes, and adds the bytes that the system took to `sent`. If these are not
+  /// all, there is an error: would_block and try_again mean that the system has no room.
   void send(const BatchPart& part, std::size_t& sent, error_code& error) {
     std::size_t left = part.bytes() - sent;
     while (left > 0 && !error) {
@@ -90,7 +91,7 @@ class SocketSink {
     }
   }
 
-  /// Bytes that the peer's system has not taken yet; 0 where the system does not tell.
+  /// Bytes that the peer's system has not taken yet. 0: the system cannot tell.
   int untaken() {
 #if defined(SSE_SIOCOUTQ)
     return count_untaken(socket_.native_handle());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Drives an event writer over a socket, or over any stream around one. Sessions of `serve` and write_events are such
-// loops.
+// Drives an event writer over a socket, or over any stream around one. Sessions of `serve` and write_events derive from
+// it.
 
 #pragma once
 
@@ -42,7 +42,7 @@ class WriteLoop : public CoarseTimer::Deadline {
  public:
   WriteLoop() = default;
 
-  /// `head` is what goes out before the first event.
+  /// Starts the loop. `head` is sent before the first event.
   void start(EventStream&& events, std::string head) {
     writer_.start(std::move(events));
     step([&] {
@@ -57,7 +57,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     });
   }
 
-  /// Not before `start`.
+  /// Cancels the stream. Must not be called before `start`.
   void cancel_stream() {
     if (!writer_.finished()) cancelled_ = true;
     writer_.finish(EndReason::closed, "Cancelled by the service");
@@ -72,11 +72,11 @@ class WriteLoop : public CoarseTimer::Deadline {
   ~WriteLoop() = default;
 
   bool started() const noexcept { return writer_.started(); }
-  /// On the owner's executor: a deadline has passed.
+  /// Called on the owner's executor when a deadline has passed.
   void on_time() {
     if (writer_.finished()) return settle();
     step([&] {
-      if (this->expired()) look_at_time();  // else something was written meanwhile
+      if (this->expired()) look_at_time();  // otherwise something was written meanwhile
     });
   }
 
@@ -96,7 +96,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     explicit Next(WriteLoop& loop) : loop_(loop.owner().keep()) { ++loop.pending_; }
     Next(Next&&) noexcept = default;
     ~Next() {
-      if (loop_) --base().pending_;  // the operation could not be started
+      if (loop_) --base().pending_;  // The operation could not be started.
     }
     void operator()(error_code error = {}, std::size_t size = 0) {
       const auto loop = std::move(loop_);
@@ -143,7 +143,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     set_due();
     if (waiting_) return;
     waiting_ = true;
-    writer_.events().async_wait(Next<&WriteLoop::on_event>(*this));  // at once where one has come meanwhile
+    writer_.events().async_wait(Next<&WriteLoop::on_event>(*this));  // completes at once if an event has come meanwhile
   }
   void on_turn(error_code, std::size_t) { write(); }
   void on_event(error_code error, std::size_t) {
@@ -153,7 +153,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     writer_.finish(EndReason::closed, error.message());
   }
 
-  /// True: all of `part` has been taken; else the peer is lost, or on_sent comes.
+  /// True: all of `part` has been sent. False: the peer is lost, or on_sent will be called.
   bool send(BatchPart& part) {
     std::size_t sent = 0;
     if constexpr (plain) {
@@ -166,7 +166,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     send_unsent();
     return false;
   }
-  /// Of a plain socket. False: the peer is lost, or has no room.
+  /// Sends to a plain socket. False: the peer is lost, or the socket has no room.
   bool send(const BatchPart& part, std::size_t& sent) {
     error_code error;
     SocketSink(socket()).send(part, sent, error);
@@ -251,8 +251,8 @@ class WriteLoop : public CoarseTimer::Deadline {
     }
   }
 
-  /// Ends the loop once the writer has finished and every operation has come back. They are cancelled again and again
-  /// until then: between two steps of a composed operation there is nothing to cancel.
+  /// Ends the loop once the writer has finished and every operation has come back. Until then they are cancelled with
+  /// each tick, because between two steps of a composed operation there is nothing to cancel.
   void settle() {
     if (!writer_.finished() || ended_) return;
     error_code ignored;
@@ -272,11 +272,11 @@ class WriteLoop : public CoarseTimer::Deadline {
   struct Nothing {};
 
   [[no_unique_address]] EventWriter writer_;
-  bool waiting_ : 1 = false;  ///< for an event
+  bool waiting_ : 1 = false;  ///< Waiting for an event.
   bool ended_ : 1 = false;
   bool cancelled_ : 1 = false;
   bool was_non_blocking_ : 1 = false;
-  std::uint16_t pending_ = 0;  ///< operations that have not completed
+  std::uint16_t pending_ = 0;  ///< Operations that have not completed.
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
 };
 

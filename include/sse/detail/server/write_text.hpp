@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes one text to a stream, within a time. write_response and the short answers of write_events are this.
+// Writes one text to a stream within 30 s. write_response and the short answers of write_events use it.
 
 #pragma once
 

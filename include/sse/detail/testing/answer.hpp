@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The answer that the test kit's client reads, without a socket: its head, its messages or its text, and what is wrong
-// with it.
+// The answer that the test kit's client reads, without a socket: its head, its messages or its text, and its fault.
 
 #pragma once
 
@@ -23,29 +22,29 @@ namespace sse::inline SSE_ABI::testing::detail {
 /// An answer, as far as it has come. It is checked as sse::Client checks it.
 class Answer {
  public:
-  /// `peer` is named in what is thrown.
+  /// `peer`: the name in error texts.
   explicit Answer(std::string peer) : peer_(std::move(peer)) {}
 
-  /// The request was a HEAD: no body follows.
+  /// Notes that the request was a HEAD: no body follows.
   void expect_no_body(bool none) noexcept { bodiless_ = none; }
-  /// Takes bytes until a message makes `count` wait. Returns how many of them it has used.
+  /// Takes bytes until `count` messages are available. Returns the number of bytes that it has used.
   std::size_t take(std::string_view bytes, std::size_t count);
 
   bool has_begun() const noexcept { return begun_; }
   bool has_head() const noexcept { return body_.has_value(); }
-  /// More bytes may belong to it.
+  /// True: more bytes may belong to the answer.
   bool can_grow() const noexcept { return !bad_ && !(body_ && body_->done()); }
-  /// An end of the connection is the answer's end.
+  /// True: the end of the connection is the regular end of the answer.
   bool may_end() const noexcept { return body_ && (body_->until_close() || body_->done()); }
-  /// Throws BadResponse where it breaks HTTP or the limits of a message.
+  /// Throws BadResponse if the answer breaks HTTP or the limits of a message.
   void rethrow_if_bad() const {
     if (bad_) std::rethrow_exception(bad_);
   }
 
   const sse::detail::ResponseHead& head() const noexcept { return *head_; }
-  /// Why it is no stream of events; empty: it is one.
+  /// The reason why it is not a stream of events. Empty: it is one.
   const std::string& not_stream() const noexcept { return not_stream_; }
-  /// The body of an answer that is no stream.
+  /// The body of an answer that is not a stream.
   const std::string& text() const noexcept { return text_; }
   std::deque<Message>& messages() noexcept { return messages_; }
   const std::deque<Message>& messages() const noexcept { return messages_; }
@@ -54,7 +53,7 @@ class Answer {
   const Parser& parser() const noexcept { return parser_; }
 
  private:
-  /// Returns how many of the bytes come after the head.
+  /// Returns the number of bytes behind the head.
   std::size_t take_head(std::string_view bytes);
   void begin_body();
   void take_body(std::string_view part);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The socket of the test kit's client, and the answer that is read from it. Each call blocks its thread for a while at
-// most.
+// The socket of the test kit's client, and the answer that is read from it. Each call blocks its thread for at most the
+// client's patience.
 
 #pragma once
 
@@ -34,8 +34,8 @@ class Connection {
   void read_head() { read_head(limit()); }
   /// Waits for the head, and throws BadResponse where the answer is no stream.
   void expect_stream(SteadyTime limit);
-  /// Takes what is there, at most `max` bytes, and stops behind the message that makes `count` wait. False: nothing
-  /// came in time.
+  /// Reads the available bytes, at most `max`, and stops behind the message that makes `count` messages available.
+  /// False: no byte came in time.
   bool take_some(std::size_t max, std::size_t count, SteadyTime limit, std::string* raw = nullptr);
   void end_sending() noexcept;
   void close() noexcept;
@@ -55,7 +55,7 @@ class Connection {
   Answer answer;
   bool closed = false;
   error_code broken;  ///< Why the connection broke; none: it ended in good order, or goes on.
-  std::string raw;    ///< What take_bytes has, for its next call.
+  std::string raw;    ///< Bytes that take_bytes has read, for its next call.
 
  private:
   bool wait(tcp::socket::wait_type what, SteadyTime limit);

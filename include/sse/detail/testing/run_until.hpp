@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs one asynchronous operation on the calling thread, for at most a while. The test kit's blocking calls are made of
-// it.
+// Runs one asynchronous operation on the calling thread, with a time limit. The test kit's blocking calls use it.
 
 #pragma once
 
@@ -14,7 +13,7 @@
 
 namespace sse::inline SSE_ABI::testing::detail {
 
-/// Runs one operation of `io`, which `start(handler)` begins and `cancel()` ends. nullopt: the time is up.
+/// Runs one operation of `io`, which `start(handler)` begins and `cancel()` ends. Nullopt: the time is up.
 template <class Start, class Cancel>
 std::optional<error_code> run_until(asio::io_context& io, SteadyTime limit, Start&& start, Cancel&& cancel) {
   std::optional<error_code> result;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The texts of the test kit's failures: what was waited for, and what came instead. Also the time limits of its waits.
+// The texts of the test kit's failures: the expected event, and the events that came instead. Also the time limits of
+// its waits.
 
 #pragma once
 
