@@ -26,6 +26,7 @@
 #include <new>
 #include <optional>
 #include <random>
+#include <sse/config.hpp>  // Asio
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,17 +39,7 @@
 #include <variant>
 #include <vector>
 #include <version>
-#if defined(SSE_USE_BOOST_ASIO)
-#include <boost/asio.hpp>
-#else
-#if defined(__clang__)
-#include <asio/version.hpp>
-#if ASIO_VERSION < 102300 && !defined(ASIO_HAS_CO_AWAIT)
-#define ASIO_HAS_CO_AWAIT 1
-#endif
-#endif
-#include <asio.hpp>
-#endif
+
 #include <nlohmann/json.hpp>
 #if __has_include(<unistd.h>)
 #include <pthread.h>
@@ -197,7 +188,6 @@
 #define attroff(...) @
 #define instr(...) @
 #define delch(...) @
-#define nodelay_off @
 
 // Python, <pyport.h> and <object.h>; Perl, Ruby, GTK and the C library's <sys/sysmacros.h> and <complex.h>.
 #undef major
@@ -208,11 +198,8 @@
 #define minor @
 #define unix @
 #define linux @
-#define T_STRING @
-#define toupper_l @
 #define do_open @
 #define do_close @
-#define bind_textdomain @
 
 #include <sse/sse.hpp>
 
