@@ -30,7 +30,8 @@ class AnyStream {
   requires(!std::same_as<Stream, AnyStream>) AnyStream(Stream stream)
       : stream_(std::make_unique<Holder<Stream>>(std::move(stream))) {}
 
-  /// Reads as the stream's own operation does; `cancel` ends it.
+  /// Reads some bytes, as the stream's `async_read_some` does. `cancel` ends it. Not to be called while another read is
+  /// pending.
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer buffer, error_code& error) {
     return stream_->read_some(buffer, error);
   }
@@ -63,8 +64,8 @@ class AnyStream {
   std::unique_ptr<Base> stream_;
 };
 
-/// Connects over TCP to the URL's host and port, through the proxy if there is one: every address in turn, each but the
-/// last for at most 2 s. A `connect` of your own begins with it.
+/// Connects over TCP to the URL's host and port, through the proxy if there is one. It tries every address in turn,
+/// each except the last for at most 2 s. A `connect` of your own begins with it.
 ///
 /// @par Completion signature  awaitable<tcp::socket>
 /// @par Errors  sse::system_error: the name has no address, none of them accepts, or the proxy cannot be reached.
@@ -79,8 +80,8 @@ SSE_DECL asio::awaitable<tcp::socket> connect_tcp(Url url);
 /// Connects to an http URL, as connect_tcp does. Throws Error for https, which needs a `connect` of your own.
 SSE_DECL asio::awaitable<AnyStream> connect_plain(Url url);
 
-/// A ClientOptions::connect that goes through this proxy, or through none, whatever the environment says. As
-/// connect_plain it is for http only.
+/// Makes a ClientOptions::connect that uses this proxy, or none, regardless of the environment. Like connect_plain it
+/// is for http only.
 SSE_DECL std::function<asio::awaitable<AnyStream>(Url)> connect_through(Proxy proxy);
 
 }  // namespace sse::inline SSE_ABI

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The exception for an answer that is no stream of events: its status, its headers, and the beginning of its body. The
-// client and the test kit throw it.
+// The exception for an answer that is not a stream of events: its status, its headers, and the beginning of its body.
+// The client and the test kit throw it.
 
 #pragma once
 
@@ -18,19 +18,19 @@
 
 namespace sse::inline SSE_ABI {
 
-/// Thrown when the server's answer is no stream of events; `what()` says why.
+/// Thrown when the server's answer is not a stream of events; `what()` gives the reason.
 class BadResponse : public Error {
  public:
   BadResponse(unsigned status, const std::string& why) : Error(errc::bad_response, why), status_(status) {}
   BadResponse(unsigned status, const std::string& why, detail::Headers headers, std::string body = {});
 
-  /// The answer's status: 200 too, where the rest of it is wrong; 0 where it is no HTTP.
+  /// The answer's status. It may be 200, if another part of the answer is wrong. 0: it is not HTTP.
   unsigned status() const noexcept { return status_; }
-  /// The answer's headers, in order; empty where its head cannot be read.
+  /// The answer's headers, in order. Empty if its head cannot be read.
   const detail::Headers& headers() const noexcept;
   /// The beginning of the answer's body, at most ClientOptions::max_error_body_size bytes.
   const std::string& body() const noexcept;
-  /// How long the server asks to wait from now, by Retry-After, at most a year; nullopt: it does not say.
+  /// The wait that the server asks for by Retry-After, from now, at most a year. Nullopt: it does not ask.
   std::optional<std::chrono::milliseconds> retry_after() const noexcept;
 
  private:
@@ -47,7 +47,7 @@ class BadResponse : public Error {
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An answer, or a break in it, after which a new attempt may succeed.
+/// Thrown for an answer, or a break in it, after which a new attempt may succeed.
 struct Unavailable final : BadResponse {
   using BadResponse::BadResponse;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An EventSource for C++: it connects, reads, and connects again from where it was. The protocol is WHATWG HTML,
-// section 9.2.
+// An EventSource for C++: it connects, reads, and reconnects after the last event. The protocol is WHATWG HTML, section
+// 9.2.
 
 #pragma once
 
@@ -53,7 +53,7 @@ class Client {
   ///
   /// @par Completion signature  awaitable<optional<Message>>
   /// @par Errors  These come once, after the messages before them, and end the client: BadResponse; sse::system_error
-  /// where the client does not reconnect; what ClientOptions::connect throws. These do not end it: std::system_error
+  /// if the client does not reconnect; exceptions of ClientOptions::connect. These do not end it: std::system_error
   /// with ParserError::message_too_long, for a message past max_message_size, which is lost; sse::system_error with
   /// `asio::error::already_started` when a call is pending, or with `operation_aborted` when this one is cancelled.
   /// @par Cancellation  terminal, partial, total. It ends this wait, and neither the connection nor an attempt to
@@ -62,8 +62,8 @@ class Client {
   /// @par Thread safety  One call at a time.
   asio::awaitable<std::optional<Message>> next();
 
-  /// Ends the wait before the next attempt, or an attempt to connect, and tries again at once: the network is back. It
-  /// changes nothing while a stream is read.
+  /// Ends the wait before the next attempt, or an attempt to connect, and tries again at once. Call it when the network
+  /// is back. It has no effect while a stream is read.
   void reconnect_now() noexcept;
 
   /// Ends the client. Waiting messages are discarded, and a pending `next()` gives nullopt.

@@ -20,10 +20,10 @@
 
 namespace sse::inline SSE_ABI {
 
-/// Offers the events of `events` to every client that connects: accepts, answers GET of `options.path` with a stream,
-/// HEAD with its head, and the preflight of a page that may read; 404 elsewhere, 405 with Allow, 503 past the manager's
-/// max_connections, the status of HttpError to a head that is none, and what `options.admit` says. It survives a lack
-/// of descriptors and peers that give up.
+/// Serves the events of `events` to every client that connects. It answers GET of `options.path` with a stream, HEAD
+/// with the stream's head, and the preflight of a page that may read. Other answers are 404 for other paths, 405 with
+/// Allow for other methods, 503 past the manager's max_connections, an error status for a malformed head, and the
+/// HttpError of `options.admit`. It keeps accepting after a shortage of descriptors and after peers that give up.
 ///
 /// @par Errors             sse::system_error when the acceptor can't be used.
 /// @par Cancellation       terminal. It stops accepting, ends its streams with `disconnect` over the time
@@ -31,9 +31,8 @@ namespace sse::inline SSE_ABI {
 ///                         second cancellation cuts them at once. The call needs a coroutine of its own, whose
 ///                         cancellation state it clears.
 /// @par Object lifetime    `events` must outlive the call.
-/// @par Thread safety      The sessions run on a few strands over the acceptor's executor, whichever that is. Where
-/// that
-///                         has several threads, the call itself needs a strand, on which it is cancelled.
+/// @par Thread safety      The sessions run on a few strands over the acceptor's executor, of any type. If that has
+///                         several threads, the call itself needs a strand, on which it is also cancelled.
 SSE_DECL asio::awaitable<void> serve(tcp::acceptor acceptor, EventManager& events, ServeOptions options = {});
 
 /// The same for an acceptor of any executor.

@@ -23,8 +23,8 @@ namespace sse::inline SSE_ABI {
 /// @par Errors             HttpError with the status that the peer should get (400, 408, 413, 414, 431, 501, 505; RFC
 ///                         9112 and 9110); sse::system_error: `asio::error::eof` when the peer closed,
 ///                         `operation_aborted` when it is cancelled.
-/// @par Cancellation       terminal, partial. What was read is lost. The time-out cancels every operation on the
-/// socket.
+/// @par Cancellation       terminal, partial. Bytes that were read are lost. The time-out cancels every operation on
+///                         the socket.
 /// @par Object lifetime    `stream` must outlive the call.
 /// @par Thread safety      The coroutine runs on one thread at a time: on a strand, where several threads run its
 ///                         context.

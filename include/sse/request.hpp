@@ -20,32 +20,32 @@ namespace sse::inline SSE_ABI {
 /// A request head.
 struct Request {
   Request() = default;
-  /// Of a request that another parser has read (Beast's, for example): its headers are for the caller to add.
+  /// Makes a request that another parser has read, for example Beast's. The caller adds its headers.
   Request(std::string_view method_name, std::string_view request_target) : method(method_name) {
     set_target(request_target);
   }
 
-  std::string method;                           ///< as it was sent: GET, POST
-  std::string target;                           ///< as it was sent
-  std::string path;                             ///< of the target, not percent-decoded
-  std::string query;                            ///< of the target, without the `?`
-  unsigned minor_version = 1;                   ///< of HTTP/1
-  Headers headers;                              ///< as they were sent
-  std::optional<std::uint64_t> content_length;  ///< bytes of the body; unset: none were announced
-  bool chunked = false;                         ///< the body is sent in chunks
-  std::string rest;                             ///< what came after the head: the body's first bytes
-  std::string remote_address;  ///< the peer's IP address: of a proxy, where there is one. Empty: unknown
+  std::string method;                           ///< As it was sent: GET, POST.
+  std::string target;                           ///< As it was sent.
+  std::string path;                             ///< The path of the target, not percent-decoded.
+  std::string query;                            ///< The query of the target, without the `?`.
+  unsigned minor_version = 1;                   ///< The minor version of HTTP/1.
+  Headers headers;                              ///< As they were sent.
+  std::optional<std::uint64_t> content_length;  ///< Bytes of the body. Unset: no length was sent.
+  bool chunked = false;                         ///< True: the body is sent in chunks.
+  std::string rest;                             ///< The bytes after the head: the beginning of the body.
+  std::string remote_address;                   ///< The peer's IP address, which may be a proxy's. Empty: unknown.
 
-  /// Sets `target`, and of it `path` and `query`; it may be in the absolute form, as a proxy gets it.
+  /// Sets `target`, `path` and `query`. `text` may be in the absolute form, as sent to a proxy.
   void set_target(std::string_view text);
 
   /// The first header of that name (any case), or null.
   const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
 
-  /// Every value of that parameter of the query, decoded as a form's (WHATWG URL, 5.1): any bytes may have been in it,
-  /// and it is UTF-8 now. It has no more bytes than the query.
+  /// Every value of that parameter of the query, decoded as a form's (WHATWG URL, 5.1). The result is UTF-8, whatever
+  /// bytes were sent: ill-formed ones become U+FFFD.
   std::vector<std::string> query_values(std::string_view name) const;
-  /// The first of them.
+  /// The first value of that parameter. Nullopt: there is none.
   std::optional<std::string> query_value(std::string_view name) const;
 };
 

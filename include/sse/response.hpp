@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Answers a request over any stream: with events, or with one response. `serve` needs none of it from a user.
+// Answers a request over any stream, with events or with one response. Users of `serve` do not need it.
 
 #pragma once
 
@@ -21,19 +21,20 @@
 
 namespace sse::inline SSE_ABI {
 
-/// The options of a connection whose stream goes on where the client asks for it; all others are unset. In this order:
-/// the `Last-Event-ID` header, which an EventSource adds to the URL that it repeats (WHATWG HTML, 9.2.4); the query's
-/// `lastEventId=<id>`, for a page that reloads; its `since=<id>`; `since=earliest`, which is `from_earliest`. An empty
-/// id is none. Several headers are one whose values are joined by `, ` (RFC 9110, 5.3), so no event's id: the client is
-/// told that its place is lost. The client's text is in `last_event_id` and nowhere else, and may be any text.
+/// The options of a connection whose stream begins where the client asks for it. Only `last_event_id` and
+/// `from_earliest` are set, by the first of these that the request has: the `Last-Event-ID` header, which an
+/// EventSource adds to the URL that it repeats (WHATWG HTML, 9.2.4); the query's `lastEventId=<id>`, for a page that
+/// reloads; its `since=<id>`; `since=earliest`, which is `from_earliest`. An empty id counts as none. The values of
+/// several headers are joined by `, ` (RFC 9110, 5.3), which is no event's id, so the client is told that its place is
+/// lost. `last_event_id` may be any text.
 SSE_DECL ConnectionOptions connection_options(const Request& request);
 
-/// Whether the client is a browser's EventSource, which gives up for good where the status is not 200 (WHATWG HTML,
+/// True if the client is a browser's EventSource, which never reconnects after a status other than 200 (WHATWG HTML,
 /// 9.2.3): it accepts `text/event-stream` alone, and is a browser by its `Sec-Fetch-Mode` or, over plain HTTP, where
 /// there is no such header, by its `User-Agent`.
 SSE_DECL bool is_event_source(const Request& request) noexcept;
 
-/// Answers with a stream of events: the response head and whatever waits at once, then each event as it comes and a
+/// Answers with a stream of events: at once the response head and the queued events, then each event as it comes, and a
 /// comment when idle. Returns when the stream has ended or the peer is gone (closed, also for sending alone; silent
 /// past the send time-out; or sending more than 64 KiB of its own; the manager's observer is told which), and leaves
 /// the socket open. Any request may have come before, a POST too. `Executor` as for read_request.
@@ -52,9 +53,9 @@ asio::awaitable<void, Executor> write_events(Stream& stream, EventStream events,
 }
 
 /// The same for a connection that is added by this very call, with connection_options(request) unless `connection` is
-/// given: what the client has missed comes first. A HEAD gets the head alone, as write_response writes it, and adds no
-/// connection; a client that a limit keeps out is told so (StreamOptions::refusal). `request` need not outlive the
-/// call. Errors are otherwise those of EventManager::add_connection too.
+/// given: the events that the client has missed come first. A HEAD gets the head alone, as write_response writes it,
+/// and adds no connection; a client that a limit refuses gets the answer of StreamOptions::refusal. `request` need not
+/// outlive the call. Errors are otherwise those of EventManager::add_connection too.
 template <class Executor = asio::any_io_executor, class Stream>
 asio::awaitable<void, Executor> write_events(Stream& stream, EventManager& events, const Request& request,
                                              StreamOptions options, ConnectionOptions connection) {

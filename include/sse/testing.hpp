@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A test kit for services, for any test framework. Nothing in it sleeps or polls; every call blocks its thread, so
-// what it waits for must come from another.
+// A test kit for services, for any test framework. It neither sleeps nor polls. Every call blocks its thread, so the
+// awaited events must come from another thread.
 
 #pragma once
 
@@ -32,9 +32,9 @@ namespace sse::inline SSE_ABI::testing {
 /// A clock that stands still until it is told to go on: `options.clock = clock;`. Its copies share one time, so that a
 /// test keeps one and the manager another. With it, timestamps and ConnectionOptions::expires_at need no waiting.
 ///
-/// A stream looks at the clock when it is read, and `serve` and `write_events` with each event, and four times a second
-/// where a connection has its `expires_at`. The library's time-outs (keep-alive, sending) go by the real time, as do
-/// the manager's ids.
+/// A stream reads the clock when it is read. `serve` and `write_events` read it with each event, and four times a
+/// second for a connection with `expires_at`. The library's time-outs (keep-alive, sending) and the manager's ids use
+/// the real time.
 ///
 /// Thread safety: any thread, at any time.
 class ManualClock {
@@ -42,28 +42,27 @@ class ManualClock {
   using duration = std::chrono::system_clock::duration;      ///< the system clock's
   using time_point = std::chrono::system_clock::time_point;  ///< the system clock's
 
-  /// It begins on 2001-09-09, at Unix second 1,000,000,000, unless told otherwise.
+  /// Begins at `start`, by default on 2001-09-09 at Unix second 1,000,000,000.
   ManualClock() : ManualClock(time_point(std::chrono::seconds(1'000'000'000))) {}
   explicit ManualClock(time_point start)
       : time_(std::make_shared<std::atomic<duration::rep>>(start.time_since_epoch().count())) {}
 
-  /// The time: what Options::clock asks.
+  /// The time, in the form that Options::clock needs.
   time_point operator()() const noexcept { return time_point(duration(time_->load())); }
-  /// The same.
+  /// The time.
   time_point now() const noexcept { return (*this)(); }
-  /// Backwards too, as a system's clock may go.
+  /// Moves the clock by `by`, which may be negative, as a system's clock may jump back.
   void advance(duration by) noexcept { time_->fetch_add(by.count()); }
-  /// Puts it to any time, an earlier one too.
+  /// Sets the clock, also to an earlier time.
   void set(time_point when) noexcept { time_->store(when.time_since_epoch().count()); }
 
  private:
   std::shared_ptr<std::atomic<duration::rep>> time_;
 };
 
-/// Takes the next `count` events of a stream, notices included, as soon as they are there, from whichever thread they
-/// come.
+/// Takes the next `count` events of a stream, notices included. It waits for them, from any thread.
 ///
-/// Errors: Timeout, Ended where the stream ends before; either says what came, which is read then and lost.
+/// Errors: Timeout; Ended if the stream ends before. The text of either quotes the events that came, which are lost.
 /// sse::system_error with `asio::error::already_started` when a wait is pending. Thread safety: as EventStream's.
 SSE_DECL std::vector<Event> take(EventStream& stream, std::size_t count,
                                  std::chrono::milliseconds patience = default_patience);
@@ -71,24 +70,24 @@ SSE_DECL std::vector<Event> take(EventStream& stream, std::size_t count,
 /// Takes all events of a stream to its end. Errors and thread safety: as take's.
 SSE_DECL std::vector<Event> take_all(EventStream& stream, std::chrono::milliseconds patience = default_patience);
 
-/// An observer that remembers, so that a test waits for a connection's end, not for a while. It may be called as late
-/// as the manager's end, and after the log's own. Thread safety: any thread, at any time.
+/// An observer that records its calls, so that a test can wait for a connection's end instead of sleeping. It may be
+/// called until the manager's destruction, also after the log's own. Thread safety: any thread, at any time.
 class ObserverLog {
  public:
   /// A connection that has ended.
   struct Removed {
-    ConnectionRow row;   ///< ConnectionRow::ended says why
-    std::string reason;  ///< in words
+    ConnectionRow row;   ///< ConnectionRow::ended has the reason.
+    std::string reason;  ///< The reason in words.
   };
   /// A loss of a connection.
   struct Loss {
-    ConnectionRow row;  ///< the connection
-    LostEvents lost;    ///< how many, and why
+    ConnectionRow row;  ///< The connection.
+    LostEvents lost;    ///< The number of lost events, and the reason.
   };
 
   ObserverLog();
 
-  /// The observer to set: `manager.set_observer(log.observer());`. It takes the place of another one.
+  /// The observer to set: `manager.set_observer(log.observer());`. It replaces the manager's observer.
   Observer observer() const;
 
   /// Waits for `count` added connections, and returns all so far. Errors: Timeout.
@@ -103,14 +102,14 @@ class ObserverLog {
   std::shared_ptr<State> state_;
 };
 
-/// `serve` on a free port of 127.0.0.1, on a thread of its own. `events` must outlive it. Thread safety: one thread at
-/// a time, which is not its own: not from `admit`.
+/// Runs `serve` on a free port of 127.0.0.1, on a thread of its own. `events` must outlive it. Thread safety: one
+/// thread at a time, and never its own thread, for example in `admit`.
 class Server {
  public:
   explicit Server(EventManager& events, ServeOptions options = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
-  /// Cuts what is still connected.
+  /// Cuts the connections that are still open.
   ~Server();
 
   /// The port, on 127.0.0.1.

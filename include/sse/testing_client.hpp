@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The client of the test kit: it reads a service's stream and fails with what came instead. testing.hpp includes it.
+// The client of the test kit: it reads a service's stream, and its errors quote the bytes that came instead.
+// testing.hpp includes it.
 
 #pragma once
 
@@ -33,12 +34,12 @@ inline constexpr std::chrono::milliseconds default_patience{10'000};
 
 /// A client of a service under test: an HTTP/1.1 connection that reads when it is told to, and not a byte further.
 /// Between its calls it takes nothing, so that it is as slow as the test wants; a small receive buffer makes the
-/// service feel that sooner. What the service sends is checked as sse::Client checks it.
+/// service feel that sooner. The service's bytes are checked as sse::Client checks them.
 ///
-/// Every call blocks, at most for the client's patience, and then throws Timeout. Nothing is lost by that: what came
-/// waits for the next call. Errors of all calls: Timeout; Ended where the peer closes or resets before; BadResponse
-/// where the answer is no HTTP, or no stream of events and one is read; sse::system_error where the connection cannot
-/// be made. Thread safety: one thread at a time.
+/// Every call blocks, at most for the client's patience, and then throws Timeout. Nothing is lost by that: the bytes
+/// that came are kept for the next call. Errors of all calls: Timeout; Ended if the peer closes or resets before;
+/// BadResponse if the answer is not HTTP, or if a stream of events is read and it is none; sse::system_error if the
+/// connection cannot be made. Thread safety: one thread at a time.
 class Client {
  public:
   /// Connects, and sends nothing. `receive_buffer`: bytes that the system should hold for it, which may make them more
@@ -61,7 +62,7 @@ class Client {
   /// Content-Length are added; nothing is checked.
   void request(std::string_view target, const Headers& headers = {}, std::string_view method = "GET",
                std::string_view body = {});
-  /// Sends bytes as they are. Ended where the peer does not take them.
+  /// Sends bytes as they are. Throws Ended if the peer does not take them.
   void send(std::string_view bytes);
 
   /// The answer's status, as soon as its head is there.
@@ -75,16 +76,17 @@ class Client {
   Message read();
   /// Reads the next `count` messages; then it stops, behind the last one's last byte.
   std::vector<Message> read(std::size_t count);
-  /// Reads all further messages until the service ends the stream in good order. A message that is cut by that is none.
+  /// Reads all further messages until the service ends the stream in good order. An incomplete message at the end is
+  /// not counted.
   std::vector<Message> read_to_end();
   /// Reads the whole body of an answer that is no stream of events, a refusal's text; Error for one that is.
   std::string body();
 
-  /// Takes exactly `count` bytes of what the service sends, its head and comments included, as a slow peer does. The
-  /// messages that they complete wait for `read`. They may be anything.
+  /// Takes exactly `count` bytes of the service's, head and comments included, as a slow peer does. They need not be
+  /// HTTP. The messages that they complete are kept for `read`.
   std::string take_bytes(std::size_t count);
 
-  /// The id that a reconnection would send as Last-Event-ID: of the messages whose bytes were taken.
+  /// The id that a reconnection would send as Last-Event-ID, by the messages whose bytes were taken.
   const std::string& last_event_id() const noexcept;
   /// The last reconnection time that the service asked for.
   std::optional<std::chrono::milliseconds> retry() const noexcept;
@@ -104,8 +106,8 @@ class Client {
 
 /// Both ends of a connection over loopback.
 struct ConnectedPair {
-  tcp::socket service;  ///< for read_request, write_events, or a session of the service's
-  Client client;        ///< has sent nothing
+  tcp::socket service;  ///< For read_request, write_events, or a session of the service.
+  Client client;        ///< Has sent nothing yet.
 };
 
 /// A slow socket: the client takes what the test tells it to take, and the two systems' buffers hold no more than about
@@ -114,13 +116,14 @@ struct ConnectedPair {
 SSE_DECL ConnectedPair connected_pair(const asio::any_io_executor& executor, std::size_t receive_buffer = 0,
                                       std::size_t send_buffer = 0);
 
-/// Thrown when what was waited for did not happen in time; `what()` says what it was, and what came instead.
+/// Thrown when the awaited event did not happen in time; `what()` names it, and quotes the bytes or events that came
+/// instead.
 class Timeout : public Error {
  public:
   using Error::Error;
 };
 
-/// Thrown when a stream or a connection is over before what was waited for; `what()` says what came.
+/// Thrown when a stream or a connection ends before the awaited event; `what()` quotes the bytes or events that came.
 class Ended : public Error {
  public:
   explicit Ended(const std::string& what, error_code code = {}) : Error(errc::stream_ended, what), code_(code) {}

@@ -25,20 +25,20 @@ class Url {
   /// percent-encoded. Throws Error for any other text, and for a user name or a password in it.
   explicit Url(std::string_view text);
 
-  std::string scheme;      ///< `http` or `https`
-  std::string host;        ///< in lower case; an IPv6 address without its brackets
-  std::uint16_t port = 0;  ///< the scheme's own, where the text has none
-  std::string target;      ///< path and query, as a request line has them
+  std::string scheme;      ///< `http` or `https`.
+  std::string host;        ///< In lower case. An IPv6 address has no brackets.
+  std::uint16_t port = 0;  ///< By default the scheme's own.
+  std::string target;      ///< Path and query, as in a request line.
 
-  /// The host, and the port where it is not the scheme's: the value of a Host header.
+  /// The host, and the port if it is not the scheme's default: the value of a Host header.
   std::string authority() const;
   /// The whole URL as one text.
   std::string to_string() const;
 
-  /// The URL that a Location header with `reference` means here (RFC 3986, 5.2). Throws Error.
+  /// Resolves a reference, for example of a Location header, against this URL (RFC 3986, 5.2). Throws Error.
   Url resolve(std::string_view reference) const;
 
-  /// Scheme, host and port are the same (RFC 6454).
+  /// True if scheme, host and port are the same (RFC 6454).
   bool same_origin(const Url& other) const noexcept;
 
  private:

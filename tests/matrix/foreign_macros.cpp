@@ -1,7 +1,7 @@
 // The names that other libraries' headers define as macros, before each header of ours: none of our names is one of
 // them. Asio, nlohmann/json and the standard library come first: how they bear it is their own affair. It is compiled.
 
-// What our headers include of others.
+// Includes the headers of other libraries that the headers of sse include.
 #include <algorithm>
 #include <array>
 #include <atomic>
