@@ -24,7 +24,7 @@ struct Account {
 Account account_of(const std::optional<std::string>& token) {
   static const std::map<std::string, std::string> users{{"ann-secret", "ann"}, {"ben-secret", "ben"}};
   const auto found = token ? users.find(*token) : users.end();
-  if (found == users.end()) throw sse::HttpError(401, "Who are you?", {{"WWW-Authenticate", "Bearer"}});
+  if (found == users.end()) throw sse::HttpError(401, "Authentication is required", {{"WWW-Authenticate", "Bearer"}});
   return {found->second, std::chrono::system_clock::now() + std::chrono::hours(1)};
 }
 

@@ -36,7 +36,7 @@ void test_service() {
 
   sse::ServeOptions serve;
   serve.admit = [&clock](const sse::Request& request, sse::ConnectionOptions& connection) {
-    if (!request.header("Authorization")) throw sse::HttpError(401, "Who are you?");
+    if (!request.header("Authorization")) throw sse::HttpError(401, "Authentication is required");
     connection.expires_at = clock.now() + std::chrono::hours(1);
   };
   sse::testing::Server server(events, serve);

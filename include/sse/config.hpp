@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chooses and checks Asio, and names what differs between standalone Asio and Boost.Asio. Every header that needs Asio
-// includes it from here.
+// Chooses and checks Asio, and hides the differences between standalone Asio and Boost.Asio. Every header that needs
+// Asio includes it from here.
 
 #pragma once
 
@@ -88,14 +88,14 @@ namespace sse::inline SSE_ABI {
 
 #if defined(SSE_USE_BOOST_ASIO)
 namespace asio = ::boost::asio;
-using error_code = ::boost::system::error_code;      ///< of the Asio in use: Boost's, or std::error_code
-using system_error = ::boost::system::system_error;  ///< of the Asio in use: Boost's, or std::system_error
+using error_code = ::boost::system::error_code;      ///< Of the Asio in use: Boost's, or std::error_code.
+using system_error = ::boost::system::system_error;  ///< Of the Asio in use: Boost's, or std::system_error.
 #else
 namespace asio = ::asio;
 using error_code = std::error_code;
 using system_error = std::system_error;
 #endif
 
-using tcp = asio::ip::tcp;  ///< of whichever Asio is in use
+using tcp = asio::ip::tcp;  ///< Of the Asio in use.
 
 }  // namespace sse::inline SSE_ABI

@@ -37,10 +37,10 @@ namespace sse::inline SSE_ABI {
 /// Fans events out to connections. Every member may be called from any thread, at any time, and none of them waits for
 /// a reader.
 ///
-/// `emit_event`, `emit_json` and `send_event` throw what a user's `to_json` throws, and sse::Error for a discarded json
-/// or an event that exceeds Options::max_event_size. The observer's `format_failure` is called too, and the connections
-/// that the event was for get `{"type":"error","message":"Failed to format event","timestamp":…}`. Nothing is thrown
-/// because of a reader.
+/// `emit_event`, `emit_json` and `send_event` throw the exceptions of a user's `to_json`, and sse::Error for a
+/// discarded json or an event that exceeds Options::max_event_size. Then the observer's `format_failure` is called too,
+/// and the connections that would have got the event get `{"type":"error","message":"Failed to format
+/// event","timestamp":…}`. Nothing is thrown because of a reader.
 class EventManager {
  public:
   /// Throws sse::Error when `max_queue_size` is 0.

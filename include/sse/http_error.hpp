@@ -14,7 +14,7 @@
 
 namespace sse::inline SSE_ABI {
 
-/// Thrown to answer a request with a status instead of what it asked for. The peer gets `what()` as the body.
+/// Thrown to answer a request with an error status. The peer gets `what()` as the body.
 class [[nodiscard("throw it")]] HttpError : public Error {
  public:
   [[nodiscard("throw it")]] HttpError(unsigned status, const std::string& why, Headers headers = {})

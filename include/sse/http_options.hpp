@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The settings of `serve`, of one stream and of one response. Plain data with defaults; each member says its unit
-// and what 0 means.
+// The settings of `serve`, of one stream and of one response. Plain data with defaults; each member states its unit and
+// the meaning of 0.
 
 #pragma once
 

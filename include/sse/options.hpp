@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The settings of a manager, of one connection and of one event. Plain data with defaults; each member says its
-// unit and what 0 means.
+// The settings of a manager, of one connection and of one event. Plain data with defaults; each member states its unit
+// and the meaning of 0.
 
 #pragma once
 

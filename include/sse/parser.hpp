@@ -35,13 +35,13 @@ struct Message {
 /// Reads `text/event-stream` as the bytes arrive, however they are cut (WHATWG HTML 9.2.5 and 9.2.6). It needs no Asio,
 /// and so reports by `std::error_code` with Boost.Asio too. Not thread-safe.
 ///
-/// A message is given out with the byte that ends it. A message that the end of a stream cuts is never given out.
-/// The memory of the largest message so far is kept for the next ones, except what `on_message` moves away.
+/// A message is given out with the byte that ends it. A message that the end of a stream cuts is never given out. The
+/// memory of the largest message so far is kept for the next ones, except the parts that `on_message` moves away.
 class Parser {
  public:
-  /// `max_message_size`, in bytes, bounds what is held for one message: its decoded data, type and id together,
-  /// complete or not. Comments and unknown fields may have any length: they are not held. Throws std::invalid_argument
-  /// for 0.
+  /// `max_message_size`, in bytes, bounds the bytes that are held for one message: its decoded data, type and id
+  /// together, complete or not. Comments and unknown fields may have any length: they are not held. Throws
+  /// std::invalid_argument for 0.
   explicit Parser(std::size_t max_message_size = 16 << 20);
 
   /// Reads all of `bytes` and calls `on_message(Message&&)` for each message that they complete. A callback that takes

@@ -48,7 +48,7 @@ struct Stats {
 
   std::uint64_t emitted = 0;          ///< Calls of emit_event, emit_json and emit_message.
   std::uint64_t sent = 0;             ///< Calls of send_event and send_message to an existing connection.
-  std::uint64_t format_failures = 0;  ///< Calls of either whose data could not be formatted.
+  std::uint64_t format_failures = 0;  ///< Calls of any of these with data that could not be formatted.
   std::uint64_t delivered = 0;        ///< Events that readers have taken from their streams.
   std::uint64_t written_bytes = 0;    ///< Bytes of the frames that `serve` and `write_events` have begun to write.
   Tally<LossReason> lost;             ///< Lost events; for `unknown` the number of times.

@@ -45,7 +45,7 @@ class Client {
   /// Connects, and sends nothing. `receive_buffer`: bytes that the system should hold for it, which may make them more
   /// (Linux twice as many, and at least 2,304); 0: the system's default, which may be megabytes.
   explicit Client(const tcp::endpoint& peer, std::size_t receive_buffer = 0);
-  /// The same to 127.0.0.1.
+  /// Connects to a port of 127.0.0.1 in the same way.
   explicit Client(std::uint16_t port, std::size_t receive_buffer = 0);
   /// Connects to 127.0.0.1 and sends a GET: `Client::get(port, "/events", {{"Last-Event-ID", id}})`. It does not wait
   /// for the answer: the service has the connection when its first event, `connection`, has been read.
@@ -58,8 +58,8 @@ class Client {
   /// Sets how long each later call may take; default_patience until then.
   void set_patience(std::chrono::milliseconds patience) noexcept;
 
-  /// Sends a request, one for each connection: its answer is what is read. Host and, where there is a body,
-  /// Content-Length are added; nothing is checked.
+  /// Sends a request, one for each connection. The other members read its answer. Host and, for a body, Content-Length
+  /// are added; nothing is checked.
   void request(std::string_view target, const Headers& headers = {}, std::string_view method = "GET",
                std::string_view body = {});
   /// Sends bytes as they are. Throws Ended if the peer does not take them.
@@ -110,9 +110,9 @@ struct ConnectedPair {
   Client client;        ///< Has sent nothing yet.
 };
 
-/// A slow socket: the client takes what the test tells it to take, and the two systems' buffers hold no more than about
-/// the bytes asked for here (Linux twice as many, and at least a few thousand; 0: the system's defaults, which may be
-/// megabytes). `executor` is the service end's. Errors: sse::system_error.
+/// A slow socket: the client takes the bytes that the test tells it to take, and the two systems' buffers hold no more
+/// than about the bytes asked for here (Linux twice as many, and at least a few thousand; 0: the system's defaults,
+/// which may be megabytes). `executor` is the service end's. Errors: sse::system_error.
 SSE_DECL ConnectedPair connected_pair(const asio::any_io_executor& executor, std::size_t receive_buffer = 0,
                                       std::size_t send_buffer = 0);
 
@@ -127,8 +127,8 @@ class Timeout : public Error {
 class Ended : public Error {
  public:
   explicit Ended(const std::string& what, error_code code = {}) : Error(errc::stream_ended, what), code_(code) {}
-  /// No error: it ended in good order. `asio::error::eof`: it was closed in the middle of an answer whose end is told
-  /// otherwise; else why it broke, `asio::error::connection_reset` for example.
+  /// The cause. No error: it ended in good order. `asio::error::eof`: the connection was closed in the middle of an
+  /// answer of known length. Otherwise the error that broke it, for example `asio::error::connection_reset`.
   error_code code() const noexcept { return code_; }
 
  private:

@@ -16,7 +16,7 @@ namespace sse::inline SSE_ABI::detail {
 
 class WaitRegistry;
 
-/// A pending wait, whatever its completion token.
+/// A pending wait, for any completion token.
 class Waiter {
  public:
   /// The functions that depend on the handler's type. They are not virtual, so that an operation can free its memory

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names which mutex guards what, so that Clang checks it (-Wthread-safety). Other compilers see nothing.
+// Annotations that name the mutex of each member and function, which Clang checks (-Wthread-safety). For other
+// compilers they are empty.
 
 #pragma once
 

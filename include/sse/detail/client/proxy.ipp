@@ -33,7 +33,7 @@ inline std::string base64(std::string_view bytes) {
   return out;
 }
 
-/// `%41` becomes `A`; what is no escape stays.
+/// `%41` becomes `A`; text that is not an escape stays.
 inline std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size(); ++at) {

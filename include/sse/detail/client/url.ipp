@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Takes URLs apart and puts them together again. The grammar is RFC 3986; what a client cannot connect to is refused.
+// Takes URLs apart and puts them together again. The grammar is RFC 3986; a URL that a client cannot connect to is
+// refused.
 
 #pragma once
 
@@ -29,7 +30,7 @@ inline std::string lower_case(std::string_view text) {
   return out;
 }
 
-/// For a message: one line, and not too long.
+/// The URL as error texts quote it: one line of at most 200 bytes.
 inline std::string shown_url(std::string_view text) {
   std::string out(text.substr(0, 200));
   std::replace_if(out.begin(), out.end(), is_control, '?');

@@ -33,7 +33,7 @@ SSE_DECL Event LossReport::encode_overflow(const Options& options, std::uint64_t
   if (lost.first != 0 && !lost.reset)
     members +=
         ",\"first_id\":\"" + to_string({start, lost.first}) + "\",\"last_id\":\"" + to_string({start, lost.last}) + '"';
-  const std::string_view why = lost.reset        ? "It is not known what this client has missed"
+  const std::string_view why = lost.reset        ? "The number of events that this client has missed is unknown"
                                : notify_at_once_ ? "The history does not go back to the last event of this client"
                                                  : "Events were dropped because this connection reads too slowly";
   return encode_notice("overflow", notice_form(options), why, members);

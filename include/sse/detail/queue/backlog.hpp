@@ -81,7 +81,7 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   struct Slot {
     Event event;
     std::uint64_t sequence = 0;  ///< Number of the last event with an id up to this one.
-    std::size_t readers = 0;     ///< Readers whose next event this is.
+    std::size_t readers = 0;     ///< The number of readers whose next event this is.
   };
 
   Slot& slot(std::uint64_t at) noexcept { return events_[static_cast<std::size_t>(at - begin_.at)]; }

@@ -53,25 +53,25 @@ class EventWriter {
 
   /// The driver's next step.
   enum class Step : std::uint8_t {
-    send,   ///< send Turn::part; what the socket does not take goes to keep_unsent
-    yield,  ///< let other streams have their turn, then begin a new one
-    wait,   ///< wait for an event, and until due()
-    end,    ///< nothing more is written
+    send,   ///< Send Turn::part, and pass the bytes that the socket does not take to keep_unsent.
+    yield,  ///< Let other streams have their turn, then begin a new one.
+    wait,   ///< Wait for an event, and until due().
+    end,    ///< Write nothing more.
   };
 
   /// The result of on_time.
   enum class Due : std::uint8_t {
-    nothing,     ///< wait until due()
-    events,      ///< begin a turn
-    keep_alive,  ///< begin a turn with keep_alive_comment()
+    nothing,     ///< Wait until due().
+    events,      ///< Begin a turn.
+    keep_alive,  ///< Begin a turn with keep_alive_comment().
     end,         ///< the stream has been given up
   };
 
   /// Bytes that the socket had no room for.
   struct Unsent {
     BatchPart part;
-    std::size_t sent;         ///< bytes of `part` that have been sent
-    int untaken;              ///< bytes in the system's buffer, when it was last looked at
+    std::size_t sent;         ///< Bytes of `part` that have been sent.
+    int untaken;              ///< Bytes in the system's buffer, at the last check.
     Clock::time_point since;  ///< The time since which the peer has taken no bytes.
   };
 
@@ -95,7 +95,7 @@ class EventWriter {
   Clock::time_point due(Clock::time_point now, const Times& times) const;
   Due on_time(Clock::time_point now, int untaken, const Times& times);
 
-  /// Counts bytes that the peer has sent after its request. False: too many, and the stream has been given up.
+  /// Counts bytes that the peer has sent after its request. False: too many, and The stream has been given up..
   bool allows(std::size_t bytes);
   /// Closes the stream because the socket has failed.
   void lose_peer(error_code error);

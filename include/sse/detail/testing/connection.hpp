@@ -44,7 +44,7 @@ class Connection {
   /// There may be more of the answer.
   bool can_read() const noexcept { return !closed && answer.can_grow(); }
   SteadyTime limit() const { return limit_of(patience); }
-  /// A failure's text: what the service did, and what had come.
+  /// A failure's text: the service's action, and the bytes that had come.
   std::string after(const std::string& what, std::size_t wanted = all) const;
   std::string so_far(const std::string& what, std::size_t wanted) const;
 

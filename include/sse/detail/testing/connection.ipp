@@ -82,7 +82,7 @@ SSE_DECL void Connection::expect_stream(SteadyTime limit) {
 SSE_DECL bool Connection::take_some(std::size_t max, std::size_t count, SteadyTime limit, std::string* raw_bytes) {
   std::array<char, 8192> bytes;
   error_code error;
-  // Looked at first, so that what is not wanted stays with the system, where the service feels it.
+  // Peeks first, so that the other bytes stay in the system's buffer, where the service notices them.
   std::size_t size = socket.receive(asio::buffer(bytes, max), asio::socket_base::message_peek, error);
   if (is_would_block(error)) return wait(tcp::socket::wait_read, limit);
   if (!error) {
