@@ -324,7 +324,7 @@ TEST_CASE("a completion that could not be posted goes with its context, and its 
   }
 }
 
-TEST_CASE("an emit without memory harms no lane of serve: every client gets what comes after") {
+TEST_CASE("an emit without memory harms no strand of serve: every client gets what comes after") {
   using asio::ip::tcp;
   EventManager manager(1000);
   asio::io_context io;
