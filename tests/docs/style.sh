@@ -38,6 +38,13 @@ search -E '(///<?|//) (What|Who|Whose|Where|what|who|whose|where)([^[:alpha:]]|$
   { grep -E '///<? (What|Who|Whose|Where|what|who|whose|where)|// (What|Who|Whose|Where)' || true; } |
   found "comment opens with a question word"
 
+# A room includes only rooms below it in the table of the page about the inside.
+rooms=$(sed -n 's|^. `\([a-z0-9]*\)/` .*|\1|p' include/sse/detail/README.md | tr '\n' ' ')
+[ "$(wc -w <<<"$rooms")" -ge 10 ] || echo "$rooms" | found "include/sse/detail/README.md has no table of the rooms"
+search -E '^ *# *include "sse/detail/' -- 'include/sse/detail/*.hpp' 'include/sse/detail/*.ipp' |
+  awk -F/ -v rooms="$rooms" 'BEGIN { n = split(rooms, list, " "); for (i = 1; i <= n; i++) place[list[i]] = i }
+    !place[$4] || !place[$7] || place[$7] < place[$4]' | found "a room includes one above it"
+
 # Another version lays out some lines in another way.
 format=
 for name in clang-format-14 clang-format; do
