@@ -82,6 +82,9 @@ class Parser {
   /// which is more than a clock can add: cap it.
   std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
 
+  /// The number of messages so far that passed the limit and were skipped. `on_message` may ask, to tell them in place.
+  std::size_t skipped() const noexcept { return skipped_; }
+
   /// Begins a new connection: an incomplete message is discarded; `last_event_id` and `retry` stay.
   void reset() noexcept;
 
@@ -120,6 +123,7 @@ class Parser {
   std::error_code result() const noexcept;
 
   std::size_t max_message_size_;
+  std::size_t skipped_ = 0;
   std::string last_event_id_;
   std::optional<std::chrono::milliseconds> retry_;
 

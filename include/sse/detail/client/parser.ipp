@@ -213,6 +213,7 @@ SSE_DECL bool Parser::skip_if_too_long(std::size_t more) noexcept {
   clear_block();
   field_ = Field::ignored;
   skipping_ = too_long_ = true;
+  ++skipped_;
   return true;
 }
 

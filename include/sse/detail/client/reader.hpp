@@ -86,6 +86,7 @@ class ClientReader {
   CookieJar cookies_;
   Headers headers_;                                          ///< The headers of this attempt.
   std::optional<CoarseTimer::Clock::time_point> connected_;  ///< When this attempt's stream began.
+  std::size_t reported_skips_ = 0;                           ///< Of parser.skipped().
   bool got_message_ = false;                                 ///< True: this attempt has brought a message.
 };
 

@@ -221,14 +221,20 @@ SSE_DECL asio::awaitable<void> ClientReader::wait_until_read() {
 }
 
 SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
+  Parser& parser = state_->parser;
+  const auto report_skipped = [&] {
+    for (; reported_skips_ < parser.skipped(); ++reported_skips_)
+      state_->push(std::make_exception_ptr(std::system_error(make_error_code(ParserError::message_too_long), "sse")));
+  };
   const auto on_message = [&](Message&& message) {
+    report_skipped();  // in their place, before this one
     state_->push(std::move(message));
     got_message_ = true;
   };
   try {
     body.feed(bytes, [&](std::string_view part) {
-      if (const std::error_code error = state_->parser.feed(part, on_message); error)
-        state_->push(std::make_exception_ptr(std::system_error(error, "sse")));
+      parser.feed(part, on_message);
+      report_skipped();
     });
   } catch (const BadHead& bad) {
     throw Unavailable(200, bad.what());
