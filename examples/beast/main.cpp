@@ -1,5 +1,7 @@
 // An ordinary Boost.Beast server with a stream of events among its routes; answer_events.hpp is what makes it one.
 #include "../common/command_line.hpp"
+#include "../common/local_host.hpp"
+#include "../common/request_rules.hpp"
 #include "answer_events.hpp"
 
 #include <sse/sse.hpp>
@@ -18,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -54,9 +57,11 @@ constexpr std::string_view page = R"(<!doctype html>
 )";
 
 struct Server {
-  explicit Server(const sse::Options& options) : events(options) {}
+  Server(const sse::Options& options, local_host::Allowed allowed_hosts)
+      : events(options), hosts(std::move(allowed_hosts)) {}
 
   sse::EventManager events;
+  const local_host::Allowed hosts;
   std::set<beast::tcp_stream*> waiting;  // for a request: they are owed nothing when the server stops
   bool stopping = false;
 };
@@ -95,18 +100,16 @@ Response respond(const Request& request, std::string_view path, sse::EventManage
 }
 
 /// The answer to a request that cannot be read.
-Response refuse(const beast::error_code& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow)
-    return text_response(http::status::request_header_fields_too_large, "The head is too large\n");
-  if (error == http::error::body_limit)
-    return text_response(http::status::payload_too_large, "The body is too large\n");
-  return text_response(http::status::bad_request, "This is not an HTTP request: " + error.message() + '\n');
+Response refuse(const request_rules::Refusal& refusal) {
+  std::string text(refusal.reason);
+  text.front() = static_cast<char>(text.front() - 'a' + 'A');  // a sentence
+  return text_response(http::int_to_status(refusal.status), text + '\n');
 }
 
 /// False: the connection is at its end.
 asio::awaitable<bool> write(beast::tcp_stream& stream, Response response, const Request& request, bool keep_alive) {
   beast::error_code error;
-  response.version(request.version());
+  response.version(keep_alive ? request.version() : 11);
   response.keep_alive(keep_alive);
   if (response.result() != http::status::no_content) response.prepare_payload();
   if (request.method() == http::verb::head) response.body().clear();
@@ -115,18 +118,50 @@ asio::awaitable<bool> write(beast::tcp_stream& stream, Response response, const 
   co_return keep_alive && !error;
 }
 
+using Parser = http::request_parser<http::string_body>;
+
+/// Why the request is not read further, once its head is there.
+request_rules::Refusal check(const Server& server, const request_rules::Head& head) {
+  if (const auto refusal = request_rules::check(head); refusal.status != 0) return refusal;
+  const std::string_view authority = request_rules::authority_of(head.target());
+  if (!server.hosts.contains(authority.empty() ? std::string_view(head[http::field::host]) : authority))
+    return {421, "this name is not served here"};
+  return {};
+}
+
+/// Reads a request whose head is good. A status: why there is none. 0: with `error`, the connection is at its end.
+asio::awaitable<request_rules::Refusal> read_request(Server& server, beast::tcp_stream& stream,
+                                                     beast::flat_buffer& buffer, Parser& parser,
+                                                     beast::error_code& error) {
+  const auto to_error = [&] { return asio::redirect_error(asio::use_awaitable, error); };
+  stream.expires_after(request_timeout);
+  if (const auto refusal = co_await request_rules::read_head(stream, buffer, parser, error); refusal.status != 0)
+    co_return refusal;
+  if (!error) {
+    if (const auto refusal = check(server, parser.get()); refusal.status != 0) co_return refusal;
+    if (!request_rules::sends_body_unasked(parser.get())) {
+      http::response<http::empty_body> go_on(http::status::continue_, 11);
+      co_await http::async_write(stream, go_on, to_error());
+    }
+    request_rules::make_origin_form(parser.get());
+  }
+  if (!error) co_await http::async_read(stream, buffer, parser, to_error());
+  const bool is_end = error == beast::error::timeout || server.stopping || !parser.got_some();
+  if (!error || is_end) co_return request_rules::Refusal();
+  co_return request_rules::refusal_of(error, parser.get().target());
+}
+
 /// False: the connection is at its end.
 asio::awaitable<bool> answer_next(Server& server, beast::tcp_stream& stream, beast::flat_buffer& buffer) {
-  http::request_parser<http::string_body> parser;
+  Parser parser;
   parser.header_limit(max_head_size);
   parser.body_limit(max_body_size);
   beast::error_code error;
-  stream.expires_after(request_timeout);
   server.waiting.insert(&stream);
-  co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+  const request_rules::Refusal refusal = co_await read_request(server, stream, buffer, parser, error);
   server.waiting.erase(&stream);
-  if (error == beast::error::timeout || (error && (server.stopping || !parser.got_some()))) co_return false;
-  if (error) co_return co_await write(stream, refuse(error), parser.get(), false);
+  if (refusal.status != 0) co_return co_await write(stream, refuse(refusal), parser.get(), false);
+  if (error) co_return false;
 
   const Request request = parser.release();
   const std::string_view path = std::string_view(request.target()).substr(0, request.target().find('?'));
@@ -171,9 +206,11 @@ asio::awaitable<void> accept(Server& server, tcp::acceptor& acceptor) {
   }
 }
 
-int run(const tcp::endpoint& endpoint, const sse::Options& options) {
-  Server server(options);  // before the context, whose end destroys the sessions that are left
-  asio::io_context io(1);  // with more threads each session needs a strand: see examples/tls
+int run(const tcp::endpoint& endpoint, const sse::Options& options, const std::vector<std::string>& hosts) {
+  Server server(options,
+                local_host::Allowed(endpoint.address(),
+                                    hosts));  // before the context, whose end destroys the sessions that are left
+  asio::io_context io(1);                     // with more threads each session needs a strand: see examples/tls
   tcp::acceptor acceptor(io);
   try {
     acceptor = tcp::acceptor(io, endpoint);
@@ -209,7 +246,9 @@ int main(int argc, char** argv) {
                        "seconds to read it.\n"
                        "Exit status: 0 after such an end, 1 if it can't listen, 2 on bad arguments.");
   std::string listen = "127.0.0.1:8080";
+  std::vector<std::string> hosts;
   add_listen(app, listen);
+  local_host::add_host(app, hosts);
   sse::Options options;
   options.history_size = 1000;
   options.max_connections = 1000;
@@ -218,7 +257,7 @@ int main(int argc, char** argv) {
       ->check(whole_number(1, 1'000'000));
   if (const auto status = parse(app, argc, argv)) return *status;
   try {
-    return run(*parse_endpoint(listen), options);
+    return run(*parse_endpoint(listen), options, hosts);
   } catch (const std::exception& error) {
     std::cerr << "beast: " << error.what() << std::endl;
     return 1;

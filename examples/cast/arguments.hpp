@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/command_line.hpp"
+#include "../common/local_host.hpp"
 
 #include <sse/config.hpp>
 
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cast {
 
@@ -25,6 +27,7 @@ struct Arguments {
   std::string metrics;
   std::string type = "line";
   std::string allow_origin;
+  std::vector<std::string> hosts;
   std::size_t max_queue_size = 100;
   std::size_t max_connections = 0;
   std::size_t history = 0;
@@ -67,6 +70,7 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
 
   std::string listen = "127.0.0.1:8080";
   add_listen(app, listen);
+  local_host::add_host(app, arguments.hosts);
   const auto is_path = must_be("a path: '/' first, then visible ASCII without '?' and '#', at most 1024 bytes",
                                [](const std::string& text) {
                                  return text.starts_with('/') && is_visible_ascii(text) && text.size() <= 1024 &&

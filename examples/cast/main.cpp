@@ -105,6 +105,11 @@ int run(const cast::Arguments& arguments) {
   serve_options.stream.retry = arguments.retry;
   serve_options.stream.allow_origin = arguments.allow_origin;
   serve_options.metrics_path = arguments.metrics;
+  const local_host::Allowed hosts(arguments.listen.address(), arguments.hosts);
+  serve_options.admit = [&hosts](const sse::Request& request, sse::ConnectionOptions&) {
+    const std::string* const host = request.header("Host");
+    if (host && !hosts.contains(*host)) throw sse::HttpError(421, "This name is not served here: see --host");
+  };
   serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
   serve_options.spread = std::chrono::seconds(1);
 

@@ -40,7 +40,7 @@ has watcher '"text":"�\u0000\r\ndata: x"'
 
 # A head: 16 KiB, and what is none.
 expect_equal "a large head" 431 "$(status_of -H "X: $(head -c 17000 /dev/zero | tr '\0' a)" "$site/")"
-for bad in 'nonsense' 'GET / HTTP/2.0' 'GET /\x01 HTTP/1.1' 'GET / HTTP/1.1\r\nContent-Length: x' 'GET / HTTP/1.1\r\n: x'; do
+for bad in 'nonsense' 'GET /\x01 HTTP/1.1' 'GET / HTTP/1.1\r\nContent-Length: x' 'GET / HTTP/1.1\r\n: x'; do
   printf "$bad\r\n\r\n" >"$work/bad"
   exchange "$work/bad" >"$work/answer"
   head -n 1 "$work/answer" | grep -q '^HTTP/1.1 400 ' || fail "'$bad' is answered with: $(cat "$work/answer")"

@@ -31,6 +31,9 @@ done
 expect_equal "POST with a body" 405 "$(status_of -d a=b "$url")"
 expect_equal "HTTP/1.0" 200 "$(status_of --http1.0 --head "$url")"
 
+# A page of another site that has given its own name this machine's address.
+for name in localhost:1 127.0.0.1 '[::1]'; do expect_equal "Host: $name" 200 "$(status_of --head -H "Host: $name" "$url")"; done
+for name in example.org localhost.example.org; do expect_equal "Host: $name" 421 "$(status_of -H "Host: $name" "$url")"; done
 expect_equal "metrics that nobody asked for" 404 "$(status_of "$(site)/metrics")"
 
 connect two

@@ -1,10 +1,11 @@
-// heads PORT: sends hostile and odd request heads (RFC 9112) to a server that streams events at /events, each on a connection
-// of its own. Each must get one of the named statuses or, where `close` stands, a close without one; and after each of
+// heads PORT [PATH]: sends hostile and odd request heads (RFC 9112) to a server that streams events at PATH (/events), each on
+// a connection of its own. Each must get one of the named statuses or, where `close` stands, a close without one; and after each of
 // them the next good request must get its stream.
 import { connect } from 'node:net';
 
 const port = Number(process.argv[2]);
-const get = 'GET /events HTTP/1.1\r\n';
+const path = process.argv[3] ?? '/events';
+const get = `GET ${path} HTTP/1.1\r\n`;
 const host = 'Host: localhost\r\n';
 const end = '\r\n';
 const long = (n) => 'a'.repeat(n);
@@ -13,10 +14,10 @@ const heads = [
   // name, bytes, what is right
   ['a bare CR in a value', `${get}${host}X: a\rb\r\n${end}`, 400],
   ['a bare CR for a line end', `${get}${host}X: a\rY: b\r\n${end}`, 400],
-  ['a bare CR in the request line', `GET /events\r HTTP/1.1\r\n${host}${end}`, 400],
+  ['a bare CR in the request line', `GET ${path}\r HTTP/1.1\r\n${host}${end}`, 400],
   ['NUL in a value', `${get}${host}X: a\0b\r\n${end}`, 400],
   ['NUL in a name', `${get}${host}X\0: a\r\n${end}`, 400],
-  ['NUL in the target', `GET /events\0 HTTP/1.1\r\n${host}${end}`, 400],
+  ['NUL in the target', `GET ${path}\0 HTTP/1.1\r\n${host}${end}`, 400],
   ['another control character in a value', `${get}${host}X: a\x01b\r\n${end}`, 400],
   ['obs-fold', `${get}${host}X: a\r\n b\r\n${end}`, 400],
   ['obs-fold with a tab', `${get}${host}X: a\r\n\tb\r\n${end}`, 400],
@@ -32,7 +33,7 @@ const heads = [
   ['two Hosts that differ in case', `${get}Host: a\r\nhOST: b\r\n${end}`, 400],
   ['a Host with a space', `${get}Host: a b\r\n${end}`, 400],
   ['a Host with a path', `${get}Host: a/b\r\n${end}`, 400],
-  ['an absolute target but no Host', `GET http://localhost/events HTTP/1.1\r\n${end}`, 400],
+  ['an absolute target but no Host', `GET http://localhost${path} HTTP/1.1\r\n${end}`, 400],
   ['Content-Length with Transfer-Encoding', `${get}${host}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n${end}`, 400],
   ['Transfer-Encoding with Content-Length', `${get}${host}Transfer-Encoding: chunked\r\nContent-Length: 0\r\n${end}`, 400],
   ['two Content-Lengths', `${get}${host}Content-Length: 3\r\nContent-Length: 4\r\n${end}`, 400],
@@ -48,55 +49,56 @@ const heads = [
   ['chunked not last', `${get}${host}Transfer-Encoding: chunked, gzip\r\n${end}`, [400, 501]],
   ['chunked twice', `${get}${host}Transfer-Encoding: chunked, chunked\r\n${end}`, [400, 501]],
   ['an empty Transfer-Encoding', `${get}${host}Transfer-Encoding:\r\n${end}`, [400, 501]],
-  ['a transfer coding in HTTP/1.0', `GET /events HTTP/1.0\r\nTransfer-Encoding: chunked\r\n${end}`, 400],
-  ['HTTP/2.0', `GET /events HTTP/2.0\r\n${host}${end}`, 505],
-  ['HTTP/0.9 by name', `GET /events HTTP/0.9\r\n${host}${end}`, 505],
+  ['a transfer coding in HTTP/1.0', `GET ${path} HTTP/1.0\r\nTransfer-Encoding: chunked\r\n${end}`, 400],
+  ['HTTP/2.0', `GET ${path} HTTP/2.0\r\n${host}${end}`, 505],
+  ['HTTP/0.9 by name', `GET ${path} HTTP/0.9\r\n${host}${end}`, 505],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
-  ['a version in lower case', `GET /events http/1.1\r\n${host}${end}`, 400],
-  ['a version of two digits', `GET /events HTTP/1.10\r\n${host}${end}`, [400, 505]],
-  ['no version', `GET /events\r\n${host}${end}`, [400, 505]],
-  ['two spaces after the method', `GET  /events HTTP/1.1\r\n${host}${end}`, 400],
-  ['two spaces after the target', `GET /events  HTTP/1.1\r\n${host}${end}`, 400],
-  ['a space before the method', ` GET /events HTTP/1.1\r\n${host}${end}`, 400],
-  ['a space after the version', `GET /events HTTP/1.1 \r\n${host}${end}`, 400],
-  ['tabs for spaces', `GET\t/events\tHTTP/1.1\r\n${host}${end}`, 400],
+  ['a version in lower case', `GET ${path} http/1.1\r\n${host}${end}`, 400],
+  ['a version of two digits', `GET ${path} HTTP/1.10\r\n${host}${end}`, [400, 505]],
+  ['no version', `GET ${path}\r\n${host}${end}`, [400, 505]],
+  ['two spaces after the method', `GET  ${path} HTTP/1.1\r\n${host}${end}`, 400],
+  ['two spaces after the target', `GET ${path}  HTTP/1.1\r\n${host}${end}`, 400],
+  ['a space before the method', ` GET ${path} HTTP/1.1\r\n${host}${end}`, 400],
+  ['a space after the version', `GET ${path} HTTP/1.1 \r\n${host}${end}`, 400],
+  ['tabs for spaces', `GET\t${path}\tHTTP/1.1\r\n${host}${end}`, 400],
   ['no target', `GET HTTP/1.1\r\n${host}${end}`, 400],
-  ['a target that is no path', `GET events HTTP/1.1\r\n${host}${end}`, 400],
+  ['a target that is no path', `GET ${path.slice(1)} HTTP/1.1\r\n${host}${end}`, 400],
   ['an authority for a target', `GET localhost:80 HTTP/1.1\r\n${host}${end}`, 400],
   ['bytes past ASCII in the target', `GET /\xff HTTP/1.1\r\n${host}${end}`, [400, 404]],
-  ['a method that is no token', `G@T /events HTTP/1.1\r\n${host}${end}`, 400],
-  ['an empty method', ` /events HTTP/1.1\r\n${host}${end}`, 400],
-  ['an unknown method', `BREW /events HTTP/1.1\r\n${host}${end}`, [405, 501]],
-  ['a method in lower case', `get /events HTTP/1.1\r\n${host}${end}`, [405, 501]],
-  ['a method that is too long', `${long(20_000)} /events HTTP/1.1\r\n${host}${end}`, [400, 414, 431, 501]],
+  ['a method that is no token', `G@T ${path} HTTP/1.1\r\n${host}${end}`, 400],
+  ['an empty method', ` ${path} HTTP/1.1\r\n${host}${end}`, 400],
+  ['an unknown method', `BREW ${path} HTTP/1.1\r\n${host}${end}`, [405, 501]],
+  ['a method in lower case', `get ${path} HTTP/1.1\r\n${host}${end}`, [405, 501]],
+  ['a method that is too long', `${long(20_000)} ${path} HTTP/1.1\r\n${host}${end}`, [400, 414, 431, 501]],
   ['a target that is too long', `GET /${long(20_000)} HTTP/1.1\r\n${host}${end}`, 414],
   ['a target without an end', `GET /${long(100_000)}`, 414],
   ['a field that is too long', `${get}${host}X: ${long(20_000)}\r\n${end}`, 431],
   ['a field without an end', `${get}${host}X: ${long(100_000)}`, 431],
   ['too many fields', `${get}${host}${'X: a\r\n'.repeat(200)}${end}`, 431],
   ['fields without an end', `${get}${host}${'X: a\r\n'.repeat(100_000)}`, 431],
-  ['POST', `POST /events HTTP/1.1\r\n${host}Content-Length: 0\r\n${end}`, 405],
+  ['POST', `POST ${path} HTTP/1.1\r\n${host}Content-Length: 0\r\n${end}`, 405],
   ['CONNECT', `CONNECT localhost:80 HTTP/1.1\r\n${host}${end}`, [400, 404, 405, 501]],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${host}${end}`, [204, 400, 404, 405]],
-  ['a path above the root', `GET /../events HTTP/1.1\r\n${host}${end}`, [400, 404]],
-  ['two slashes', `GET //events HTTP/1.1\r\n${host}${end}`, 404],
-  ['a fragment', `GET /events#x HTTP/1.1\r\n${host}${end}`, [400, 404]],
+  ['a path above the root', `GET /..${path} HTTP/1.1\r\n${host}${end}`, [400, 404]],
+  ['two slashes', `GET /${path} HTTP/1.1\r\n${host}${end}`, 404],
+  ['a fragment', `GET ${path}#x HTTP/1.1\r\n${host}${end}`, [400, 404]],
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + '\x7f'.repeat(501) + '\r\n\r\n', 400],
   ['nothing, then the end', '', 'close'],
   ['the end in the middle', `${get}Ho`, ['close', 400]],
 
   // Odd, and right.
-  ['HTTP/1.0 without Host', `GET /events HTTP/1.0\r\n${end}`, 200],
+  ['HTTP/1.0 without Host', `GET ${path} HTTP/1.0\r\n${end}`, 200],
   ['an empty line first', `\r\n${get}${host}${end}`, 200],
-  ['an absolute target', `GET http://localhost/events HTTP/1.1\r\n${host}${end}`, 200],
-  ['a query', `GET /events?a=b&c HTTP/1.1\r\n${host}${end}`, 200],
+  ['an absolute target', `GET http://localhost${path} HTTP/1.1\r\n${host}${end}`, 200],
+  ['a query', `GET ${path}?a=b&c HTTP/1.1\r\n${host}${end}`, 200],
   ['spaces and tabs around a value', `${get}Host: \t localhost \t \r\nX:\r\n${end}`, 200],
   ['Latin-1 in a value', `${get}${host}X: \xe4\r\n${end}`, 200],
   ['a Content-Length of 0', `${get}${host}Content-Length: 0\r\n${end}`, 200],
   ['an IPv6 Host', `${get}Host: [::1]:8080\r\n${end}`, 200],
   ['a name in capitals', `${get}HOST: localhost\r\n${end}`, 200],
   ['an upgrade that is not known', `${get}${host}Connection: Upgrade\r\nUpgrade: h2c\r\n${end}`, 200],
-  ['HEAD', `HEAD /events HTTP/1.1\r\n${host}${end}`, 200],
+  ['HEAD', `HEAD ${path} HTTP/1.1\r\n${host}${end}`, 200],
+  ['an absolute target with a port', `GET http://localhost:80${path} HTTP/1.1\r\n${host}${end}`, 200],
   ['two requests at once', `${get}${host}${end}${get}${host}${end}`, 200],
 ];
 
