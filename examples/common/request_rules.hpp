@@ -71,7 +71,7 @@ inline Refusal check_body(const Head& head) {
 
 inline Refusal check_target(const Head& head) {
   const std::string_view target = head.target();
-  if (std::any_of(target.begin(), target.end(), [](unsigned char c) { return c <= ' ' || c > '~' || c == '#'; }))
+  if (std::any_of(target.begin(), target.end(), [](unsigned char c) { return c <= ' ' || c == 0x7F || c == '#'; }))
     return {400, "the target holds what no target may hold"};
   if (head.method() == http::verb::connect) return {501, "CONNECT is not served here"};
   if (target.starts_with('/') || (target == "*" && head.method() == http::verb::options)) return {};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../common/command_line.hpp"
+#include "../common/local_host.hpp"
 
 namespace dashboard {
 namespace {
@@ -20,6 +21,7 @@ constexpr const char* notes =
     "requests (/_sse/state). There is no password: anyone who reaches the port sees them, with every request's "
     "method,\n"
     "target and client address. Keep the port to yourself, or guard /_sse/ in front of it.\n"
+    "While it listens on localhost, these are answered for localhost and addresses only, see --host.\n"
     "The upstream sees Host as the client sent it, X-Forwarded-For (the client's address appended), "
     "X-Forwarded-Proto,\n"
     "X-Forwarded-Host and Via. Bodies are streamed both ways and never held whole; trailers are dropped.\n"
@@ -37,6 +39,7 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) 
 
   std::string listen = "127.0.0.1:8080", upstream;
   add_listen(app, listen);
+  local_host::add_host(app, arguments.hosts);
   app.add_option("--upstream", upstream, "The service to relay to, as http://HOST[:PORT]; https is not supported")
       ->type_name("URL")
       ->check(must_be("http://HOST[:PORT] (no https, user, path or query)",
@@ -50,7 +53,8 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) 
       ->type_name("N")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--max-connections", arguments.max_connections,
-                 "Client connections at a time, 1 to 100000; more have to wait [1000]")
+                 "Client connections at a time, 1 to 100000; more have to wait, but the oldest without a request makes "
+                 "room [1000]")
       ->type_name("N")
       ->check(whole_number(1, 100'000));
   std::uint64_t timeout = 60;

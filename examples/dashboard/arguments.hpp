@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "upstream.hpp"
 
@@ -17,6 +19,7 @@ struct Arguments {
   std::size_t history = 10'000;
   std::size_t max_connections = 1000;
   std::chrono::seconds timeout{60};
+  std::vector<std::string> hosts;
 };
 
 /// Fills `arguments`; a value is the exit status with which the program ends here.

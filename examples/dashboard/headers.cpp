@@ -60,26 +60,11 @@ void append_via(http::fields& fields, unsigned version) {
 
 }  // namespace
 
-Refusal check_request(const RequestHead& head, bool chunked) {
-  if (head.version() != 10 && head.version() != 11) return {505, "HTTP/1.0 and HTTP/1.1 are served here"};
-  const std::size_t hosts = head.count(http::field::host);
-  if (hosts > 1 || (hosts == 0 && head.version() == 11)) return {400, "a request has one Host field"};
-
-  // The end of a body must be beyond doubt, or the bytes behind it could be read as a request that nobody sent.
-  const std::size_t codings = head.count(http::field::transfer_encoding);
-  if (codings > 1 || (codings == 1 && (head.version() == 10 || head.count(http::field::content_length) > 0)))
-    return {400, "the length of the body is in doubt"};
-  if (codings == 1 && (!chunked || !beast::iequals(head[http::field::transfer_encoding], "chunked")))
-    return {501, "chunked is the one transfer coding that is served here"};
-
-  if (head.method() == http::verb::connect) return {501, "CONNECT is not served here"};
-  const std::string_view target = head.target();
-  const bool absolute = beast::iequals(target.substr(0, 7), "http://") && target.size() > 7;
-  const bool asterisk = target == "*" && head.method() == http::verb::options;
-  if (!target.starts_with('/') && !absolute && !asterisk) return {400, "the target is neither a path nor an http URL"};
-  if (std::any_of(target.begin(), target.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '#'; }))
-    return {400, "the target holds what no target may hold"};
-
+Refusal check_request(const RequestHead& head) {
+  if (const Refusal refusal = request_rules::check(head); refusal.status != 0) return refusal;
+  // The upstream speaks http.
+  if (beast::iequals(head.target().substr(0, 6), "https:"))
+    return {400, "the target is neither a path nor an http URL"};
   std::size_t hops = 0;
   const auto via = head.equal_range(http::field::via);
   for (auto it = via.first; it != via.second; ++it) {
@@ -88,16 +73,6 @@ Refusal check_request(const RequestHead& head, bool chunked) {
   }
   if (hops > 16) return {508, "this request goes round in a circle"};
   return {};
-}
-
-void make_origin_form(RequestHead& head) {
-  const std::string target(head.target());
-  if (target.starts_with('/') || target == "*") return;
-  const std::size_t host = std::string_view("http://").size();
-  const std::size_t path = std::min(target.find_first_of("/?", host), target.size());
-  head.set(http::field::host, target.substr(host, path - host));
-  const std::string rest = target.substr(path);
-  head.target(rest.starts_with('/') ? rest : "/" + rest);
 }
 
 std::string_view wanted_upgrade(const RequestHead& head) {

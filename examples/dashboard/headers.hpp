@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "../common/request_rules.hpp"
 #include "peer.hpp"
 
 // A proxy's changes to the heads that pass through it (RFC 9110, 7.6; RFC 9112, 6).
@@ -13,17 +14,10 @@ namespace dashboard {
 using RequestHead = http::request_header<>;
 using ResponseHead = http::response_header<>;
 
-/// Why a request is refused before it is relayed; status 0: it is not.
-struct Refusal {
-  unsigned status = 0;
-  std::string reason;
-};
+using Refusal = request_rules::Refusal;
 
-/// Beast's parser has taken the head; these are the rules that it leaves to its user.
-Refusal check_request(const RequestHead& head, bool chunked);
-
-/// An absolute target ("http://host/path") becomes a path, and its host the Host field.
-void make_origin_form(RequestHead& head);
+/// Why a request is refused before it is relayed. Afterwards request_rules::make_origin_form.
+Refusal check_request(const RequestHead& head);
 
 /// The protocol that a request asks for and that the answer agrees to; empty: none.
 std::string_view wanted_upgrade(const RequestHead& head);

@@ -84,7 +84,8 @@ int run(const Arguments& arguments) {
     asio::co_spawn(io, demo_upstream.serve(demo_acceptor), asio::detached);
     asio::co_spawn(io, load->run(), asio::detached);
   }
-  proxy = std::make_unique<Proxy>(upstream, event_options(arguments), arguments.max_connections, arguments.timeout);
+  proxy = std::make_unique<Proxy>(upstream, event_options(arguments), arguments.max_connections, arguments.timeout,
+                                  local_host::Allowed(arguments.listen.address(), arguments.hosts));
   asio::co_spawn(io, proxy->accept(acceptor), asio::detached);
   asio::co_spawn(io, stop_at_signal(io, acceptor, *proxy, load.get()), asio::detached);
 

@@ -31,8 +31,8 @@ asio::awaitable<bool> wait_until(const std::function<bool()>& done, std::chrono:
 }  // namespace
 
 Proxy::Proxy(const UpstreamAddress& upstream, const sse::Options& options, std::size_t max_connections,
-             std::chrono::milliseconds silence)
-    : shared_(upstream, options, exchange_limits(silence)), max_connections_(max_connections) {}
+             std::chrono::milliseconds silence, local_host::Allowed hosts)
+    : shared_(upstream, options, exchange_limits(silence), std::move(hosts)), max_connections_(max_connections) {}
 
 asio::awaitable<void> Proxy::accept(tcp::acceptor& acceptor) {
   const auto executor = co_await asio::this_coro::executor;
@@ -47,7 +47,7 @@ asio::awaitable<void> Proxy::accept(tcp::acceptor& acceptor) {
   asio::co_spawn(executor, tell_stats(), asio::detached);
 
   while (!shared_.stopping) {
-    if (sessions_.size() >= max_connections_) {
+    if (sessions_.size() >= max_connections_ && !make_room()) {
       co_await pause(std::chrono::milliseconds(20));  // the others wait in the system's queue
       continue;
     }
@@ -66,6 +66,14 @@ asio::awaitable<void> Proxy::accept(tcp::acceptor& acceptor) {
       }
     });
   }
+}
+
+bool Proxy::make_room() {
+  Session* oldest = nullptr;
+  for (Session& session : sessions_)
+    if (session.can_give_way() && (!oldest || session.entered() < oldest->entered())) oldest = &session;
+  if (oldest) oldest->stop();
+  return oldest != nullptr;
 }
 
 asio::awaitable<void> Proxy::serve(tcp::socket socket) {

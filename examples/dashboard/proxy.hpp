@@ -16,7 +16,7 @@ namespace dashboard {
 class Proxy {
  public:
   Proxy(const UpstreamAddress& upstream, const sse::Options& options, std::size_t max_connections,
-        std::chrono::milliseconds silence);
+        std::chrono::milliseconds silence, local_host::Allowed hosts);
 
   /// Until the acceptor is closed.
   asio::awaitable<void> accept(tcp::acceptor& acceptor);
@@ -29,6 +29,8 @@ class Proxy {
   using Sessions = boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>>;
 
   asio::awaitable<void> serve(tcp::socket socket);
+  /// Ends the connection that has been without a request for the longest time. False: there is none.
+  bool make_room();
   asio::awaitable<void> sweep();
   void tell_watchers();
   asio::awaitable<void> tell_stats();

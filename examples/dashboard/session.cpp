@@ -15,6 +15,7 @@ constexpr std::chrono::seconds head_limit{10};
 constexpr std::chrono::seconds answer_limit{30};
 constexpr std::chrono::seconds closing_limit{2};
 constexpr std::size_t most_head_bytes = 16 * 1024;
+constexpr std::size_t most_own_body_bytes = 64 * 1024;
 
 /// The parameters that say where a page wants to go on.
 sse::Request request_of(const RequestHead& head) {
@@ -25,8 +26,10 @@ sse::Request request_of(const RequestHead& head) {
 
 }  // namespace
 
-Shared::Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits)
+Shared::Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits,
+               local_host::Allowed allowed_hosts)
     : events(options),
+      hosts(std::move(allowed_hosts)),
       log(events),
       upstream(std::move(upstream_address)),
       limits(exchange_limits),
@@ -42,6 +45,7 @@ nlohmann::json Shared::state() const {
 
 void Session::enter(Stage stage, Deadline::Clock::duration limit) {
   stage_ = stage;
+  entered_ = Deadline::Clock::now();
   deadline_.in(limit);
 }
 
@@ -56,7 +60,8 @@ void Session::sweep(Deadline::Clock::time_point now) {
 
 void Session::stop() {
   error_code ignored;
-  if (stage_ == Stage::idle || stage_ == Stage::head) client_.socket.cancel(ignored);
+  evicted_ = true;
+  if (has_no_request()) client_.socket.cancel(ignored);
 }
 
 void Session::cut() {
@@ -68,7 +73,7 @@ void Session::cut() {
 }
 
 asio::awaitable<void> Session::run() {
-  for (bool more = true; more && !shared_.stopping;) more = co_await next_request();
+  for (bool more = true; more && !shared_.stopping && !evicted_;) more = co_await next_request();
   co_await close();
 }
 
@@ -87,21 +92,16 @@ asio::awaitable<bool> Session::next_request() {
   request.header_limit(most_head_bytes);
   request.body_limit(boost::none);
   enter(Stage::head, head_limit);
-  co_await http::async_read_header(client_.socket, client_.buffer, request, to(error));
-  if (error == http::error::end_of_stream || error == http::error::partial_message) co_return false;
+  const Refusal unreadable = co_await request_rules::read_head(client_.socket, client_.buffer, request, error);
+  if (unreadable.status != 0) co_return co_await refuse(unreadable.status, unreadable.reason);
   if (error && shared_.stopping) co_return false;
   if (error == asio::error::operation_aborted)
     co_return co_await refuse(408, "the head of the request came too slowly");
-  if (error == http::error::header_limit || error == http::error::buffer_overflow)
-    co_return co_await refuse(431, "the head of a request has at most 16384 bytes");
-  if (error == http::error::bad_version) co_return co_await refuse(505, "HTTP/1.0 and HTTP/1.1 are served here");
-  if (error.category() == make_error_code(http::error::bad_method).category())
-    co_return co_await refuse(400, "this is not an HTTP request: " + error.message());
   if (error) co_return false;
 
-  const Refusal refusal = check_request(request.get(), request.chunked());
+  const Refusal refusal = check_request(request.get());
   if (refusal.status != 0) co_return co_await refuse(refusal.status, refusal.reason);
-  make_origin_form(request.get());
+  request_rules::make_origin_form(request.get());
   if (is_own(request.get().target())) co_return co_await answer_own(request);
   co_return co_await relay(request);
 }
@@ -119,6 +119,10 @@ asio::awaitable<bool> Session::relay(RequestParser& request) {
 asio::awaitable<bool> Session::answer_own(const RequestParser& request) {
   const RequestHead& head = request.get();
   const bool head_only = head.method() == http::verb::head;
+  if (!shared_.hosts.contains(head[http::field::host]))
+    co_return co_await refuse(421, "this page is served for localhost: see --host");
+  if (request.content_length().value_or(0) > most_own_body_bytes)
+    co_return co_await refuse(413, "nothing here takes such a body");
   if (head.method() == http::verb::get && path_of(head.target()) == events_path) {
     co_await watch(head);
     co_return false;

@@ -5,17 +5,20 @@
 #include <sse/sse.hpp>
 #include <string_view>
 
+#include "../common/local_host.hpp"
 #include "exchange.hpp"
 
 namespace dashboard {
 
 /// Shared by all connections.
 struct Shared {
-  Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits);
+  Shared(UpstreamAddress upstream_address, const sse::Options& options, Exchange::Limits exchange_limits,
+         local_host::Allowed allowed_hosts);
 
   nlohmann::json state() const;
 
   sse::EventManager events;
+  const local_host::Allowed hosts;  // of the own pages
   RequestLog log;
   Upstream upstream;
   const Exchange::Limits limits;
@@ -35,6 +38,11 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
   void sweep(Deadline::Clock::time_point now);
   /// Ends a connection that has no request yet.
   void stop();
+  bool has_no_request() const { return stage_ == Stage::idle || stage_ == Stage::head; }
+  /// It has no request, and may make room for another one.
+  bool can_give_way() const { return has_no_request() && !evicted_; }
+  /// Since when it is in its stage.
+  Deadline::Clock::time_point entered() const { return entered_; }
   void cut();
   bool answers() const { return stage_ == Stage::answer || stage_ == Stage::exchange; }
 
@@ -54,6 +62,8 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
   const tcp::endpoint address_;
   Stage stage_ = Stage::idle;
   Deadline deadline_;
+  Deadline::Clock::time_point entered_ = Deadline::Clock::now();
+  bool evicted_ = false;
   Exchange* exchange_ = nullptr;  // while there is one
   bool unread_ = false;           // some of the last request has not been read
 };

@@ -317,6 +317,9 @@ async function keeps_what_happened(browser, upstream) {
   }
   expected.failures = false;
   await charts_are(page, wanted);
+  const panel = await page.$eval('[data-testid="chart-errors"]', (canvas) => canvas.getAttribute('aria-label'));
+  assert.match(panel, /^Errors per second, .*5xx: .*failed: /);
+  assert.doesNotMatch(panel, /4xx/, 'the panel and the tile count the same errors');
 
   const hung = new AbortController();
   const gone = ask(`${dashboard.url}/hang`, { signal: hung.signal, agent: false });

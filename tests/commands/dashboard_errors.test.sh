@@ -70,7 +70,7 @@ refuse 505 'HTTP/3.0' 'GET / HTTP/3.0\r\nHost: a\r\n\r\n'
 refuse 501 'CONNECT' 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'
 refuse 508 'a circle' "GET / HTTP/1.1\r\nHost: a\r\nVia: $(printf '1.1 a,%.0s' {1..17})1.1 b\r\n\r\n"
 refuse 431 'a large head' "GET / HTTP/1.1\r\nHost: a\r\nX: $(head -c 20000 /dev/zero | tr '\0' x)\r\n\r\n"
-refuse 431 'a large target' "GET /$(head -c 20000 /dev/zero | tr '\0' x) HTTP/1.1\r\nHost: a\r\n\r\n"
+refuse 414 'a large target' "GET /$(head -c 20000 /dev/zero | tr '\0' x) HTTP/1.1\r\nHost: a\r\n\r\n"
 expect_equal "requests that reached the upstream" $((requests + 1)) "$(seen requests)"  # the asking itself
 if grep -q request_ "$work/refused"; then fail "a refused request is shown: $(cat "$work/refused")"; fi
 refuse 400 'a bad chunk' 'POST /sum HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'

@@ -139,6 +139,7 @@ function ask(bytes, each = false) {
 const good = `${get}${host}${end}`;
 if ((await ask(good, true)) !== 200) fail('a request that comes byte by byte got no stream');
 for (const [name, bytes, right] of heads) {
+  if (name === 'two slashes' && path !== '/events') continue; // another path, which a proxy passes on
   const got = await ask(bytes);
   if (![right].flat().includes(got)) fail(`${name}: ${got}, expected ${[right].flat().join(' or ')}`);
   const next = await ask(good);

@@ -266,7 +266,7 @@ export class Charts {
       return;
     }
     this.charts_ = [
-      new TimeChart(rate, { name: 'Requests per second', datasets: [bar('ok', 'ok'), bar('errors', 'errors')] }),
+      new TimeChart(rate, { name: 'Requests per second', datasets: [bar('ok', 'ok'), bar('errors', 'errors'), line('refused', '4xx')] }),
       new TimeChart(latency, {
         name: 'Latency',
         logarithmic: true,
@@ -274,7 +274,7 @@ export class Charts {
       }),
       new TimeChart(errors, {
         name: 'Errors per second',
-        datasets: [bar('server_errors', '5xx'), bar('failed', 'failed'), line('refused', '4xx')],
+        datasets: [bar('server_errors', '5xx'), bar('failed', 'failed')],
       }),
     ];
     this.dress();
