@@ -22,7 +22,8 @@
 namespace sse::inline SSE_ABI {
 
 /// A connected stream of bytes of any type with `async_read_some` and `async_write_some` over an Asio socket: TCP, a
-/// Unix socket, TLS, Beast's. ClientOptions::connect makes it.
+/// Unix socket, TLS, Beast's. ClientOptions::connect makes it. Thread safety: one thread or strand at a time, as of the
+/// stream itself.
 class AnyStream {
  public:
   AnyStream() = default;

@@ -15,7 +15,8 @@
 
 namespace sse::inline SSE_ABI {
 
-/// An HTTP proxy that carries any connection, by CONNECT (RFC 9110, 9.3.6).
+/// An HTTP proxy that carries any connection, by CONNECT (RFC 9110, 9.3.6). Thread safety: as of a std::string.
+/// from_environment reads the environment, which no other thread may change meanwhile.
 class Proxy {
  public:
   /// No proxy: connections are direct.

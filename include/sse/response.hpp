@@ -30,8 +30,8 @@ namespace sse::inline SSE_ABI {
 SSE_DECL ConnectionOptions connection_options(const Request& request);
 
 /// True if the client is a browser's EventSource, which never reconnects after a status other than 200 (WHATWG HTML,
-/// 9.2.3): it accepts `text/event-stream` alone, and is a browser by its `Sec-Fetch-Mode` or, over plain HTTP, where
-/// there is no such header, by its `User-Agent`.
+/// 9.2.3): it accepts `text/event-stream` alone, and it is a browser by its `Sec-Fetch-Mode` or, over plain HTTP, which
+/// has no such header, by its `User-Agent`.
 SSE_DECL bool is_event_source(const Request& request) noexcept;
 
 /// Answers with a stream of events: at once the response head and the queued events, then each event as it comes, and a

@@ -16,7 +16,7 @@
 
 namespace sse::inline SSE_ABI {
 
-/// An http or https URL, taken apart (RFC 3986).
+/// An http or https URL, taken apart (RFC 3986). Thread safety: as of a std::string.
 class Url {
  public:
   Url() = default;

@@ -12,8 +12,8 @@
 
 #include "sse/detail/base/push_options.hpp"
 
-/// Writes `text/event-stream` (WHATWG HTML 9.2.5 and 9.2.6). Whatever bytes come in, the output is UTF-8 and stays on
-/// its line.
+/// Writes `text/event-stream` (WHATWG HTML 9.2.5 and 9.2.6). The output is UTF-8 and stays on its line, for any input.
+/// The functions share no state, and may be called from any thread.
 namespace sse::inline SSE_ABI::wire {
 
 /// One step of a UTF-8 decoder over non-empty `text`.
