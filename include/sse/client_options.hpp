@@ -26,6 +26,7 @@ struct ClientObserver {
 
   std::function<void(const Url&)> connected;                  ///< A stream has begun, perhaps after redirects.
   std::function<void(std::string_view reason)> disconnected;  ///< A stream that had begun has ended.
+
   /// A wait before an attempt begins.
   std::function<void(std::chrono::milliseconds wait, std::string_view reason)> retrying;
   /// An attempt goes without `Last-Event-ID`, because no server would take this id: the events that the client has

@@ -45,9 +45,8 @@ enum class RefusalForm {
 struct StreamOptions {
   StreamOptions() = default;
 
-  std::chrono::milliseconds keep_alive{15'000};  ///< Idle time after which a comment is sent. 0: never.
-  /// Time without progress of the peer after which the stream ends. 0: never.
-  std::chrono::milliseconds send_timeout{30'000};
+  std::chrono::milliseconds keep_alive{15'000};    ///< Idle time after which a comment is sent. 0: never.
+  std::chrono::milliseconds send_timeout{30'000};  ///< Time without progress of the peer that ends it. 0: never.
   std::optional<std::chrono::milliseconds> retry;  ///< The browser's reconnection time. Unset: its own.
   std::string allow_origin;                        ///< Access-Control-Allow-Origin. Empty: no such header.
   Headers headers;                                 ///< More headers of the response, for example Set-Cookie.

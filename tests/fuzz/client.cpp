@@ -16,7 +16,7 @@ namespace {
 
 namespace asio = sse::asio;
 
-/// What is between the answers of an input: each is for a connection of its own.
+/// The separator between the answers of an input: each is for a connection of its own.
 constexpr char separator = '\x1E';
 
 /// A connection whose answer is there, piece by piece.
