@@ -154,7 +154,7 @@ class HeadScanner {
   bool done_ = false;
 };
 
-/// Answers a head that Beast could not read. `target`: of the request line. Empty: the line was not complete.
+/// The refusal of a head that Beast could not read. `target`: of the request line. Empty: the line was not complete.
 inline Refusal refusal_of(const boost::system::error_code& error, std::string_view target) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return target.empty() ? Refusal{414, "the request line is too long"} : Refusal{431, "the head is too large"};
