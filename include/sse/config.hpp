@@ -98,4 +98,9 @@ using system_error = std::system_error;
 
 using tcp = asio::ip::tcp;  ///< Of the Asio in use.
 
+// Unix sockets.
+#if defined(ASIO_HAS_LOCAL_SOCKETS) || defined(BOOST_ASIO_HAS_LOCAL_SOCKETS)
+#define SSE_LOCAL_SOCKETS
+#endif
+
 }  // namespace sse::inline SSE_ABI

@@ -42,11 +42,24 @@ asio::awaitable<void> serve(asio::basic_socket_acceptor<tcp, Executor> acceptor,
   return serve(tcp::acceptor(std::move(acceptor)), events, std::move(options));
 }
 
+#if defined(SSE_LOCAL_SOCKETS)
+/// The same over a Unix socket, behind a proxy on the same machine (nginx: `proxy_pass http://unix:/run/events.sock:`).
+/// A peer has no address: Request::remote_address is empty.
+SSE_DECL asio::awaitable<void> serve(asio::local::stream_protocol::acceptor acceptor, EventManager& events,
+                                     ServeOptions options = {});
+template <class Executor>
+asio::awaitable<void> serve(asio::basic_socket_acceptor<asio::local::stream_protocol, Executor> acceptor,
+                            EventManager& events, ServeOptions options = {}) {
+  return serve(asio::local::stream_protocol::acceptor(std::move(acceptor)), events, std::move(options));
+}
+#endif
+
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"
 
 #if defined(SSE_HEADER_ONLY)
+#include "sse/detail/server/accept_loop.ipp"
 #include "sse/detail/server/answer.ipp"
 #include "sse/detail/server/cors.ipp"
 #include "sse/detail/server/serve.ipp"

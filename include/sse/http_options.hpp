@@ -32,6 +32,13 @@ struct RequestLimits {
   std::size_t max_head_size = 16 * 1024;      ///< Bytes. Past it: 414 in the request line, otherwise 431.
   std::size_t max_headers = 100;              ///< Past it: 431.
   std::chrono::milliseconds timeout{10'000};  ///< From the call to the head's last byte. Past it: 408.
+
+  /// True: methods that are not registered (RFC 9110, 16.1) are read, too. False: they get 501.
+  bool any_method = false;
+
+  /// Connections of one `serve` without a stream: they have not sent their head yet, or get another answer. Past it the
+  /// oldest one is closed. 0: no limit.
+  std::size_t max_pending = 4'096;
 };
 
 /// The form in which a client is told that a limit refuses it.
@@ -94,6 +101,12 @@ struct ServeOptions {
   /// True: `?topic=a&topic=b` chooses ConnectionOptions::topics (none: every topic; more than 100: 400). False: the
   /// query is ignored.
   bool topics_from_query = false;
+
+  /// The load balancers that begin each connection with a PROXY header (version 1 or 2, HAProxy's proxy-protocol.txt):
+  /// addresses and networks such as `192.0.2.1` and `10.0.0.0/8`, or `unix` for the peers of a Unix socket. Their
+  /// connections must begin with it, and Request::remote_address is the client's address in it. Connections from
+  /// elsewhere must not. `serve` throws sse::Error for any other entry. Empty: none.
+  std::vector<std::string> proxy_protocol_from;
 
   /// Authenticates and authorizes: called for each GET and HEAD of `path` before it is answered. If it returns, the
   /// client is admitted. It may set any of the connection's options, which are filled from the request before

@@ -8,7 +8,6 @@
 #error "sse/src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
 #endif
 
-// One line for each .ipp file, by room.
 #include "sse/detail/async/unposted.ipp"
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"
@@ -41,6 +40,7 @@
 #include "sse/detail/history/replay.ipp"
 #include "sse/detail/history/replay_plan.ipp"
 #include "sse/detail/http1/head_parser.ipp"
+#include "sse/detail/http1/proxy_header.ipp"
 #include "sse/detail/http1/request.ipp"
 #include "sse/detail/http1/request_reader.ipp"
 #include "sse/detail/http1/response_text.ipp"
@@ -56,14 +56,16 @@
 #include "sse/detail/hub/publisher.ipp"
 #include "sse/detail/hub/replay_filter.ipp"
 #include "sse/detail/hub/subscriptions.ipp"
+#include "sse/detail/net/address_set.ipp"
 #include "sse/detail/net/coarse_timer.ipp"
 #include "sse/detail/queue/backlog.ipp"
 #include "sse/detail/queue/keyed_queue.ipp"
 #include "sse/detail/queue/queue.ipp"
 #include "sse/detail/queue/reader_queue.ipp"
+#include "sse/detail/server/accept_loop.ipp"
 #include "sse/detail/server/answer.ipp"
+#include "sse/detail/server/answer_headers.ipp"
 #include "sse/detail/server/cors.ipp"
-#include "sse/detail/server/cors_headers.ipp"
 #include "sse/detail/server/event_writer.ipp"
 #include "sse/detail/server/metrics.ipp"
 #include "sse/detail/server/refusal.ipp"

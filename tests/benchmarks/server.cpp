@@ -61,7 +61,9 @@ class Server {
     Acceptor acceptor(io_, {asio::ip::address_v4::loopback(), 0}, true);
     acceptor.listen(4096);
     const unsigned short port = acceptor.local_endpoint().port();
-    asio::co_spawn(io_, sse::serve(std::move(acceptor), events_), asio::detached);
+    sse::ServeOptions options;
+    options.limits.max_pending = 0;  // `resume` connects 10,000 sockets before it sends their requests
+    asio::co_spawn(io_, sse::serve(std::move(acceptor), events_, options), asio::detached);
     return port;
   }
   template <class Probe>

@@ -2,7 +2,7 @@
 # tests/fuzz/run.sh [SECONDS [TARGET...]]: runs the fuzz targets from their kept inputs, SECONDS each (default 60), with
 # Clang's libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer.
 #
-#   TARGET   parser, request_head, event_ids, frames, client; default: all of them
+#   TARGET   parser, request_head, event_ids, frames, client, session; default: all of them
 #
 # New inputs are kept in build/fuzz/TARGET. An input that fails is left in build/fuzz, its name is printed, and the exit
 # status is 1. Exit status 77: there is no Clang with libFuzzer here.
@@ -15,9 +15,9 @@ if [ $# -gt 0 ]; then
   seconds=$1
   shift
 fi
-[ $# -gt 0 ] || set -- parser request_head event_ids frames client
+[ $# -gt 0 ] || set -- parser request_head event_ids frames client session
 for target in "$@"; do
-  [ -d "tests/fuzz/corpus/$target" ] || { echo "tests/fuzz/run.sh: no target '$target': parser, request_head, event_ids, frames, client" >&2; exit 2; }
+  [ -d "tests/fuzz/corpus/$target" ] || { echo "tests/fuzz/run.sh: no target '$target': parser, request_head, event_ids, frames, client, session" >&2; exit 2; }
 done
 
 mkdir -p build/fuzz

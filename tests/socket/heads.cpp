@@ -114,6 +114,22 @@ const std::vector<BadHead>& bad_heads() {
       {"a Host with a path", get + "Host: a/b\r\n" + end, 400},
       {"a Host with a user", get + "Host: a@b\r\n" + end, 400},
       {"a list of Hosts", get + "Host: a, b\r\n" + end, 400},
+      {"a port with a letter", get + "Host: x:12a\r\n" + end, 400},
+      {"a port past 65535", get + "Host: x:65536\r\n" + end, 400},
+      {"a negative port", get + "Host: x:-1\r\n" + end, 400},
+      {"two ports", get + "Host: x:1:2\r\n" + end, 400},
+      {"an IPv6 address without brackets", get + "Host: ::1\r\n" + end, 400},
+      {"an IPv6 address without an end", get + "Host: [::1\r\n" + end, 400},
+      {"something after an IPv6 address", get + "Host: [::1]x\r\n" + end, 400},
+      {"empty brackets", get + "Host: []\r\n" + end, 400},
+      {"a user in an absolute target", "GET http://user@localhost/events HTTP/1.1\r\n" + host + end, 400},
+      {"a bad port in an absolute target", "GET http://localhost:x/events HTTP/1.1\r\n" + host + end, 400},
+      {"a bad Host beside an absolute target", "GET http://localhost/events HTTP/1.1\r\nHost: a b\r\n" + end, 400},
+      {"an absolute target of a port alone", "GET http://:80/events HTTP/1.1\r\n" + host + end, 400},
+      {"a CONNECT to a path", "CONNECT /events HTTP/1.1\r\n" + host + end, 400},
+      {"an unknown method", "BREW /events HTTP/1.1\r\n" + host + end, 501},
+      {"a method in lower case", "get /events HTTP/1.1\r\n" + host + end, 501},
+      {"a method of 9,000 bytes", std::string(9'000, 'G') + " /events HTTP/1.1\r\n" + host + end, 414},
       {"an absolute target but no Host", "GET http://localhost/events HTTP/1.1\r\n" + end, 400},
       {"two Hosts in HTTP/1.0", "GET /events HTTP/1.0\r\n" + host + host + end, 400},
       {"Content-Length with Transfer-Encoding",
@@ -209,11 +225,36 @@ TEST_CASE("odd request heads that are right") {
   CHECK(path("GET /events HTTP/1.0\r\n" + end) == "/events|");
   CHECK(path(get + "Host:\r\n" + end) == "/events|");
   CHECK(path(get + "Host: [::1]:8080\r\n" + end) == "/events|");
+  CHECK(path(get + "Host: x:\r\n" + end) == "/events|");
+  CHECK(path(get + "Host: x_y-z.%41:65535\r\n" + end) == "/events|");
+  for (const auto* method : {"PROPFIND", "QUERY", "M-SEARCH"})
+    CHECK(path(method + " /events HTTP/1.1\r\n"s + host + end) == "/events|");
   CHECK(path("\r\n\r\n" + get + host + end) == "/events|");
   CHECK(read({"GET / HTTP/1.0\r\n\r\n"}).request->minor_version == 0);
   CHECK(read({get + host + "Transfer-Encoding: Chunked\r\n" + end}).request->chunked);
   CHECK(read({get + host + end + get + host + end}).request->rest == get + host + end);
   CHECK(read({get + host + end}).request->content_length == std::nullopt);
+}
+
+TEST_CASE("the authority of an absolute target takes the place of the Host header") {
+  const auto host_of = [](const std::string& bytes) {
+    const Outcome outcome = read({bytes});
+    return outcome.request && outcome.request->header("Host") ? *outcome.request->header("Host")
+                                                              : std::to_string(outcome.status);
+  };
+  const std::string other = "Host: other.example\r\n";
+  CHECK(host_of("GET http://a.example:81/events HTTP/1.1\r\n" + other + end) == "a.example:81");
+  CHECK(host_of("GET http://[::1]?x HTTP/1.1\r\nhOST: x\r\n" + end) == "[::1]");
+  CHECK(host_of("GET http://a.example/events HTTP/1.0\r\n" + end) == "a.example");
+  CHECK(host_of("GET /events?http://a.example/ HTTP/1.1\r\n" + other + end) == "other.example");
+  CHECK(host_of("OPTIONS * HTTP/1.1\r\n" + other + end) == "other.example");
+}
+
+TEST_CASE("methods that nobody has registered are read where they are wanted") {
+  sse::RequestLimits limits;
+  limits.any_method = true;
+  CHECK(read({"BREW /events HTTP/1.1\r\n" + host + end}, limits).request->method == "BREW");
+  CHECK(read({"B(W /events HTTP/1.1\r\n" + host + end}, limits).status == 400);
 }
 
 TEST_CASE("a head may have exactly its limits, and nothing past them") {

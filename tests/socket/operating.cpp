@@ -61,6 +61,7 @@ TEST_CASE("the service chooses how it refuses, and names the key: the address, u
   const Client first = server.stream();
   const std::string refused = get_as(server, browser);
   CHECK(refused.starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
+  CHECK(refused.find("\r\nCache-Control: no-store\r\n") != refused.npos);
   CHECK(number_after(refused, "Retry-After: ") <= 3);
   CHECK(refused.ends_with("You have too many connections\n"));
   CHECK(server.events.get_connection_info().connections[0].limit_key == "127.0.0.1");
@@ -76,6 +77,8 @@ TEST_CASE("only pages of the allowed origins may read, and each is named for its
   const Server server(options);
   const std::string refused = get_as(server, "Origin: https://evil.example\r\n");
   CHECK(refused.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+  CHECK(refused.find("\r\nVary: Origin\r\n") != refused.npos);
+  CHECK(refused.find("\r\nCache-Control: no-store\r\n") != refused.npos);
   CHECK(get_as(server, "Origin: null\r\n").starts_with("HTTP/1.1 403 "));
   CHECK(get_as(server, "Origin: https://a.example.evil\r\n").starts_with("HTTP/1.1 403 "));
   CHECK(asked == 0);

@@ -28,10 +28,18 @@ TEST_CASE("GET gets a stream, HEAD its head alone, and all else its status") {
   CHECK(elsewhere.find("\r\nContent-Length: 31\r\n") != std::string::npos);
   CHECK(elsewhere.ends_with("\r\n\r\nNothing is served at this path\n"));
   CHECK(server.get("HEAD /nowhere" + host).read_to_end().ends_with("\r\n\r\n"));
-  for (const auto* method : {"POST", "OPTIONS", "BREW", "get"}) {
+  for (const auto* method : {"BREW", "get"})
+    CHECK(head_of(server, method + " /live"s + host).starts_with("HTTP/1.1 501 Not Implemented\r\n"));
+  CHECK(head_of(server, "CONNECT localhost:80"s + host).starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
+  for (const auto* method : {"POST", "OPTIONS", "DELETE"}) {
     const std::string wrong = head_of(server, method + " /live"s + host);
     CHECK(wrong.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));
     CHECK(wrong.find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
+  }
+  for (const std::string& request : {"GET /nowhere"s + host, "POST /live"s + host, "BREW /live"s + host,
+                                     "GET /live HTTP/1.1\r\n\r\n"s, "GET /"s + std::string(20'000, 'x') + host}) {
+    INFO(request.substr(0, 50));
+    CHECK(head_of(server, request).find("\r\nCache-Control: no-store\r\n") != std::string::npos);
   }
   CHECK(head_of(server, "GET /live HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n").starts_with("HTTP/1.1 413 "));
   CHECK(

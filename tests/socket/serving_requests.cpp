@@ -140,14 +140,15 @@ TEST_CASE("admit refuses with a status, a text and headers, GET and HEAD alike")
 
   CHECK(answer(server, "/events") ==
         "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n"
-        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\n\r\nWho are you?\n");
+        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\nCache-Control: no-store\r\n\r\nWho are "
+        "you?\n");
   CHECK(answer(server, "/events", "", "HEAD") ==
         "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n"
-        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\n\r\n");
+        "Connection: close\r\nWWW-Authenticate: Bearer realm=\"events\"\r\nCache-Control: no-store\r\n\r\n");
   CHECK(answer(server, "/events", "Authorization: Bearer gone\r\n") ==
-        "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        "HTTP/1.1 204 No Content\r\nConnection: close\r\nCache-Control: no-store\r\n\r\n");
   CHECK(contains(answer(server, "/events", "Authorization: Bearer fast\r\n"),
-                 "\r\nRetry-After: 7\r\nX-Limit: a  X-B: b\r\n\r\nSlowly\n"));
+                 "\r\nRetry-After: 7\r\nX-Limit: a  X-B: b\r\nCache-Control: no-store\r\n\r\nSlowly\n"));
   CHECK(contains(answer(server, "/events", "Authorization: Bearer moved\r\n"), "\r\nLocation: /elsewhere\r\n"));
   CHECK(status_of(server, "/events", "Authorization: Bearer bad\r\n") == 403);
   CHECK(server.events.get_connection_count() == 0);

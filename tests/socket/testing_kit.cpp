@@ -253,7 +253,8 @@ TEST_CASE("an answer that is no stream of events says why it is none") {
   CHECK(why("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n")
             .ends_with(" with Content-Encoding gzip, and not identity"));
   CHECK(why("SSH-2.0-OpenSSH\r\n").ends_with("does not begin with a status line of HTTP/1.1"));
-  CHECK(why("HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\n").ends_with("neither of them elsewhere"));
+  CHECK(why("HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\n")
+            .ends_with("must end with CR LF and contain neither elsewhere"));
   CHECK(why("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")
             .ends_with("Content-Length and Transfer-Encoding must not both be present"));
   CHECK(why("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")

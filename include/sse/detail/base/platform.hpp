@@ -23,7 +23,17 @@
 #if __has_include(<sys/socket.h>)
 #include <sys/socket.h>
 #endif
+#if __has_include(<fcntl.h>)
+#include <fcntl.h>
+#endif
 
+#if defined(FD_CLOEXEC)
+#define SSE_CLOSE_ON_EXEC FD_CLOEXEC
+// A socket that is made, and marked in a second call, may be inherited by a child process that starts between the two.
+#if defined(SOCK_CLOEXEC)
+#define SSE_ACCEPT4
+#endif
+#endif
 #if defined(TCP_USER_TIMEOUT)
 #define SSE_TCP_USER_TIMEOUT TCP_USER_TIMEOUT
 #endif

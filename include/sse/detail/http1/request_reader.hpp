@@ -21,7 +21,8 @@ namespace sse::inline SSE_ABI::detail {
 /// Reads one request head, bounded and strict. It knows no socket.
 class RequestReader {
  public:
-  explicit RequestReader(const RequestLimits& limits) : head_(limits.max_head_size, limits.max_headers) {}
+  explicit RequestReader(const RequestLimits& limits)
+      : head_(limits.max_head_size, limits.max_headers), any_method_(limits.any_method) {}
 
   /// Takes the next bytes. True: the head is complete. Throws HttpError.
   bool feed(std::string_view bytes);
@@ -30,12 +31,20 @@ class RequestReader {
   Request take(std::string remote_address);
 
  private:
+  void take_request_line(std::string_view line);
+  void take_host();
+
   HeadParser head_;
   Request request_;
+  std::string authority_;  ///< of a target in the absolute form
+  const bool any_method_;
 };
 
 /// The answer to a head that did not arrive in time.
 SSE_DECL HttpError head_timeout(const RequestLimits& limits);
+
+/// The address as text; an IPv4 address that a socket of IPv6 has mapped is shown as IPv4.
+SSE_DECL std::string address_text(const asio::ip::address& address);
 
 /// The peer's address; empty: it has none.
 template <class Stream>
@@ -43,7 +52,7 @@ std::string remote_address_of(Stream& stream) {
   if constexpr (requires(error_code error) { lowest_layer(stream).remote_endpoint(error).address().to_string(); }) {
     error_code error;
     const auto endpoint = lowest_layer(stream).remote_endpoint(error);
-    if (!error) return endpoint.address().to_string();
+    if (!error) return address_text(endpoint.address());
   }
   return {};
 }

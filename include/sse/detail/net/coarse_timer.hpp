@@ -14,6 +14,7 @@
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/net/handler_memory.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -70,6 +71,8 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
   void shut_down() noexcept SSE_EXCLUDES(mutex_);
 
  private:
+  class OnTick;
+
   void start_tick() SSE_REQUIRES(mutex_);
   void on_tick() SSE_EXCLUDES(mutex_);
 
@@ -77,6 +80,7 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
   IntrusiveList<Deadline> entries_ SSE_GUARDED_BY(mutex_);
   std::optional<asio::steady_timer> timer_ SSE_GUARDED_BY(mutex_);
   bool stopped_ SSE_GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<HandlerMemory> memory_ = std::make_shared<HandlerMemory>();  ///< Of the tick's operation.
 };
 
 class CoarseTimerService : public asio::execution_context::service {

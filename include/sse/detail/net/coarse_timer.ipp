@@ -11,6 +11,7 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/net/handler_memory.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -42,12 +43,26 @@ SSE_DECL void CoarseTimer::shut_down() noexcept {
   timer_.reset();
 }
 
+/// Needs no memory: deadlines must be heard of where others get none, too.
+class CoarseTimer::OnTick {
+ public:
+  using allocator_type = HandlerAllocator<void>;
+  allocator_type get_allocator() const noexcept { return allocator_type(memory_); }
+
+  explicit OnTick(CoarseTimer& timer) noexcept : timer_(timer.weak_from_this()), memory_(timer.memory_) {}
+  void operator()(error_code error) const {
+    const auto timer = timer_.lock();
+    if (timer && !error) timer->on_tick();
+  }
+
+ private:
+  std::weak_ptr<CoarseTimer> timer_;
+  std::shared_ptr<HandlerMemory> memory_;
+};
+
 SSE_DECL void CoarseTimer::start_tick() {
   timer_->expires_after(interval);
-  timer_->async_wait([weak = weak_from_this()](error_code error) {
-    const auto self = weak.lock();
-    if (self && !error) self->on_tick();
-  });
+  timer_->async_wait(OnTick(*this));
 }
 
 SSE_DECL void CoarseTimer::on_tick() {

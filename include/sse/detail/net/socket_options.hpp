@@ -15,6 +15,14 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+/// Child processes do not inherit the socket.
+template <class Socket>
+void set_close_on_exec([[maybe_unused]] Socket& socket) noexcept {
+#if defined(SSE_CLOSE_ON_EXEC)
+  ::fcntl(socket.native_handle(), F_SETFD, SSE_CLOSE_ON_EXEC);
+#endif
+}
+
 /// Sets the options of a stream's socket. Errors are ignored: a socket without them works.
 template <class Socket>
 void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::milliseconds send_timeout) {

@@ -12,12 +12,13 @@
 #include "sse/detail/http1/response_text.hpp"
 #include "sse/detail/hub/hub.hpp"
 #include "sse/detail/server/answer.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/cors.hpp"
-#include "sse/detail/server/cors_headers.hpp"
 #include "sse/detail/server/refusal.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
+#include "sse/event_stream.hpp"
 #include "sse/headers.hpp"
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
@@ -33,6 +34,7 @@ namespace sse::inline SSE_ABI::detail {
 
 /// Throws HttpError for an unknown path and for a method other than GET and HEAD.
 inline void check_target(const ServeOptions& options, const Request& request) {
+  if (request.method == "CONNECT") throw HttpError(405, "This server is not a proxy", {{"Allow", "GET, HEAD"}});
   const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
   if (request.path != options.path && !is_metrics) throw HttpError(404, "Nothing is served at this path");
   if (request.method != "GET" && request.method != "HEAD")
@@ -72,7 +74,10 @@ inline void start_stream(Session& session, const Request& request, const StreamO
     HubAccess::of(server.manager).refuse(connection, RefusalReason::draining);
     throw Refused(RefusalReason::draining, "The server is shutting down");
   }
-  session.start(server.manager.add_connection(std::move(connection)), stream_start(options));
+  EventStream stream = server.manager.add_connection(std::move(connection));
+  std::string head = stream_start(options);
+  server.begin_stream(session);
+  session.start(std::move(stream), std::move(head));
 }
 
 SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
@@ -86,6 +91,7 @@ SSE_DECL std::optional<std::string> answer(Session& session, const Request& requ
     const MetricsFormat format = metrics_format(accept ? *accept : std::string());
     response.body = metrics_text(session.server->manager.stats(), format);
     response.content_type = content_type(format);
+    forbid_storing(response.headers);
     return response_text(200, response);
   }
   ConnectionOptions connection = connection_options(request);

@@ -11,8 +11,8 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/response_text.hpp"
 #include "sse/detail/hub/hub.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/cors.hpp"
-#include "sse/detail/server/cors_headers.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/http_error.hpp"
@@ -34,7 +34,7 @@ SSE_DECL StreamOptions stream_options(Server& server, const Request& request, co
   if (!origin) return stream;
   if (std::find(allowed.begin(), allowed.end(), *origin) == allowed.end()) {
     HubAccess::of(server.manager).refuse(connection, RefusalReason::origin);
-    throw HttpError(403, "Pages of this origin may not read the events");
+    throw HttpError(403, "Pages of this origin may not read the events", {{"Vary", "Origin"}});
   }
   stream.allow_origin = *origin;
   return stream;

@@ -12,7 +12,7 @@
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/frame/notice.hpp"
 #include "sse/detail/http1/response_text.hpp"
-#include "sse/detail/server/cors_headers.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/refusal.hpp"
 #include "sse/http_options.hpp"
 #include "sse/reason.hpp"
@@ -39,6 +39,7 @@ SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, 
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
   response.headers = {{"Retry-After", std::to_string(seconds)}};
   add_cors(response.headers, options);
+  forbid_storing(response.headers);
   return response_text(of_key ? 429 : 503, response);
 }
 

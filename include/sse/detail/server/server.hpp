@@ -10,10 +10,11 @@
 #include <vector>
 
 #include "sse/config.hpp"
-#include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/intrusive_queue.hpp"
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/net/address_set.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/session_gate.hpp"
@@ -34,8 +35,10 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
 
   /// Makes a session, whose socket has yet to be accepted.
   IntrusivePtr<Session> make_session();
-  /// Adds a session whose socket was accepted. False: no more sessions are accepted.
-  bool add(Session& session) noexcept;
+  /// Adds a session whose socket was accepted. It is pending until its stream begins; past RequestLimits::max_pending
+  /// the oldest pending one is closed. False: no more sessions are accepted.
+  bool add(Session& session);
+  void begin_stream(Session& session) noexcept;
   /// Removes a session. Does nothing for one that was not added.
   void remove(Session& session) noexcept;
 
@@ -49,9 +52,10 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
 
   EventManager& manager;
   const ServeOptions options;            ///< Immutable.
+  const AddressSet proxies;              ///< Immutable. ServeOptions::proxy_protocol_from.
   const asio::any_io_executor executor;  ///< Immutable. The acceptor's.
   const std::shared_ptr<CoarseTimer> timer;
-  const std::shared_ptr<SessionGate> sessions_done;  ///< Every session in the list has entered it.
+  const std::shared_ptr<SessionGate> sessions_done;  ///< Every session has entered it.
 
  private:
   static constexpr int max_strands = 16;  ///< More than the threads that are expected to run one `serve`.
@@ -64,7 +68,9 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   std::deque<SharedStrand> strands_;  ///< Immutable.
   std::size_t next_strand_ = 0;       ///< The accept loop's only.
   Mutex mutex_;
-  IntrusiveList<Session> sessions_ SSE_GUARDED_BY(mutex_);
+  IntrusiveQueue<Session> pending_ SSE_GUARDED_BY(mutex_);
+  IntrusiveQueue<Session> streams_ SSE_GUARDED_BY(mutex_);
+  std::size_t pending_count_ SSE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -25,6 +25,7 @@ namespace sse::inline SSE_ABI::detail {
 SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor)
     : manager(its_manager),
       options(std::move(settings)),
+      proxies(options.proxy_protocol_from),
       executor(std::move(executor_of_acceptor)),
       timer(coarse_timer_of(executor)),
       sessions_done(std::make_shared<SessionGate>()) {
@@ -40,19 +41,37 @@ SSE_DECL IntrusivePtr<Session> Server::make_session() {
   return IntrusivePtr<Session>(new Session(IntrusivePtr<Server>(this), strand));
 }
 
-SSE_DECL bool Server::add(Session& session) noexcept {
-  const MutexLock lock(mutex_);
-  if (!sessions_done->enter()) return false;
-  sessions_.insert(session);
+SSE_DECL bool Server::add(Session& session) {
+  IntrusivePtr<Session> oldest;
+  {
+    const MutexLock lock(mutex_);
+    if (is_stopping()) return false;
+    pending_.push_back(session);
+    const std::size_t max_pending = options.limits.max_pending;
+    if (++pending_count_ > max_pending && max_pending != 0) {
+      oldest = pending_.first()->keep_if_alive();
+      pending_.erase(*pending_.first());
+      --pending_count_;
+    }
+  }
+  if (oldest) oldest->abort();
   return true;
 }
 
+SSE_DECL void Server::begin_stream(Session& session) noexcept {
+  const MutexLock lock(mutex_);
+  if (!session.is_queued()) return;  // it is being closed
+  pending_.erase(session);
+  --pending_count_;
+  streams_.push_back(session);
+}
+
 SSE_DECL void Server::remove(Session& session) noexcept {
-  {
-    const MutexLock lock(mutex_);
-    if (!IntrusiveList<Session>::erase(session)) return;
-  }
-  sessions_done->leave();
+  const MutexLock lock(mutex_);
+  if (!session.is_queued()) return;
+  if (session.is_stream()) return streams_.erase(session);
+  pending_.erase(session);
+  --pending_count_;
 }
 
 // The caller releases the sessions without the lock, because a session's destructor takes it.
@@ -60,9 +79,11 @@ SSE_DECL std::vector<IntrusivePtr<Session>> Server::close() {
   std::vector<IntrusivePtr<Session>> all;
   const MutexLock lock(mutex_);
   sessions_done->close();
-  sessions_.for_each([&](Session& session) {
+  const auto keep = [&](Session& session) {
     if (auto alive = session.keep_if_alive()) all.push_back(std::move(alive));
-  });
+  };
+  pending_.for_each(keep);
+  streams_.for_each(keep);
   return all;
 }
 

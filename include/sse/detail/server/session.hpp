@@ -6,11 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "sse/config.hpp"
-#include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/intrusive_queue.hpp"
+#include "sse/detail/http1/proxy_header.hpp"
 #include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/event_writer.hpp"
@@ -27,11 +30,12 @@ namespace sse::inline SSE_ABI::detail {
 /// One accepted socket of `serve`, from its head to its end: it reads a request and either writes a response and waits
 /// for the peer to close, or becomes the loop that writes a stream. All of it runs on its strand, except the functions
 /// that say otherwise. Its pending operations keep it alive; the last reference closes the socket.
-class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, SharedStrandExecutor>>,
-                      public RefCounted,
-                      public IntrusiveList<Session>::Hook {
+class Session final
+    : public WriteLoop<Session, asio::basic_stream_socket<asio::generic::stream_protocol, SharedStrandExecutor>>,
+      public RefCounted,
+      public IntrusiveQueue<Session>::Hook {
  public:
-  using Socket = asio::basic_stream_socket<tcp, SharedStrandExecutor>;
+  using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, SharedStrandExecutor>;
 
   Session(IntrusivePtr<Server> its_server, const SharedStrand& strand);
   ~Session();
@@ -44,12 +48,15 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
   /// Closes the socket. From any thread.
   void abort();
 
+  /// A stream has begun. The destructor's and the strand's only.
+  bool is_stream() const noexcept { return started(); }
+
   // For WriteLoop:
   Socket& stream() noexcept { return socket_; }
   SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
   EventWriter::Times times() const noexcept;
   void join_timer() noexcept {}  // It has joined the timer already.
-  void time_is_up();
+  void time_is_up() noexcept;
   IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
   IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }
   void ended(bool cancelled) noexcept;
@@ -65,6 +72,8 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
     explicit Exchange(const RequestLimits& limits) : reader(limits) {}
 
     Phase phase = Phase::reading;
+    std::optional<ProxyHeader> proxy;  ///< it has yet to come
+    std::string remote_address;
     RequestReader reader;
     std::string response;
     /// Bytes of the response that were sent; while lingering, bytes that were read and discarded.
@@ -74,7 +83,11 @@ class Session final : public WriteLoop<Session, asio::basic_stream_socket<tcp, S
   void wait_for(asio::socket_base::wait_type what);
   void on_ready(error_code error) noexcept;
   void on_start();
+  void on_stop();
+  void on_head_timeout();
+  void begin_exchange();
   void read_request();
+  bool take_bytes(std::string_view bytes);
   void answer_request();
   void answer_error(const HttpError& error, bool head_only);
   void begin_response(std::string text);

@@ -6,9 +6,11 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -20,6 +22,7 @@
 #include "sse/detail/hub/hub.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/server/answer.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
@@ -51,12 +54,28 @@ class Session::OnReady {
   IntrusivePtr<Session> session_;
 };
 
+/// The peer's address; empty: it has none.
+inline std::string remote_address(const Session::Socket& socket) {
+  error_code error;
+  const asio::generic::stream_protocol::endpoint peer = socket.remote_endpoint(error);
+  const int family = peer.protocol().family();
+  tcp::endpoint endpoint;
+  if (error || (family != tcp::v4().family() && family != tcp::v6().family()) || peer.size() > endpoint.capacity())
+    return {};
+  std::memcpy(endpoint.data(), peer.data(), peer.size());
+  endpoint.resize(peer.size());
+  return address_text(endpoint.address());
+}
+
 SSE_DECL Session::Session(IntrusivePtr<Server> its_server, const SharedStrand& strand)
-    : server(std::move(its_server)), socket_(SharedStrandExecutor(strand)) {}
+    : server(std::move(its_server)), socket_(SharedStrandExecutor(strand)) {
+  server->sessions_done->enter();
+}
 
 SSE_DECL Session::~Session() {
   server->timer->remove(*this);
   server->remove(*this);
+  server->sessions_done->leave();
 }
 
 SSE_DECL void Session::begin() {
@@ -70,15 +89,22 @@ SSE_DECL void Session::begin() {
 
 SSE_DECL void Session::stop() {
   asio::post(get_executor(), [self = keep()] {
-    const ServeOptions& options = self->server->options;
-    const EventStream* const events = self->stream_of_events();
-    if (!events)
+    try {
+      self->on_stop();
+    } catch (...) {  // no memory for it
       self->close();
-    else if (!events->lets_finish())
-      HubAccess::of(self->server->manager)
-          .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
-                      retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
+    }
   });
+}
+
+SSE_DECL void Session::on_stop() {
+  const ServeOptions& options = server->options;
+  const EventStream* const events = stream_of_events();
+  if (!events) return close();
+  if (events->lets_finish()) return;
+  HubAccess::of(server->manager)
+      .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
+                  retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
 }
 
 SSE_DECL void Session::abort() {
@@ -90,13 +116,20 @@ SSE_DECL EventWriter::Times Session::times() const noexcept {
   return {options.keep_alive, options.send_timeout};
 }
 
-SSE_DECL void Session::time_is_up() {
-  if (started()) return on_time();
-  if (!expired()) return;
-  error_code ignored;
-  socket_.cancel(ignored);
+SSE_DECL void Session::time_is_up() noexcept {
+  try {
+    if (started()) return on_time();
+    if (expired()) on_head_timeout();
+  } catch (...) {  // no memory for it
+    close();
+  }
+}
+
+SSE_DECL void Session::on_head_timeout() {
   const Phase phase = exchange_ ? exchange_->phase : Phase::reading;
   if (phase != Phase::reading) return close();
+  error_code ignored;
+  socket_.cancel(ignored);
   answer_error(head_timeout(server->options.limits), false);
 }
 
@@ -135,22 +168,39 @@ SSE_DECL void Session::on_ready(error_code error) noexcept {
   }
 }
 
+SSE_DECL void Session::begin_exchange() {
+  if (exchange_) return;
+  exchange_ = std::make_unique<Exchange>(server->options.limits);
+  exchange_->remote_address = remote_address(socket_);
+  if (server->proxies.contains(exchange_->remote_address)) exchange_->proxy.emplace();
+}
+
 SSE_DECL void Session::read_request() {
   std::array<char, 4096> bytes;
   error_code error;
   const std::size_t size = socket_.read_some(asio::buffer(bytes), error);
   if (error && !is_would_block(error)) return close();
   try {
-    if (!exchange_) exchange_ = std::make_unique<Exchange>(server->options.limits);
-    if (error || !exchange_->reader.feed({bytes.data(), size})) return wait_for(asio::socket_base::wait_read);
+    if (error || !take_bytes({bytes.data(), size})) return wait_for(asio::socket_base::wait_read);
     answer_request();
   } catch (const HttpError& bad) {
     answer_error(bad, false);
   }
 }
 
+/// True: the head is complete.
+SSE_DECL bool Session::take_bytes(std::string_view bytes) {
+  begin_exchange();
+  if (!exchange_->proxy) return exchange_->reader.feed(bytes);
+  if (!exchange_->proxy->feed(bytes)) return false;
+  if (const auto& client = exchange_->proxy->client_address()) exchange_->remote_address = *client;
+  const std::string rest = std::move(exchange_->proxy->rest());
+  exchange_->proxy.reset();
+  return exchange_->reader.feed(rest);
+}
+
 SSE_DECL void Session::answer_request() {
-  const Request request = exchange_->reader.take(remote_address_of(socket_));
+  const Request request = exchange_->reader.take(std::move(exchange_->remote_address));
   try {
     std::optional<std::string> response = answer(*this, request);
     if (response) return begin_response(std::move(*response));
@@ -163,12 +213,13 @@ SSE_DECL void Session::answer_request() {
 SSE_DECL void Session::answer_error(const HttpError& error, bool head_only) {
   Response response(std::string(error.what()) + '\n');
   response.headers = error.headers();
+  forbid_storing(response.headers);
   response.head_only = head_only;
   begin_response(response_text(error.status(), response));
 }
 
 SSE_DECL void Session::begin_response(std::string text) {
-  if (!exchange_) exchange_ = std::make_unique<Exchange>(server->options.limits);
+  begin_exchange();
   exchange_->phase = Phase::writing;
   exchange_->response = std::move(text);
   expire_at(CoarseTimer::after(std::chrono::seconds(30)));

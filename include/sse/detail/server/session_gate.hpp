@@ -16,14 +16,13 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Sessions may enter until the gate is closed. It is passed once the last session has left. Thread-safe.
+/// Counts sessions. The gate is passed once it is closed and the last session has left. Thread-safe.
 class SessionGate {
  public:
-  /// Counts a session. False: the gate is closed.
-  bool enter() noexcept {
+  /// Counts a session.
+  void enter() noexcept {
     const SpinLock lock(mutex_);
-    if (!closed_) ++inside_;
-    return !closed_;
+    ++inside_;
   }
   /// Uncounts a session that has entered.
   void leave() noexcept {

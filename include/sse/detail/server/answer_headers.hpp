@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The headers that let a page of another origin read an answer (Fetch, CORS protocol). Streams, refusals and errors
-// carry them.
+// The headers that answers of different kinds share: what lets a page of another origin read them (Fetch, CORS
+// protocol), and what keeps caches from storing them.
 
 #pragma once
 
@@ -16,10 +16,13 @@ namespace sse::inline SSE_ABI::detail {
 /// Adds the CORS headers of a stream, so that a page that may read the stream may also read why it gets none.
 SSE_DECL void add_cors(Headers& headers, const StreamOptions& options);
 
+/// A cache must not keep the answer for others, unless it says otherwise itself.
+SSE_DECL void forbid_storing(Headers& headers);
+
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
 
 #if defined(SSE_HEADER_ONLY)
-#include "sse/detail/server/cors_headers.ipp"
+#include "sse/detail/server/answer_headers.ipp"
 #endif

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The bodies of detail/server/cors_headers.hpp. src.hpp compiles them once; else the header includes them.
+// The bodies of detail/server/answer_headers.hpp. src.hpp compiles them once; else the header includes them.
 
 #pragma once
 
 #include <string_view>
 
 #include "sse/detail/base/separate_compilation.hpp"
-#include "sse/detail/server/cors_headers.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/headers.hpp"
 #include "sse/http_options.hpp"
 
@@ -21,6 +21,10 @@ SSE_DECL void add_cors(Headers& headers, const StreamOptions& options) {
     const bool is_cors = same_name(std::string_view(name).substr(0, 15), "Access-Control-") || same_name(name, "Vary");
     if (is_cors && !find_header(headers, name)) headers.emplace_back(name, value);
   }
+}
+
+SSE_DECL void forbid_storing(Headers& headers) {
+  if (!find_header(headers, "Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
 }
 
 }  // namespace sse::inline SSE_ABI::detail
