@@ -1,5 +1,5 @@
-// What `serve` accepts and from whom: half heads, lack of memory, Unix sockets, load balancers, and what child
-// processes inherit.
+// Accepting: half heads, lack of memory, Unix sockets, load balancers, and the sockets that child processes do not
+// inherit.
 #include <fcntl.h>
 #include <sys/un.h>
 
