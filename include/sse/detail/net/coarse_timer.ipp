@@ -8,6 +8,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/async/unposted.hpp"
+#include "sse/detail/async/wait_place.hpp"  // with the bodies that Unposted leads to
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
