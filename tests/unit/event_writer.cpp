@@ -3,6 +3,9 @@
 #include <sse/detail/server/session.hpp>
 #include <sse/http.hpp>
 
+#include <cstdlib>
+#include <limits>
+
 #include "support.hpp"
 
 namespace sse_test {
@@ -54,6 +57,12 @@ struct Writing {
   EventManager manager;
   EventWriter writer;
 };
+
+// Runs after the destructors of function-local statics, as a thread may that serves while the process ends.
+[[maybe_unused]] const bool checks_at_exit = std::atexit([] {
+                                               if (EventWriter::keep_alive_comment().frame() != ": keep-alive\n\n")
+                                                 std::_Exit(99);
+                                             }) == 0;
 
 TEST_CASE("the writer's first turn sends the head and what waits at once, then waits") {
   Writing writing;
