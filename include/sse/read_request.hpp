@@ -5,8 +5,11 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
+#include <string_view>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/stream_timeout.hpp"
 #include "sse/http_options.hpp"
@@ -42,6 +45,11 @@ asio::awaitable<Request, Executor> read_request(Stream& stream, RequestLimits li
     if (reader.feed({bytes.data(), size})) co_return reader.take(detail::remote_address_of(stream));
   }
 }
+
+/// The network of an address, as a ConnectionOptions::limit_key: a user of IPv6 has 2^64 addresses and more, so that a
+/// limit for each address limits nobody. `2001:db8::1` is in `2001:db8::/64`, and with `ipv4_bits` 24 `192.0.2.1` in
+/// `192.0.2.0/24`. A prefix of all bits, and what is no IP address, is returned as it is.
+SSE_DECL std::string address_prefix(std::string_view address, unsigned ipv6_bits = 64, unsigned ipv4_bits = 32);
 
 }  // namespace sse::inline SSE_ABI
 

@@ -49,11 +49,6 @@ struct Request {
   std::optional<std::string> query_value(std::string_view name) const;
 };
 
-/// The network of an address, as a ConnectionOptions::limit_key: a user of IPv6 has 2^64 addresses and more, so that a
-/// limit for each address limits nobody. `2001:db8::1` is in `2001:db8::/64`, and with `ipv4_bits` 24 `192.0.2.1` in
-/// `192.0.2.0/24`. A prefix of all bits, and what is no IP address, is returned as it is.
-SSE_DECL std::string address_prefix(std::string_view address, unsigned ipv6_bits = 64, unsigned ipv4_bits = 32);
-
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/request.hpp"
 #include "sse/wire.hpp"
@@ -65,27 +64,6 @@ SSE_DECL std::optional<std::string> Request::query_value(std::string_view name) 
   std::vector<std::string> values = query_values(name);
   if (values.empty()) return std::nullopt;
   return std::move(values.front());
-}
-
-SSE_DECL std::string address_prefix(std::string_view text, unsigned ipv6_bits, unsigned ipv4_bits) {
-  error_code error;
-  const asio::ip::address address = asio::ip::make_address(std::string(text), error);
-  if (error) return std::string(text);
-  if (address.is_v4() || address.to_v6().is_v4_mapped()) {
-    const asio::ip::address_v4 v4 =
-        address.is_v4() ? address.to_v4() : asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    if (ipv4_bits >= 32) return v4.to_string();
-    const asio::ip::address_v4::uint_type mask =
-        ipv4_bits == 0 ? 0 : ~asio::ip::address_v4::uint_type{0} << (32 - ipv4_bits);
-    return asio::ip::address_v4(v4.to_uint() & mask).to_string() + '/' + std::to_string(ipv4_bits);
-  }
-  if (ipv6_bits >= 128) return address.to_string();
-  asio::ip::address_v6::bytes_type bytes = address.to_v6().to_bytes();
-  for (unsigned i = 0; i < bytes.size(); ++i) {
-    const unsigned kept = std::min(ipv6_bits - std::min(ipv6_bits, 8 * i), 8u);
-    bytes[i] = static_cast<unsigned char>(bytes[i] & (0xFF00u >> kept));
-  }
-  return asio::ip::address_v6(bytes).to_string() + '/' + std::to_string(ipv6_bits);
 }
 
 }  // namespace sse::inline SSE_ABI

@@ -182,4 +182,29 @@ SSE_DECL std::string address_text(const asio::ip::address& address) {
 
 }  // namespace sse::inline SSE_ABI::detail
 
+namespace sse::inline SSE_ABI {
+
+SSE_DECL std::string address_prefix(std::string_view text, unsigned ipv6_bits, unsigned ipv4_bits) {
+  error_code error;
+  const asio::ip::address address = asio::ip::make_address(std::string(text), error);
+  if (error) return std::string(text);
+  if (address.is_v4() || address.to_v6().is_v4_mapped()) {
+    const asio::ip::address_v4 v4 =
+        address.is_v4() ? address.to_v4() : asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    if (ipv4_bits >= 32) return v4.to_string();
+    const asio::ip::address_v4::uint_type mask =
+        ipv4_bits == 0 ? 0 : ~asio::ip::address_v4::uint_type{0} << (32 - ipv4_bits);
+    return asio::ip::address_v4(v4.to_uint() & mask).to_string() + '/' + std::to_string(ipv4_bits);
+  }
+  if (ipv6_bits >= 128) return address.to_string();
+  asio::ip::address_v6::bytes_type bytes = address.to_v6().to_bytes();
+  for (unsigned i = 0; i < bytes.size(); ++i) {
+    const unsigned kept = std::min(ipv6_bits - std::min(ipv6_bits, 8 * i), 8u);
+    bytes[i] = static_cast<unsigned char>(bytes[i] & (0xFF00u >> kept));
+  }
+  return asio::ip::address_v6(bytes).to_string() + '/' + std::to_string(ipv6_bits);
+}
+
+}  // namespace sse::inline SSE_ABI
+
 #include "sse/detail/base/pop_options.hpp"
