@@ -8,7 +8,7 @@
 #   CORNER       only these
 #
 #   unsigned-char   char is unsigned, as on ARM: no warning, and the matrix program runs
-#   m32             32 bits: no warning, and the matrix program runs (g++-multilib)
+#   m32             32 bits: no warning, and the matrix program runs (g++-12-multilib; g++-multilib keeps cross compilers out)
 #   mingw           Windows: no warning, and the matrix program runs (g++-mingw-w64-x86-64-posix, wine64)
 #   aarch64         ARM, 64 bits: the matrix program runs (g++-aarch64-linux-gnu, qemu-user)
 #   pool            two threads and a load for some seconds, optimised, with each compiler that is there
@@ -64,7 +64,7 @@ compile_matrix() { # compiler, output, flags...
 
 corner_unsigned_char() { compile_matrix g++ "$out/unsigned" -funsigned-char && timeout 60 "$out/unsigned"; }
 corner_m32() {
-  echo 'int main() {}' | g++ -m32 -x c++ - -o "$out/m32" 2>/dev/null || skip "needs g++-multilib"
+  echo 'int main() {}' | g++ -m32 -x c++ - -o "$out/m32" 2>/dev/null || skip "needs g++-12-multilib"
   compile_matrix g++ "$out/m32" -m32 && timeout 60 "$out/m32"
 }
 corner_mingw() {

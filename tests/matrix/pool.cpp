@@ -19,7 +19,8 @@ using net::ip::tcp;
 namespace {
 
 net::awaitable<void> read_all(sse::EventStream stream, std::atomic<std::size_t>& read) {
-  while (co_await stream.next()) ++read;
+  // With a name for the result: without one g++ 12 -O2 hands the coroutine a stream that is moved from already.
+  while (const auto event = co_await stream.next()) ++read;
 }
 
 net::awaitable<void> take_all(tcp::endpoint to, std::atomic<std::size_t>& bytes) {
