@@ -15,7 +15,6 @@ namespace sse::inline SSE_ABI::detail {
 class SSE_CAPABILITY("mutex") Mutex {
  public:
   void lock() SSE_ACQUIRE() { mutex_.lock(); }
-  bool try_lock() SSE_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() SSE_RELEASE() { mutex_.unlock(); }
 
   /// For a std::condition_variable.

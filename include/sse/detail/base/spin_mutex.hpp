@@ -27,7 +27,6 @@ class SSE_CAPABILITY("mutex") SpinMutex {
     }
     mutex_.lock();
   }
-  bool try_lock() SSE_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() SSE_RELEASE() { mutex_.unlock(); }
 
  private:

@@ -17,7 +17,6 @@
 /// A member that is only touched under the lock.
 #define SSE_GUARDED_BY(lock) SSE_THREAD_ANNOTATION(guarded_by(lock))
 /// A pointer whose target is only touched under the lock.
-#define SSE_PT_GUARDED_BY(lock) SSE_THREAD_ANNOTATION(pt_guarded_by(lock))
 /// A function that is called under the lock.
 #define SSE_REQUIRES(...) SSE_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
 /// A function that takes the lock itself and is called without it.
@@ -25,7 +24,6 @@
 /// A function that takes, or gives back, the lock for its caller.
 #define SSE_ACQUIRE(...) SSE_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define SSE_RELEASE(...) SSE_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
-#define SSE_TRY_ACQUIRE(...) SSE_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 /// A function that is only called where the lock is held, in a way that Clang cannot see: through another name of it.
 #define SSE_ASSERT_CAPABILITY(...) SSE_THREAD_ANNOTATION(assert_capability(__VA_ARGS__))
 #define SSE_RETURN_CAPABILITY(lock) SSE_THREAD_ANNOTATION(lock_returned(lock))

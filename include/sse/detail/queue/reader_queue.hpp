@@ -57,7 +57,6 @@ class ReaderQueue {
 
   bool may_share() const noexcept { return may_share_; }
   bool is_shared() const noexcept { return backlog_ != nullptr; }
-  bool is_private() const noexcept { return static_cast<bool>(private_); }
 
   std::size_t size() const noexcept {
     return backlog_ ? backlog_->count(place_) : private_ ? private_->queue.size() : 0;
