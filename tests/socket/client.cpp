@@ -132,6 +132,10 @@ TEST_CASE("a redirect that never ends is an error, and never leaves https") {
 }
 
 TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by another attempt, from the last id") {
+  // A stream that has lasted for max_retry, here 1 ms, ends the back-off.
+  const auto is_retry = [](const std::string& note, const std::string& why) {
+    return note.starts_with("retrying after 0 ms: " + why) || note.starts_with("retrying after 1 ms: " + why);
+  };
   Listener listener;
   Reading reading(listener.url());
   listener.answer(stream_head + "id: 1\ndata: a\n\nid: 2\n\nid: 3\ndata: not complete\n");
@@ -150,7 +154,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   peer.reset();
   CHECK(reading.note() == "connected /events");
   CHECK(reading.note() == "disconnected: The stream was cut: Connection reset by peer");
-  CHECK(reading.note() == "retrying after 1 ms: The stream was cut: Connection reset by peer");
+  CHECK(is_retry(reading.note(), "The stream was cut: Connection reset by peer"));
 
   const std::string chunked =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -158,7 +162,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   CHECK(reading.take() == "message c");
   CHECK(reading.note() == "connected /events");
   CHECK(reading.note().starts_with("disconnected: The size of a chunk"));
-  CHECK(reading.note().starts_with("retrying after 1 ms: The size of a chunk"));
+  CHECK(is_retry(reading.note(), "The size of a chunk"));
 
   for (const auto status : {408, 429, 500, 502, 504}) {
     listener.answer("HTTP/1.1 " + std::to_string(status) + " No\r\n\r\n");
