@@ -34,7 +34,7 @@ class WaitCanceller {
 };
 
 /// The executor of the connection's stream.
-SSE_DECL asio::any_io_executor executor_of(const Connection& connection) noexcept;
+asio::any_io_executor executor_of(const Connection& connection) noexcept;
 
 /// Names the reader's next wait.
 SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept;

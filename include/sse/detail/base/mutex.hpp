@@ -44,6 +44,8 @@ class SSE_SCOPED_CAPABILITY ScopedLock {
   Lockable* mutex_;
 };
 
+using MutexLock = ScopedLock<Mutex>;
+
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"

@@ -46,7 +46,6 @@ class SSE_CAPABILITY("mutex") SpinMutex {
 };
 
 using SpinLock = ScopedLock<SpinMutex>;
-using MutexLock = ScopedLock<Mutex>;
 
 }  // namespace sse::inline SSE_ABI::detail
 
