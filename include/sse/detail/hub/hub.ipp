@@ -153,11 +153,11 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert(Shard& shard, Connection& conn
     if (settings.filter) {
       // an event that is being published has asked only the filters before this one
       const MutexLock order(publisher_.order());
-      const std::uint64_t serial = publisher_.count_filter();
       const SpinLock lock(shard.mutex);
       last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
       connection.assert_locked();
-      if (last) connection.subscriptions()->serial = serial;
+      // Counted when it can be found: an emitter that sees the new number asks it.
+      if (last) connection.subscriptions()->serial = publisher_.count_filter();
     } else {
       const SpinLock lock(shard.mutex);
       last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
