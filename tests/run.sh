@@ -40,7 +40,7 @@ done
 set_up tests
 unpack_programs
 if ! [ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ]; then
-  say "installs playwright-core with npm, in tests/browser/node_modules"
+  say "installs the packages of the browser and proxy tests with npm, in tests/browser/node_modules"
   (cd tests/browser && npm ci --silent --ignore-scripts --no-audit --no-fund)
 fi
 
