@@ -81,6 +81,27 @@ macro(sse_find_boost)
   endif()
 endmacro()
 
+# SQLite is C, so a fetched one is compiled, as a static library that nobody installs. Older than 3.24: not taken.
+macro(sse_find_sqlite)
+  if(NOT TARGET SQLite::SQLite3)
+    find_package(SQLite3 3.24 QUIET)
+  endif()
+  if(NOT TARGET SQLite::SQLite3)
+    message(STATUS "sse: SQLite was not found and is fetched")
+    enable_language(C)
+    FetchContent_Declare(sqlite3 SOURCE_SUBDIR no_cmake_project
+      URL https://sqlite.org/2026/sqlite-amalgamation-3510300.zip
+      URL_HASH SHA3_256=ced02ff9738970f338c9c8e269897b554bcda73f6cf1029d49459e1324dbeaea)
+    FetchContent_MakeAvailable(sqlite3)
+    add_library(sse_fetched_sqlite STATIC EXCLUDE_FROM_ALL "${sqlite3_SOURCE_DIR}/sqlite3.c")
+    target_include_directories(sse_fetched_sqlite SYSTEM PUBLIC "${sqlite3_SOURCE_DIR}")
+    target_compile_definitions(sse_fetched_sqlite PRIVATE SQLITE_OMIT_LOAD_EXTENSION)
+    set_target_properties(sse_fetched_sqlite PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_link_libraries(sse_fetched_sqlite PUBLIC Threads::Threads)
+    add_library(SQLite::SQLite3 ALIAS sse_fetched_sqlite)
+  endif()
+endmacro()
+
 macro(sse_find_cli11)
   if(NOT TARGET CLI11::CLI11)
     find_package(CLI11 2.1 QUIET)

@@ -25,6 +25,13 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sse" DESTINATION "${CMAKE_INSTA
 install(EXPORT sseTargets NAMESPACE sse:: DESTINATION "${package_dir}")
 install(FILES "${PROJECT_BINARY_DIR}/sseConfig.cmake" "${PROJECT_BINARY_DIR}/sseConfigVersion.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/Findasio.cmake" DESTINATION "${package_dir}")
+if(TARGET sse_sqlite) # in a set of its own: a component that is not asked for needs no SQLite
+  install(TARGETS sse_sqlite EXPORT sseSqliteTargets)
+  install(EXPORT sseSqliteTargets NAMESPACE sse:: DESTINATION "${package_dir}")
+  if(PROJECT_IS_TOP_LEVEL)
+    export(EXPORT sseSqliteTargets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/sseSqliteTargets.cmake")
+  endif()
+endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 if(PROJECT_IS_TOP_LEVEL) # a parent's own targets can't be named in its build tree
   export(EXPORT sseTargets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/sseTargets.cmake")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tests/run.sh [-R REGEX] [PRESET...]: does all set-up, builds, and runs the tests of the presets; all tests without arguments.
 #
-#   -R REGEX   only the tests whose name matches REGEX, as ctest takes it, and builds only what these need: "unit: " and
-#              "socket: " one program each, "commands: cast_x" the example cast, "consumer: x" nothing
+#   -R REGEX   only the tests whose name matches REGEX, as ctest takes it, and builds only what these need: "unit: ",
+#              "socket: " and "log: " one program each, "commands: cast_x" the example cast, "consumer: x" nothing
 #   PRESET     release (every test), asan, tsan (the unit and socket tests under sanitizers; tsan without those of
 #              rooms that know no threads), dev (every test file compiled by itself: for work at one of them), or
 #              header-only (the unit and socket tests with the library in each, optimised: for tests/nightly.sh);
@@ -71,7 +71,7 @@ targets() {
   while read -r name; do
     case $name in
       *_NOT_BUILT*) echo "${name%%_NOT_BUILT*}" ;;
-      unit:* | socket:* | header-only:*) ;; # in a program that is built already, and named by its sources, too
+      unit:* | socket:* | header-only:* | log:*) ;; # in a program that is built already, and named by its sources, too
       consumer:* | refusal:* | docs:* | fuzz:* | commands:\ setup_*) ;;
       headers:*) echo header_tests ;;
       benchmarks:*) echo benchmarks ;;

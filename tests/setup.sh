@@ -48,6 +48,8 @@ missing() {
   has_header catch2/catch_all.hpp || echo catch2
   has_openssl_headers || echo openssl-headers
   has openssl || echo openssl
+  has_header sqlite3.h || echo sqlite-headers
+  has sqlite3 || echo sqlite
   has_clang || echo clang
   has_libfuzzer || echo libfuzzer
   has_chromium || echo chromium
@@ -78,6 +80,8 @@ chart.js         libjs-chart.js       nodejs-npm          npm            npm    
 catch2           libcatch2-dev        catch-devel         catch2         catch2-3       catch2
 openssl-headers  libssl-dev           openssl-devel       openssl        openssl-dev    openssl
 openssl          openssl              openssl             openssl        openssl        openssl
+sqlite-headers   libsqlite3-dev       sqlite-devel        sqlite         sqlite-dev     sqlite
+sqlite           sqlite3              sqlite              sqlite         sqlite         sqlite
 clang            clang-16             clang               clang          clang          llvm
 libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compiler-rt    llvm
 chromium         chromium             chromium            chromium       chromium       chromium

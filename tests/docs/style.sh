@@ -63,7 +63,7 @@ if [ -n "$tidy" ]; then
   source=$(mktemp --suffix=.cpp)
   trap 'rm -f "$findings" "$source"' EXIT
   for header in include/sse/*.hpp; do
-    [ "$header" = include/sse/src.hpp ] || echo "#include <${header#include/}>"
+    [[ $header = *src.hpp ]] || echo "#include <${header#include/}>"
   done >"$source"
   cat >>"$source" <<'END'
 namespace sse_style {  // what is a template is only looked at where it is used
