@@ -86,7 +86,7 @@ TEST_CASE("An event that takes a lost one's number has another stamp, also where
   const Events before = read_all(log, 0);
   int same = 0;
   for (std::uint64_t round = 0; round < 20; ++round) {
-    Outsider(folder.file())("delete from event where n > 3");
+    run_sql(folder.file(), "delete from event where n > 3");
     append_each(log, 10 + 2 * round, 11 + 2 * round);
     log.open(0, {});
     const Events after = read_all(log, 0);
@@ -169,9 +169,9 @@ TEST_CASE("What this process has not yet read is trimmed last, and then it is") 
   CHECK(read_all(log, 0, &lost).size() == 512);
   CHECK(lost == 0);
   for (int i = 0; i < 40; ++i) CHECK(read_all(log, 512).empty());
-  CHECK(std::stoi(Outsider(folder.file())("select count(*) from event")) <= 13);
+  CHECK(std::stoi(run_sql(folder.file(), "select count(*) from event")) <= 13);
   for (std::uint64_t number = 3; number < 40; ++number) append(log, number, batch);  // nothing reads now
-  CHECK(std::stoi(Outsider(folder.file())("select count(*) from event")) <= 10 + 1024 + 2 * 256);
+  CHECK(std::stoi(run_sql(folder.file(), "select count(*) from event")) <= 10 + 1024 + 2 * 256);
 }
 
 TEST_CASE("A read that waits ends with an append, an interrupt or its time") {

@@ -57,8 +57,13 @@ inline EventLog::Take into(Events& events) {
 
 class Folder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "sse_log_XXXXXX").string();
+  /// In memory, where the system has such a place: for tests of many rounds, each of which would wait for the disk.
+  static fs::path in_memory() {
+    return fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path();
+  }
+
+  explicit Folder(const fs::path& parent = fs::temp_directory_path()) {
+    std::string name = (parent / "sse_log_XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()));
     path_ = name;
   }
@@ -153,6 +158,11 @@ class Outsider {
  private:
   sqlite3* connection_ = nullptr;
 };
+
+/// Another program's one command.
+inline std::string run_sql(const std::string& path, const std::string& sql) {
+  return Outsider(path)(sql);
+}
 
 inline std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

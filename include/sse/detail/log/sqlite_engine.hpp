@@ -186,7 +186,6 @@ class SqliteEngine {
   bool reconnected_ = false;               ///< Reading thread only. It may be another file than before.
   std::uint64_t data_version_ = 0;         ///< Reading thread only. SQLite's count of what others have changed.
   std::uint64_t strangers_ = 0;            ///< Reading thread only. Rows that are no events and have been told.
-  bool changed_by_others_ = false;         ///< Reading thread only.
   SteadyClock::time_point fast_poll_end_;  ///< Reading thread only.
 
   std::atomic<bool> created_ = false;

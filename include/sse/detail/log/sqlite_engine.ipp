@@ -683,6 +683,7 @@ SSE_DECL void SqliteEngine::give_newest(std::size_t history, const EventLog::Tak
     ++count;
   }
   const Place tail = newest_place(reader_);
+  strangers_ = 0;
   look_for_strangers(begin.note);
   SqliteStatement& forwards = reader_.use(select_from);
   const SqliteReset reset_forwards(forwards);
@@ -707,7 +708,6 @@ SSE_DECL LogRead SqliteEngine::read(std::uint64_t after, std::chrono::millisecon
       LogRead result;
       std::uint64_t given = 0;
       try {
-        if (std::exchange(changed_by_others_, false)) look_for_strangers(result.note);
         give_rows(after, take, result, given);
       } catch (const SqliteError& error) {
         // What was given counts; the next call meets the error again.
@@ -729,7 +729,11 @@ SSE_DECL void SqliteEngine::give_rows(std::uint64_t after, const EventLog::Take&
   {
     SqliteStatement& version = reader_.use(data_version);
     const SqliteReset reset(version);
-    if (connection.step(version)) data_version_ = version.number(0);
+    connection.step(version);
+    if (version.number(0) != data_version_) {
+      data_version_ = version.number(0);
+      look_for_strangers(result.note);
+    }
   }
   SqliteStatement& row = reader_.use(select_from);
   const SqliteReset reset(row);
@@ -814,7 +818,6 @@ SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit, std::
     SqliteStatement& version = reader_.use(data_version);
     const SqliteReset reset(version);
     if (reader_.connection.step(version) && version.number(0) != data_version_) {
-      changed_by_others_ = true;
       fast_poll_end_ = SteadyClock::now() + fast_poll_time;
       return true;
     }
