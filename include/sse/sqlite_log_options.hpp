@@ -21,6 +21,8 @@ enum class Durability {
 
 /// Settings of a SqliteLog.
 struct SqliteLogOptions {
+  SqliteLogOptions() = default;
+
   Durability durability = Durability::process;
   /// The newest events that the file keeps; older ones are removed in small steps, and the file holds at most 1.3 times
   /// as many. 0: as many as `open` is asked for, which is Options::history_size.

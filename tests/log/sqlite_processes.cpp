@@ -283,15 +283,19 @@ TEST_CASE("A batch whose commit fails anywhere is in the log once after it is re
   SqliteLogOptions options;
   options.durability = GENERATE(sse::Durability::process, sse::Durability::disk);
   options.max_wal_bytes = 200'000;  // a checkpoint now and then
-  options.max_events = 40;
+  // Where nothing else has the file open, SQLite finds a commit in the write-ahead log again that it has told as
+  // failed.
+  const bool reads = GENERATE(true, false);
+  options.max_events = reads ? 40 : 1000;
   FailingDisk::code = GENERATE(SQLITE_IOERR_WRITE, SQLITE_FULL);
   FailingDisk::fails_for = FailingDisk::code == SQLITE_FULL ? 3 : 1;
+  std::mt19937 random(1);
   long total = 0;
-  for (long fails_at = 0; fails_at <= total; fails_at += 1 + total / 200) {
+  for (long fails_at = 0; fails_at <= total; fails_at += 1 + static_cast<long>(random() % 5)) {
     INFO("the write that fails: " << fails_at);
     const std::string path = folder.file(("f" + std::to_string(fails_at) + ".db").c_str());
     SqliteLog log(path, options);
-    log.open(0, {});
+    if (reads) log.open(0, {});
     FailingDisk::calls = 0;
     FailingDisk::fails_at = fails_at;
     Events events;
@@ -307,7 +311,7 @@ TEST_CASE("A batch whose commit fails anywhere is in the log once after it is re
         }
       }
       const std::size_t before = events.size();
-      while (events.size() < before + 2) {
+      while (reads && events.size() < before + 2) {
         try {
           const LogRead result = read(log, before == 0 ? 0 : events.back().n, events);
           if (result.lost != 0) FAIL("an event is lost");
@@ -318,6 +322,7 @@ TEST_CASE("A batch whose commit fails anywhere is in the log once after it is re
     }
     FailingDisk::fails_at = 0;
     if (fails_at == 0) total = FailingDisk::calls;
+    if (!reads) events = read_all(log, 0);
     REQUIRE(events.size() == 60);
     std::size_t right = 0;
     while (right < 60 && events[right].n == right + 1 && std::stoull(events[right].data) == right / 2 + 1) ++right;

@@ -817,10 +817,7 @@ SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit, std::
     }
     SqliteStatement& version = reader_.use(data_version);
     const SqliteReset reset(version);
-    if (reader_.connection.step(version) && version.number(0) != data_version_) {
-      fast_poll_end_ = SteadyClock::now() + fast_poll_time;
-      return true;
-    }
+    if (reader_.connection.step(version) && version.number(0) != data_version_) return true;
     if (SteadyClock::now() >= limit) return false;
   }
 }
