@@ -1,6 +1,7 @@
 // The promises of SqliteLog in one process: places, numbers, reading, trimming, waiting, bounds.
 #include "support.hpp"
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -216,6 +217,47 @@ TEST_CASE("A read that waits ends with an append, an interrupt or its time") {
     CHECK(read(log, 0, events, 20ms).lost == 0);
     CHECK(events.empty());
   }
+}
+
+TEST_CASE("One thread appends while another reads and a third interrupts: nothing is missing or doubled") {
+  const Folder folder;
+  constexpr std::uint64_t batches = sanitized ? 300 : 2000;
+  SqliteLogOptions options;
+  options.max_events = 500;
+  options.max_wal_bytes = 1 << 20;  // many checkpoints
+  SqliteLog log(folder.file(), options);
+  log.open(10, {});
+  std::atomic<bool> done = false;
+  std::thread appending([&] {
+    for (std::uint64_t number = 1; number <= batches;) {
+      try {
+        append(log, number, {std::to_string(2 * number - 1), std::to_string(2 * number)});
+        ++number;
+      } catch (const LogError& error) {
+        if (!error.may_pass()) break;
+      }
+    }
+  });
+  std::thread interrupting([&] {
+    while (!done) {
+      log.interrupt();
+      log.size();
+      std::this_thread::yield();
+    }
+  });
+  std::uint64_t after = 0, wrong = 0;
+  while (after < 2 * batches) {
+    const LogRead result = log.read(after, 10s, [&](const LoggedEvent& event) {
+      wrong += event.n != after + 1 || event.data != std::to_string(event.n);
+      after = event.n;
+    });
+    wrong += result.lost != 0;
+  }
+  done = true;
+  appending.join();
+  interrupting.join();
+  CHECK(wrong == 0);
+  CHECK(read_all(log, after).empty());
 }
 
 TEST_CASE("An append waits for another process's transaction, for lock_timeout or until an interrupt") {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -208,6 +209,7 @@ struct FailingDisk {
   static inline sqlite3_vfs vfs{};
   static inline long calls = 0, fails_at = 0, fails_for = 1;
   static inline int code = SQLITE_IOERR_WRITE;
+  static inline std::function<void()> action;  ///< Instead of the failure.
 
   struct File {
     sqlite3_file base;
@@ -215,6 +217,10 @@ struct FailingDisk {
   };
   static bool fails() {
     ++calls;
+    if (action && calls == fails_at) {
+      std::exchange(action, nullptr)();
+      return false;
+    }
     return fails_at != 0 && calls >= fails_at && calls < fails_at + fails_for;
   }
   static sqlite3_file* of(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real_file(); }
@@ -331,6 +337,23 @@ TEST_CASE("A batch whose commit fails anywhere is in the log once after it is re
     CHECK(kept == Events(events.end() - 20, events.end()));
   }
   CHECK(total > 30);
+}
+
+TEST_CASE("A batch whose commit meets a move of the file goes to the new file") {
+  const Folder folder(Folder::in_memory());
+  FailingDisk disk;
+  const std::string path = folder.file();
+  SqliteLog log(path);
+  append(log, 1, {"a"});
+  FailingDisk::calls = 0;
+  FailingDisk::fails_at = 2;
+  FailingDisk::action = [&] { fs::rename(path, folder.file("moved.db")); };
+  const LogError error = failure([&] { append(log, 2, {"b"}); });
+  CHECK(error.may_pass());
+  CHECK(mentions(error, path));
+  append(log, 2, {"b"});
+  append(log, 3, {"c"});
+  CHECK(data_of(newest(log, 10)) == std::vector<std::string>{"b", "c"});
 }
 
 TEST_CASE("A full disk is told, and is survived without a new object") {
