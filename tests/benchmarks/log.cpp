@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <sse/sqlite_log.hpp>
 #include <string>
@@ -158,6 +159,48 @@ void own(const std::filesystem::path& directory) {
               percentile(times, .99));
 }
 
+/// The processor's time of a log that waits and has nothing to do.
+void idle(const std::filesystem::path& directory) {
+  sse::SqliteLog log((directory / "idle.db").string());
+  log.open(0, [](const sse::LoggedEvent&) {});
+  log.read(0, std::chrono::milliseconds(0), [](const sse::LoggedEvent&) {});
+  const std::clock_t begin = std::clock();
+  log.read(0, std::chrono::seconds(5), [](const sse::LoggedEvent&) {});
+  std::printf("alone and idle                          %.3f %% of a core\n",
+              static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / 5 * 100);
+}
+
+/// Three processes append single events as fast as they can: how long one waits for the lock.
+void contend(const std::filesystem::path& directory) {
+  const std::string path = (directory / "contended.db").string();
+  const std::vector<sse::LoggedEvent> one = batch_of(1);
+  const auto append_all = [&] {
+    sse::SqliteLogOptions options;
+    options.max_events = 10'000;
+    sse::SqliteLog log(path, options);
+    std::vector<double> times;
+    const auto begin = Clock::now();
+    for (std::uint64_t number = 1; seconds_since(begin) < 3; ++number) {
+      const auto start = Clock::now();
+      log.append(one, number);
+      times.push_back(Milliseconds(Clock::now() - start).count());
+    }
+    return times;
+  };
+  std::vector<pid_t> children;
+  for (int i = 0; i < 2; ++i) {
+    children.push_back(::fork());
+    if (children.back() == 0) {
+      append_all();
+      ::_exit(0);
+    }
+  }
+  const std::vector<double> times = append_all();
+  for (const pid_t child : children) ::waitpid(child, nullptr, 0);
+  std::printf("append, one event, 3 processes flat out p50 %.3f ms, p99 %.3f ms, longest %.1f ms\n",
+              percentile(times, .5), percentile(times, .99), *std::max_element(times.begin(), times.end()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -169,6 +212,8 @@ int main(int argc, char** argv) {
   append(directory, sse::Durability::process, "process");
   append(directory, sse::Durability::disk, "disk");
   write_and_sync(directory);
+  contend(directory);
+  idle(directory);
   open_large(directory);
   std::filesystem::remove_all(directory);
 }

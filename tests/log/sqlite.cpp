@@ -246,16 +246,22 @@ TEST_CASE("One thread appends while another reads and a third interrupts: nothin
     }
   });
   std::uint64_t after = 0, wrong = 0;
-  while (after < 2 * batches) {
-    const LogRead result = log.read(after, 10s, [&](const LoggedEvent& event) {
-      wrong += event.n != after + 1 || event.data != std::to_string(event.n);
-      after = event.n;
-    });
-    wrong += result.lost != 0;
+  std::string failed;
+  while (after < 2 * batches && failed.empty()) {
+    try {
+      const LogRead result = log.read(after, 10s, [&](const LoggedEvent& event) {
+        wrong += event.n != after + 1 || event.data != std::to_string(event.n);
+        after = event.n;
+      });
+      wrong += result.lost != 0 || result.tail < after;
+    } catch (const LogError& error) {
+      failed = error.what();
+    }
   }
   done = true;
   appending.join();
   interrupting.join();
+  CHECK(failed.empty());
   CHECK(wrong == 0);
   CHECK(read_all(log, after).empty());
 }

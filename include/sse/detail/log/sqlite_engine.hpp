@@ -53,7 +53,7 @@ class SqliteEngine {
   static constexpr std::uint32_t application_id = 0x53534531;  ///< "SSE1"
   static constexpr std::uint32_t file_version = 1;
   static constexpr std::uint64_t max_number = std::uint64_t{1} << 53;  ///< JavaScript's numbers are exact up to here.
-  static constexpr std::chrono::milliseconds slow_poll{250}, fast_poll{10};
+  static constexpr std::chrono::milliseconds slow_poll{250}, fast_poll{8};
   static constexpr std::chrono::seconds fast_poll_time{10};
   static constexpr std::size_t events_per_read = 512, bytes_per_read = std::size_t{4} << 20;
   static constexpr std::uint64_t checkpoint_bytes = std::uint64_t{16} << 20;  ///< It waits for the disk twice.
@@ -123,6 +123,8 @@ class SqliteEngine {
   class Locked {
    public:
     Locked(SqliteEngine& engine, Session& session) : session_(session) { engine.lock(session); }
+    /// For a lock that is held already.
+    explicit Locked(Session& session) noexcept : session_(session) {}
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
     ~Locked() { session_.lock.unlock(); }
@@ -162,6 +164,8 @@ class SqliteEngine {
   std::uint64_t wal_bytes() const noexcept;
 
   void attend_reader();
+  void attend_locked_reader();
+  LogRead read_or_wait(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take);
   bool is_worth_a_retry(const SqliteError& error);
   void give_newest(std::size_t history, const EventLog::Take& take, LogBegin& begin);
   void give_rows(std::uint64_t after, const EventLog::Take& take, LogRead& result, std::uint64_t& given);

@@ -101,7 +101,9 @@ auto SqliteEngine::call(Session& session, Function function) {
 SSE_DECL bool SqliteEngine::pause(Session& session) noexcept {
   const SteadyClock::time_point now = SteadyClock::now();
   if (now >= session.deadline) return false;
-  const std::chrono::microseconds delay(session.pauses++ < 20 ? 50 : 1000);
+  // Whoever has waited for long meets others that take the lock again at once: it looks more often.
+  const unsigned pauses = session.pauses++;
+  const std::chrono::microseconds delay(pauses < 20 ? 50 : pauses < 100 ? 1000 : 100);
   std::unique_lock guard(mutex_);
   return !changed_.wait_until(guard, std::min<SteadyClock::time_point>(now + delay, session.deadline),
                               [&] { return interrupts_ != session.interrupts; });
@@ -620,14 +622,20 @@ SSE_DECL void SqliteEngine::attend_reader() {
   if (reader_.connection) {
     const FileStatus now = file_status(path_);
     if (now.unchanged(reader_.status)) return;
-    // Most changes are another process's checkpoint. It holds the lock, perhaps for long: reading goes on.
+    // Most changes are another one's checkpoint. It holds the lock, perhaps for long: reading goes on.
+    if (now.same_file(reader_.status) && reader_.lock.try_lock() != FileLock::Result::locked) return;
     if (now.same_file(reader_.status)) {
-      if (reader_.lock.try_lock() != FileLock::Result::locked) return;
-      reader_.lock.unlock();
+      const Locked locked(reader_);
+      attend_locked_reader();
+      return;
     }
   }
-  const bool had_cursor = cursor_.n != 0;
   const Locked locked(*this, reader_);
+  attend_locked_reader();
+}
+
+SSE_DECL void SqliteEngine::attend_locked_reader() {
+  const bool had_cursor = cursor_.n != 0;
   if (attend(reader_)) reconnected_ = had_cursor;
 }
 
@@ -694,33 +702,44 @@ SSE_DECL void SqliteEngine::give_newest(std::size_t history, const EventLog::Tak
 }
 
 SSE_DECL LogRead SqliteEngine::read(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take) {
-  return call(reader_, [&] {
-    const SteadyClock::time_point limit =
-        SteadyClock::now() + std::min<std::chrono::milliseconds>(wait, std::chrono::hours(1));
-    for (bool again = false;;) {
-      reader_.deadline = SteadyClock::now() + options_.lock_timeout;
-      std::uint64_t commits;
-      {
-        const std::lock_guard guard(mutex_);
-        commits = commits_;
-      }
-      attend_reader();
-      LogRead result;
-      std::uint64_t given = 0;
-      try {
-        give_rows(after, take, result, given);
-      } catch (const SqliteError& error) {
-        // What was given counts; the next call meets the error again.
-        if (given > 0) return result;
-        if (!is_worth_a_retry(error) || std::exchange(again, true)) throw;
-        continue;
-      }
-      read_up_to_ = cursor_.n;
-      if (given > 0 || result.lost != 0 || !result.note.empty()) return result;
-      trim_when_idle();
-      if (!wait_for_change(limit, commits)) return result;
+  try {
+    return call(reader_, [&] { return read_or_wait(after, wait, take); });
+  } catch (const LogError& error) {
+    // An interrupt that met a wait for a lock.
+    const std::lock_guard guard(mutex_);
+    if (!error.may_pass() || interrupts_ == reader_.interrupts) throw;
+    read_interrupted_ = false;
+    return {0, after, {}};
+  }
+}
+
+SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::milliseconds wait,
+                                            const EventLog::Take& take) {
+  const SteadyClock::time_point limit =
+      SteadyClock::now() + std::min<std::chrono::milliseconds>(wait, std::chrono::hours(1));
+  for (bool again = false;;) {
+    reader_.deadline = SteadyClock::now() + options_.lock_timeout;
+    std::uint64_t commits;
+    {
+      const std::lock_guard guard(mutex_);
+      commits = commits_;
     }
-  });
+    attend_reader();
+    LogRead result;
+    std::uint64_t given = 0;
+    try {
+      give_rows(after, take, result, given);
+    } catch (const SqliteError& error) {
+      // What was given counts; the next call meets the error again.
+      if (given > 0) return result;
+      if (!is_worth_a_retry(error) || std::exchange(again, true)) throw;
+      continue;
+    }
+    read_up_to_ = cursor_.n;
+    if (given > 0 || result.lost != 0 || !result.note.empty()) return result;
+    trim_when_idle();
+    if (!wait_for_change(limit, commits)) return result;
+  }
 }
 
 SSE_DECL void SqliteEngine::give_rows(std::uint64_t after, const EventLog::Take& take, LogRead& result,
