@@ -271,6 +271,9 @@ struct FailingDisk {
     vfs.pNext = nullptr;
     vfs.xOpen = &open;
     calls = fails_at = 0;
+    fails_for = 1;
+    code = SQLITE_IOERR_WRITE;
+    action = nullptr;
     REQUIRE(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK);
   }
   FailingDisk(const FailingDisk&) = delete;
