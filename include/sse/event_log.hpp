@@ -46,8 +46,7 @@ class LogError;
 /// - connects when a call needs it, connects again in the next call after a failure, and never needs a restart.
 ///
 /// @par Thread safety     `open` and `read` on one thread, `append` on another, at the same time. `interrupt` and
-/// `size`
-///                        on any. The destructor runs when no call is left.
+///                        `size` on any. The destructor runs when no call is left.
 class EventLog {
  public:
   /// Receives one event. Its views are valid until it returns. It may throw; the call that it was given to then passes
@@ -90,7 +89,7 @@ class EventLog {
   /// in LogRead::lost: the next `after` is `after` + `lost` + the number of events given, and that is the `n` of the
   /// last.
   ///
-  /// Where the log is not the one that was read so far (it was replaced, or has lost its tail), nothing is given and
+  /// If the log is not the one that was read so far (it was replaced, or has lost its tail), nothing is given and
   /// `lost` is empty. To know that, an engine remembers the stamp of the last event that it gave, and looks whether the
   /// event `after` still has it; an `after` beyond the tail is the same case. The caller then calls `open` again.
   ///
@@ -138,7 +137,7 @@ struct LogRead {
 /// The answer of EventLog::size.
 struct LogSize {
   std::uint64_t file_bytes = 0;  ///< The events' file.
-  std::uint64_t wal_bytes = 0;   ///< What is written beside the file first.
+  std::uint64_t wal_bytes = 0;   ///< The write-ahead log beside it.
 };
 
 /// A call of an EventLog has failed. `what()` names the log (its path, or its URL without a password) and the reason.

@@ -36,16 +36,14 @@ namespace sse::inline SSE_ABI {
 /// An event of another process is seen within 10 ms, and within 250 ms where no other process has appended for 10 s.
 ///
 /// @par Thread safety     As EventLog says. Do not fork() while a call runs, nor use the object in the child
-/// afterwards;
-///                        before the first call it has nothing open.
+///                        afterwards; before the first call it has nothing open.
 class SqliteLog final : public EventLog {
  public:
   /// Opens the file, creates it where there is none, and closes it again.
   ///
-  /// @throws Error   with the path and the reason, for what cannot pass: the path is a directory, its directory does
-  /// not
-  ///                 exist or is read-only, the file is read-only, is another application's or a newer version's, or is
-  ///                 on a network file system. Everything else is a LogError of the calls.
+  /// @throws Error   with the path and the reason, for what cannot pass: the path is a directory, its directory
+  ///                 does not exist or is read-only, the file is read-only, is another application's or a newer
+  ///                 version's, or is on a network file system. Everything else is a LogError of the calls.
   explicit SqliteLog(const std::string& path, SqliteLogOptions options = {});
   /// Brings the events from the write-ahead log into the file, if no other process is in the way.
   ~SqliteLog() override;

@@ -13,7 +13,7 @@
 
 namespace sse::inline SSE_ABI {
 
-/// What an event survives once `append` has returned.
+/// The failures that an event survives once `append` has returned.
 enum class Durability {
   process,  ///< The end of every process, also by SIGKILL. A power failure may take the newest events.
   disk,     ///< A power failure, too. Each batch waits for the disk, some milliseconds.

@@ -1,4 +1,4 @@
-// What a log costs, without a manager: appending, opening a file of a million events, and seeing another process's
+// The cost of a log, without a manager: appending, opening a file of a million events, and seeing another process's
 // event. The floor of the disk level is a bare write and fdatasync of as many bytes, in the same directory.
 //   log [DIRECTORY]
 #include <fcntl.h>

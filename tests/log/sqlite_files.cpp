@@ -437,7 +437,7 @@ TEST_CASE("A damaged file is an error that names it, or whole events, and is not
       CHECK(mentions(error, path));
     }
     ++(failed ? errors : fine);
-    // Where the head is damaged nothing was written at all.
+    // If the head is damaged, nothing was written at all.
     if (failed && kind == garbage) CHECK(bytes_of(path) == file);
   }
   CHECK(errors + fine > 0);

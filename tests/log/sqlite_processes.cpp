@@ -292,7 +292,7 @@ TEST_CASE("A batch whose commit fails anywhere is in the log once after it is re
   SqliteLogOptions options;
   options.durability = GENERATE(sse::Durability::process, sse::Durability::disk);
   options.max_wal_bytes = 200'000;  // a checkpoint now and then
-  // Where nothing else has the file open, SQLite finds a commit in the write-ahead log again that it has told as
+  // If nothing else has the file open, SQLite finds a commit in the write-ahead log again that it has told as
   // failed.
   const bool reads = GENERATE(true, false);
   options.max_events = reads ? 40 : 1000;

@@ -70,7 +70,7 @@ SSE_DECL SqliteEngine::~SqliteEngine() {
   if (writer_.lock.try_lock() != FileLock::Result::locked) return;
   try {
     if (is_unchanged(writer_) && checkpoint(SQLITE_CHECKPOINT_TRUNCATE)) {
-      // Where this was the last connection, SQLite removes the write-ahead log now.
+      // If this was the last connection, SQLite removes the write-ahead log now.
       sqlite3_db_config(writer_.connection.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
     }
   } catch (const Error&) {
@@ -543,7 +543,7 @@ SSE_DECL void SqliteEngine::trim_before(Session& session, std::uint64_t newest, 
   if (excess < step) return;
   std::uint64_t last =
       std::min(oldest - 1 + std::min<std::uint64_t>(excess, std::max<std::uint64_t>(2 * step, 256) + added), newest);
-  // What this process's own reader has not given yet waits, within bounds.
+  // Events that this process's own reader has not given yet wait, within bounds.
   if (const std::uint64_t read_up_to = read_up_to_; last > read_up_to) {
     const std::uint64_t patience = std::max<std::uint64_t>(kept / 4, 1024);
     const std::uint64_t too_old = excess > patience ? oldest - 1 + (excess - patience) : 0;
@@ -730,7 +730,7 @@ SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::mi
     try {
       give_rows(after, take, result, given);
     } catch (const SqliteError& error) {
-      // What was given counts; the next call meets the error again.
+      // Events already given count; the next call meets the error again.
       if (given > 0) return result;
       if (!is_worth_a_retry(error) || std::exchange(again, true)) throw;
       continue;
