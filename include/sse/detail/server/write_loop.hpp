@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -216,11 +217,17 @@ class WriteLoop : public CoarseTimer::Deadline {
   }
 
   void wait_for_peer() {
-    if constexpr (plain) {
-      socket().async_wait(asio::socket_base::wait_read, LongNext<&WriteLoop::on_peer>(*this));
-    } else {
-      if (!read_buffer_) read_buffer_ = std::make_unique<std::array<char, 512>>();
-      owner().stream().async_read_some(asio::buffer(*read_buffer_), Next<&WriteLoop::on_peer>(*this));
+    unwatched_ = false;
+    try {
+      if constexpr (plain) {
+        socket().async_wait(asio::socket_base::wait_read, LongNext<&WriteLoop::on_peer>(*this));
+      } else {
+        if (!read_buffer_) read_buffer_ = std::make_unique<std::array<char, 512>>();
+        owner().stream().async_read_some(asio::buffer(*read_buffer_), Next<&WriteLoop::on_peer>(*this));
+      }
+    } catch (const std::bad_alloc&) {  // the next tick tries again
+      unwatched_ = true;
+      set_due();
     }
   }
   void on_peer(error_code error, std::size_t size) {
@@ -235,13 +242,20 @@ class WriteLoop : public CoarseTimer::Deadline {
     wait_for_peer();
   }
 
-  void set_due() { this->expire_at(writer_.due(EventWriter::Clock::now(), owner().times())); }
+  void set_due() {
+    const auto now = EventWriter::Clock::now();
+    this->expire_at(unwatched_ ? now : writer_.due(now, owner().times()));
+  }
   void on_deadline() noexcept override {
     auto loop = owner().keep_if_alive();
     if (!loop) return;
     this->post(owner().get_executor(), [loop = std::move(loop)] { loop->time_is_up(); });
   }
   void look_at_time() {
+    if (unwatched_) {
+      wait_for_peer();
+      return set_due();
+    }
     const int untaken_bytes = writer_.unsent() ? untaken() : 0;
     switch (writer_.on_time(EventWriter::Clock::now(), untaken_bytes, owner().times())) {
       case EventWriter::Due::nothing: return set_due();
@@ -276,7 +290,8 @@ class WriteLoop : public CoarseTimer::Deadline {
   bool ended_ : 1 = false;
   bool cancelled_ : 1 = false;
   bool was_non_blocking_ : 1 = false;
-  std::uint16_t pending_ = 0;  ///< Operations that have not completed.
+  bool unwatched_ : 1 = false;  ///< There was no memory to wait for the peer.
+  std::uint16_t pending_ = 0;   ///< Operations that have not completed.
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
 };
 
