@@ -44,7 +44,8 @@ class EventStream {
   ~EventStream();
 
   /// ConnectionOptions::executor; without one asio::system_executor.
-  executor_type get_executor() const noexcept;
+  template <class System = asio::system_executor>
+  executor_type get_executor() const noexcept;  // a template for compile time, see executor_of
 
   /// Returns the next event as soon as there is one, or nullopt at the end of the stream.
   ///

@@ -20,6 +20,11 @@
 
 namespace sse::inline SSE_ABI {
 
+template <class System>
+EventStream::executor_type EventStream::get_executor() const noexcept {
+  return detail::executor_of<System>(*connection_);
+}
+
 // The coroutine holds the connection and not the stream, which may be destroyed while it waits.
 template <class Executor>
 asio::awaitable<std::optional<Event>, Executor> EventStream::step(std::shared_ptr<detail::Connection> connection) {

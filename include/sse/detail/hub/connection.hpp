@@ -61,10 +61,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
   std::uint64_t name_hash() const noexcept { return secret_hash(connection_id); }
   const std::string& request_id() const noexcept;
   const std::string& limit_key() const noexcept;
-  /// ConnectionOptions::executor; without one asio::system_executor.
-  asio::any_io_executor executor() const noexcept {
-    return cold_ && cold_->executor ? cold_->executor : asio::any_io_executor(asio::system_executor());
-  }
+  /// ConnectionOptions::executor, or empty.
+  asio::any_io_executor executor() const noexcept { return cold_ ? cold_->executor : asio::any_io_executor(); }
   bool lets_finish() const noexcept { return let_finish_; }
   bool expires() const noexcept { return cold_ && cold_->expires_at; }
   /// The time until ConnectionOptions::expires_at, at least 0. The connection must have one.

@@ -40,7 +40,7 @@ SSE_DECL void WaitCanceller::operator()(asio::cancellation_type type) const noex
   if (const std::shared_ptr<WaitPlace> alive = place_.lock()) alive->cancel(key);
 }
 
-SSE_DECL asio::any_io_executor executor_of(const Connection& connection) noexcept {
+SSE_DECL asio::any_io_executor given_executor(const Connection& connection) noexcept {
   return connection.executor();
 }
 
@@ -125,10 +125,6 @@ SSE_DECL EventStream& EventStream::operator=(EventStream&& other) noexcept {
 
 SSE_DECL EventStream::~EventStream() {
   if (connection_) connection_->close(EndReason::closed, "stream destroyed", asio::error::operation_aborted);
-}
-
-SSE_DECL EventStream::executor_type EventStream::get_executor() const noexcept {
-  return connection_->executor();
 }
 
 SSE_DECL std::optional<Event> EventStream::try_next() {
