@@ -11,6 +11,8 @@
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/metrics.hpp"
+#include "sse/origin.hpp"
+#include "sse/read_body.hpp"
 #include "sse/read_request.hpp"
 #include "sse/request.hpp"
 #include "sse/response.hpp"

@@ -41,6 +41,16 @@ struct RequestLimits {
   std::size_t max_pending = 4'096;
 };
 
+/// Limits for reading the body of a request.
+struct BodyLimits {
+  BodyLimits() = default;
+  /// The number of bytes, with the default time-out.
+  BodyLimits(std::size_t bytes) : max_size(bytes) {}
+
+  std::size_t max_size = 1 << 20;             ///< Bytes of the decoded body. Past it: 413.
+  std::chrono::milliseconds timeout{30'000};  ///< From the call to the body's last byte. Past it: 408.
+};
+
 /// The form in which a client is told that a limit refuses it.
 enum class RefusalForm {
   by_client,  ///< `stream` for a browser's EventSource (is_event_source), `status` for other clients.
@@ -72,7 +82,7 @@ struct Response {
 
   std::string body;                                        ///< Empty: no body, and no Content-Type.
   std::string content_type = "text/plain; charset=utf-8";  ///< The type of the body.
-  Headers headers;                                         ///< More headers.
+  Headers headers;                                         ///< More headers. A Content-Type replaces `content_type`.
   bool head_only = false;                                  ///< True: the request was a HEAD, so no body is sent.
 };
 

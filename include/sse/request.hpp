@@ -42,6 +42,10 @@ struct Request {
   /// The first header of that name (any case), or null.
   const std::string* header(std::string_view name) const noexcept { return detail::find_header(headers, name); }
 
+  /// The first cookie of that name (case-sensitive), as the browser sent it. Nullopt: there is none. The text is the
+  /// client's: check it as any other input.
+  std::optional<std::string> cookie(std::string_view name) const;
+
   /// Every value of that parameter of the query, decoded as a form's (WHATWG URL, 5.1). The result is UTF-8, whatever
   /// bytes were sent: ill-formed ones become U+FFFD.
   std::vector<std::string> query_values(std::string_view name) const;

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -13,6 +15,7 @@
 #include "sse/detail/server/write_text.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
@@ -74,6 +77,10 @@ asio::awaitable<void, Executor> write_events(Stream& stream, EventManager& event
   return write_events<Executor>(stream, events, request, std::move(options), connection_options(request));
 }
 
+/// A response that is JSON: `co_await sse::write_response(stream, 200, sse::json_response({{"ok", true}}))`. Throws
+/// sse::Error for a discarded json.
+SSE_DECL Response json_response(const nlohmann::json& value);
+
 /// Answers with one response, and closes nothing. A status that has no body (204, 205, 304: RFC 9110, 15.3.5, 15.3.6,
 /// 15.4.5) gets none. `Executor` as for read_request.
 ///
@@ -84,6 +91,16 @@ asio::awaitable<void, Executor> write_events(Stream& stream, EventManager& event
 template <class Executor = asio::any_io_executor, class Stream>
 asio::awaitable<void, Executor> write_response(Stream& stream, unsigned status, Response response = {}) {
   return detail::write_text<Executor>(stream, detail::response_text(status, response));
+}
+
+/// The same with the status, the text and the headers of an error. The text is the body, of `content_type` unless the
+/// headers have a Content-Type. `head_only`: the request was a HEAD. A coroutine cannot await in a `catch`: copy the
+/// error there, and answer after it.
+template <class Executor = asio::any_io_executor, class Stream>
+asio::awaitable<void, Executor> write_response(Stream& stream, const HttpError& error,
+                                               std::string_view content_type = "text/plain; charset=utf-8",
+                                               bool head_only = false) {
+  return detail::write_text<Executor>(stream, detail::response_text(error, content_type, head_only));
 }
 
 }  // namespace sse::inline SSE_ABI

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/headers.hpp"
 #include "sse/request.hpp"
 #include "sse/wire.hpp"
 
@@ -46,6 +47,20 @@ SSE_DECL void Request::set_target(std::string_view text) {
   const std::size_t mark = std::min(text.find('?'), text.size());
   path = mark == 0 ? "/" : text.substr(0, mark);
   query = text.substr(std::min(mark + 1, text.size()));
+}
+
+SSE_DECL std::optional<std::string> Request::cookie(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (!detail::same_name(key, "Cookie")) continue;
+    for (std::string_view left = value; !left.empty();) {
+      const std::string_view one = left.substr(0, left.find(';'));
+      left.remove_prefix(std::min(one.size() + 1, left.size()));
+      const std::size_t equals = one.find('=');
+      if (equals != one.npos && detail::trimmed(one.substr(0, equals)) == name)
+        return std::string(detail::trimmed(one.substr(equals + 1)));
+    }
+  }
+  return std::nullopt;
 }
 
 SSE_DECL std::vector<std::string> Request::query_values(std::string_view name) const {

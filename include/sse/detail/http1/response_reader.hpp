@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Parses a response: its status line and its body, chunked or not. The client and the test kit use it.
+// Parses a response: its status line and its body, chunked or not. The client and the test kit use it, and a request's
+// body is decoded by it.
 
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -49,7 +51,7 @@ inline std::string content_type_error(const HeadParser& head) {
   return {};
 }
 
-/// Decodes the body of an HTTP/1.1 response from the bytes after its head (RFC 9112, 6.3 and 7.1): chunked, of a given
+/// Decodes the body of an HTTP/1.1 message from the bytes after its head (RFC 9112, 6.3 and 7.1): chunked, of a given
 /// length, or until the peer closes. Chunk extensions and trailers are read over. It holds at most one line.
 class BodyDecoder {
  public:
@@ -62,6 +64,13 @@ class BodyDecoder {
     if (!chunked_) left_ = head.content_length().value_or(std::numeric_limits<std::uint64_t>::max());
     done_ = !chunked_ && left_ == 0;
   }
+
+  /// The body of a request. It is empty without a length.
+  BodyDecoder(bool chunked, std::optional<std::uint64_t> length)
+      : chunked_(chunked),
+        until_close_(false),
+        done_(!chunked && length.value_or(0) == 0),
+        left_(chunked ? 0 : length.value_or(0)) {}
 
   /// Calls `sink(std::string_view)` for each part of the body in `bytes`. Throws BadHead for a coding that is broken.
   template <class Sink>

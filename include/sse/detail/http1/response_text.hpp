@@ -8,6 +8,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -26,6 +27,9 @@ SSE_DECL std::string stream_start(const StreamOptions& options);
 SSE_DECL std::string_view reason_phrase(unsigned status) noexcept;
 
 SSE_DECL std::string response_text(unsigned status, const Response& response);
+
+/// The response by an error. Its text is the body, and no cache keeps it unless its headers say so.
+SSE_DECL std::string response_text(const HttpError& error, std::string_view content_type, bool head_only);
 
 }  // namespace sse::inline SSE_ABI::detail
 

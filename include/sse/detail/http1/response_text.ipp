@@ -8,6 +8,8 @@
 
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/response_text.hpp"
+#include "sse/headers.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/wire.hpp"
 
@@ -41,21 +43,42 @@ SSE_DECL std::string stream_start(const StreamOptions& options) {
 SSE_DECL std::string_view reason_phrase(unsigned status) noexcept {
   switch (status) {
     case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
     case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
+    case 402: return "Payment Required";
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
     case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
-    case 429: return "Too Many Requests";
+    case 415: return "Unsupported Media Type";
+    case 417: return "Expectation Failed";
     case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 424: return "Failed Dependency";
+    case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
     case 505: return "HTTP Version Not Supported";
     default: return "";
   }
@@ -65,7 +88,8 @@ SSE_DECL std::string response_text(unsigned status, const Response& response) {
   const bool has_body = status != 204 && status != 205 && status != 304 && !response.body.empty();
   std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
   text.append(reason_phrase(status)).append("\r\n");
-  if (has_body) append_header(text, "Content-Type", response.content_type);
+  if (has_body && !find_header(response.headers, "Content-Type"))
+    append_header(text, "Content-Type", response.content_type);
   if (status != 204 && status != 304)
     append_header(text, "Content-Length", std::to_string(has_body ? response.body.size() : 0));
   append_header(text, "Connection", "close");
@@ -73,6 +97,17 @@ SSE_DECL std::string response_text(unsigned status, const Response& response) {
   text.append("\r\n");
   if (has_body && !response.head_only) text.append(response.body);
   return text;
+}
+
+SSE_DECL std::string response_text(const HttpError& error, std::string_view content_type, bool head_only) {
+  Response response(std::string(error.what()));
+  response.content_type = content_type;
+  if (content_type.starts_with("text/plain") && !find_header(error.headers(), "Content-Type"))
+    response.body.push_back('\n');
+  response.headers = error.headers();
+  if (!find_header(response.headers, "Cache-Control")) response.headers.emplace_back("Cache-Control", "no-store");
+  response.head_only = head_only;
+  return response_text(error.status(), response);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -3,12 +3,15 @@
 
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/json_text.hpp"
 #include "sse/headers.hpp"
+#include "sse/http_options.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
 #include "sse/response.hpp"
@@ -38,6 +41,12 @@ SSE_DECL bool is_event_source(const Request& request) noexcept {
   };
   return value("Accept") == "text/event-stream" &&
          (!value("Sec-Fetch-Mode").empty() || value("User-Agent").starts_with("Mozilla/"));
+}
+
+SSE_DECL Response json_response(const nlohmann::json& value) {
+  Response response(detail::dump(value));
+  response.content_type = "application/json";
+  return response;
 }
 
 }  // namespace sse::inline SSE_ABI

@@ -22,7 +22,6 @@
 #include "sse/detail/hub/hub.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/server/answer.hpp"
-#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
@@ -211,11 +210,7 @@ SSE_DECL void Session::answer_request() {
 }
 
 SSE_DECL void Session::answer_error(const HttpError& error, bool head_only) {
-  Response response(std::string(error.what()) + '\n');
-  response.headers = error.headers();
-  forbid_storing(response.headers);
-  response.head_only = head_only;
-  begin_response(response_text(error.status(), response));
+  begin_response(response_text(error, "text/plain; charset=utf-8", head_only));
 }
 
 SSE_DECL void Session::begin_response(std::string text) {
