@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../parts.hpp"
 #include "support.hpp"
 
 namespace {
@@ -18,47 +19,6 @@ namespace asio = sse::asio;
 
 /// The separator between the answers of an input: each is for a connection of its own.
 constexpr char separator = '\x1E';
-
-/// A connection whose answer is there, piece by piece.
-class Connection {
- public:
-  using executor_type = asio::any_io_executor;
-  Connection(const executor_type& executor, std::vector<std::string> pieces, std::string& request)
-      : socket_(executor), pieces_(std::move(pieces)), request_(&request) {}
-
-  sse::tcp::socket& next_layer() { return socket_; }  // which the client cancels, in vain
-  executor_type get_executor() { return socket_.get_executor(); }
-
-  template <class Token>
-  auto async_read_some(const asio::mutable_buffer& buffer, Token&& token) {
-    if (next_ == pieces_.size()) return complete(asio::error::eof, 0, std::forward<Token>(token));
-    std::string& piece = pieces_[next_];
-    const std::size_t size = asio::buffer_copy(buffer, asio::buffer(piece));
-    piece.erase(0, size);
-    if (piece.empty()) ++next_;
-    return complete({}, size, std::forward<Token>(token));
-  }
-  template <class Token>
-  auto async_write_some(const asio::const_buffer& buffer, Token&& token) {
-    request_->append(static_cast<const char*>(buffer.data()), buffer.size());
-    return complete({}, buffer.size(), std::forward<Token>(token));
-  }
-
- private:
-  template <class Token>
-  auto complete(sse::error_code error, std::size_t size, Token&& token) {
-    return asio::async_initiate<Token, void(sse::error_code, std::size_t)>(
-        [executor = get_executor()](auto handler, sse::error_code result, std::size_t count) {
-          asio::post(executor, [handler = std::move(handler), result, count]() mutable { handler(result, count); });
-        },
-        token, error, size);
-  }
-
-  sse::tcp::socket socket_;
-  std::vector<std::string> pieces_;
-  std::string* request_;
-  std::size_t next_ = 0;
-};
 
 struct Visit {
   sse::Url url;
@@ -109,7 +69,7 @@ Outcome run(const std::string& url, std::uint8_t flags, const std::vector<std::s
     Visit& visit = outcome.visits.emplace_back(Visit{std::move(to), "", answer});
     std::vector<std::string> pieces;
     cut(answer, [&](std::string_view piece) { pieces.emplace_back(piece); });
-    co_return Connection(executor, std::move(pieces), visit.request);
+    co_return sse_test::Parts(executor, std::move(pieces), &visit.request);
   };
   asio::io_context io(1);
   sse::Client client(url, std::move(options));

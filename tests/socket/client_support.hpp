@@ -4,7 +4,10 @@
 #include <functional>
 #include <sse/client.hpp>
 
+#include "../parts.hpp"
 #include "support.hpp"
+
+using sse_test::Parts;
 
 /// Messages from one thread to another, in order.
 class Mailbox {
@@ -149,51 +152,6 @@ class Reading {
   Mailbox told_, notes_;
   Context context_;
   Task task_;
-};
-
-/// A stream whose bytes are given beforehand, part by part; then it is at its end.
-class Parts {
- public:
-  /// `written`: gets what is written.
-  Parts(const asio::any_io_executor& executor, std::vector<std::string> parts, std::string* written = nullptr)
-      : socket_(executor), parts_(std::move(parts)), written_(written) {}
-
-  using executor_type = asio::any_io_executor;
-  tcp::socket& next_layer() { return socket_; }
-  asio::any_io_executor get_executor() { return socket_.get_executor(); }
-
-  template <class Token>
-  auto async_read_some(const asio::mutable_buffer& buffer, Token&& token) {
-    std::size_t size = 0;
-    sse::error_code error = asio::error::eof;
-    if (next_ < parts_.size()) {
-      size = asio::buffer_copy(buffer, asio::buffer(parts_[next_]));
-      parts_[next_].erase(0, size);
-      if (parts_[next_].empty()) ++next_;
-      error = {};
-    }
-    return complete(error, size, std::forward<Token>(token));
-  }
-  template <class Token>
-  auto async_write_some(const asio::const_buffer& buffer, Token&& token) {
-    if (written_) written_->append(static_cast<const char*>(buffer.data()), buffer.size());
-    return complete({}, buffer.size(), std::forward<Token>(token));
-  }
-
- private:
-  template <class Token>
-  auto complete(sse::error_code error, std::size_t size, Token&& token) {
-    return asio::async_initiate<Token, void(sse::error_code, std::size_t)>(
-        [executor = get_executor()](auto handler, sse::error_code result, std::size_t count) {
-          asio::post(executor, [handler = std::move(handler), result, count]() mutable { handler(result, count); });
-        },
-        token, error, size);
-  }
-
-  tcp::socket socket_;
-  std::vector<std::string> parts_;
-  std::string* written_;
-  std::size_t next_ = 0;
 };
 
 /// All that a client says of an answer that comes in these parts, joined with `|`.

@@ -1,6 +1,7 @@
 #include <array>
 #include <random>
 
+#include "../parts.hpp"
 #include "support.hpp"
 
 namespace {
@@ -8,37 +9,6 @@ namespace {
 const std::string get = "GET /events HTTP/1.1\r\n";
 const std::string host = "Host: localhost\r\n";
 const std::string end = "\r\n";
-
-/// A stream whose bytes are given beforehand, part by part; then it is at its end.
-class Parts {
- public:
-  Parts(asio::io_context& io, std::vector<std::string> parts) : socket_(io), parts_(std::move(parts)) {}
-
-  tcp::socket& next_layer() { return socket_; }
-
-  template <class Token>
-  auto async_read_some(const asio::mutable_buffer& buffer, Token&& token) {
-    return asio::async_initiate<Token, void(sse::error_code, std::size_t)>(
-        [this, buffer](auto handler) {
-          std::size_t size = 0;
-          sse::error_code error = asio::error::eof;
-          if (next_ < parts_.size()) {
-            size = asio::buffer_copy(buffer, asio::buffer(parts_[next_]));
-            parts_[next_].erase(0, size);
-            if (parts_[next_].empty()) ++next_;
-            error = {};
-          }
-          const auto executor = asio::get_associated_executor(handler, socket_.get_executor());
-          asio::post(executor, [handler = std::move(handler), error, size]() mutable { handler(error, size); });
-        },
-        token);
-  }
-
- private:
-  tcp::socket socket_;
-  std::vector<std::string> parts_;
-  std::size_t next_ = 0;
-};
 
 /// The result of `read_request` for a head: the request, or the status of its HttpError (0: the end came first).
 struct Outcome {
@@ -48,7 +18,7 @@ struct Outcome {
 
 Outcome read(std::vector<std::string> parts, const sse::RequestLimits& limits = {}) {
   asio::io_context io;
-  Parts stream(io, std::move(parts));
+  sse_test::Parts stream(io.get_executor(), std::move(parts));
   Outcome outcome;
   const auto work = [&]() -> asio::awaitable<void> {
     try {

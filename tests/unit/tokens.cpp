@@ -320,13 +320,17 @@ std::size_t race(Start start, const asio::any_io_executor& executor, asio::io_co
   return first;
 }
 
-TEST_CASE("a timer on the stream's executor cancels async_next and async_wait, and nothing is lost") {
-  EventManager manager;
-  asio::io_context io;
+EventStream add_quiet_on(asio::io_context& io, EventManager& manager) {
   sse::ConnectionOptions options;
   options.announce = false;
   options.executor = io.get_executor();
-  EventStream stream = manager.add_connection(options);
+  return manager.add_connection(options);
+}
+
+TEST_CASE("a timer on the stream's executor cancels async_next and async_wait, and nothing is lost") {
+  EventManager manager;
+  asio::io_context io;
+  EventStream stream = add_quiet_on(io, manager);
   error_code result;
   const auto wait = [&](auto token) { return stream.async_wait(std::move(token)); };
   CHECK(race(wait, stream.get_executor(), io, result) == 1);
@@ -342,10 +346,7 @@ TEST_CASE("a timer on the stream's executor cancels async_next and async_wait, a
 TEST_CASE("cancel_after runs on the stream's executor and starts no thread") {
   EventManager manager;
   asio::io_context io;
-  sse::ConnectionOptions options;
-  options.announce = false;
-  options.executor = io.get_executor();
-  EventStream stream = manager.add_connection(options);
+  EventStream stream = add_quiet_on(io, manager);
   std::vector<error_code> results;
   const std::thread::id here = std::this_thread::get_id();
   stream.async_next(asio::cancel_after(std::chrono::milliseconds(5), [&](error_code error, Event) {
