@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <sse/detail/net/coarse_timer.hpp>
 #include <sse/http.hpp>
 #include <sse/parser.hpp>
 
@@ -372,6 +373,58 @@ TEST_CASE("an emit without memory harms no strand of serve: every client gets wh
   stop.emit(asio::cancellation_type::terminal);
   io.run_for(deadline);
   CHECK(io.stopped());
+}
+
+// A deadline whose owner has no other reference than the one that it posts, as a session whose operations have
+// completed.
+class LastReference final : public sse::detail::CoarseTimer::Deadline {
+ public:
+  using Timer = sse::detail::CoarseTimer;
+
+  LastReference(asio::io_context& io, int& calls, int& destroyed)
+      : io_(io), calls_(calls), destroyed_(destroyed), timer_(sse::detail::coarse_timer_of(io.get_executor())) {}
+  ~LastReference() {
+    timer_->remove(*this);
+    ++destroyed_;
+  }
+
+  static void start(std::shared_ptr<LastReference> self) {
+    self->expire_at(Timer::Clock::time_point::min());
+    self->timer_->add(*self, self->io_.get_executor());
+    LastReference& last = *self;
+    last.self_ = std::move(self);
+  }
+
+ private:
+  void on_deadline(Timer::Owners& owners) noexcept override {
+    owners.keep(self_);
+    post(io_.get_executor(), [self = std::move(self_)] { ++self->calls_; });
+  }
+
+  asio::io_context& io_;
+  int& calls_;
+  int& destroyed_;
+  const std::shared_ptr<Timer> timer_;
+  std::shared_ptr<LastReference> self_;
+};
+
+TEST_CASE("a deadline whose last reference can't be posted is destroyed without the timer's mutex") {
+  asio::io_context io;
+  for (std::size_t n = 1, left = 0; left == 0; ++n) {
+    constexpr int count = 200;  // more than one visit of the timer takes
+    int calls = 0, destroyed = 0;
+    for (int i = 0; i < count; ++i) LastReference::start(std::make_shared<LastReference>(io, calls, destroyed));
+    INFO("allocation " << n);
+    failing = n;
+    io.restart();
+    io.run_one_for(deadline);
+    left = std::exchange(failing, 0);
+    io.restart();
+    io.poll();
+    REQUIRE(destroyed == count);
+    REQUIRE(calls == (left == 0 ? count - 1 : count));
+    if (n == 3) n = count - 1;  // those between are as those before
+  }
 }
 
 TEST_CASE("a reader that runs out of memory loses no event") {

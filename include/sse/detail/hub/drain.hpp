@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ends the connections of a manager over a time, and waits until their readers have seen the end. It implements
-// Implements Implements EventManager::drain.
+// EventManager::drain.
 
 #pragma once
 

@@ -3,9 +3,12 @@
 
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -34,6 +37,39 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
   }
   static Clock::time_point after(std::chrono::milliseconds time) noexcept { return after(time, Clock::now()); }
 
+  /// References to the owners of deadlines, of whatever type. The timer lets go of them without its mutex: the last
+  /// reference destroys a deadline, which calls remove(). Allocates nothing.
+  class Owners {
+   public:
+    Owners() = default;
+    Owners(const Owners&) = delete;
+    ~Owners() { release(); }
+
+    bool full() const noexcept { return count_ == owners_.size(); }
+    /// Must not be called while it is full.
+    template <class Pointer>
+    void keep(Pointer pointer) noexcept {
+      Owner& owner = owners_[count_++];
+      static_assert(sizeof(Pointer) <= sizeof owner.pointer && alignof(Pointer) <= alignof(void*));
+      ::new (static_cast<void*>(owner.pointer)) Pointer(std::move(pointer));
+      owner.destroy = [](void* kept) { std::destroy_at(std::launder(static_cast<Pointer*>(kept))); };
+    }
+    void release() noexcept {
+      while (count_ != 0) {
+        Owner& owner = owners_[--count_];
+        owner.destroy(owner.pointer);
+      }
+    }
+
+   private:
+    struct Owner {
+      void (*destroy)(void* pointer);
+      alignas(void*) std::byte pointer[sizeof(std::shared_ptr<void>)];
+    };
+    std::array<Owner, 64> owners_;
+    std::size_t count_ = 0;
+  };
+
   class Deadline : public IntrusiveList<Deadline>::Hook {
    public:
     void expire_at(Clock::time_point when) noexcept {
@@ -54,8 +90,10 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
         expire_at(Clock::now());
       }
     }
-    /// Called on the timer's thread, under the timer's mutex: it must only post.
-    virtual void on_deadline() noexcept = 0;
+    /// Called on the timer's thread, under the timer's mutex: it must only post. `owners` must get a reference to
+    /// whatever the posted function keeps alive, because a function that can't be posted is destroyed here. At most
+    /// one.
+    virtual void on_deadline(Owners& owners) noexcept = 0;
 
    private:
     friend class CoarseTimer;
@@ -66,7 +104,8 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
 
   /// Adds a deadline that is in no timer. The timer may keep `executor` longer than the deadline.
   void add(Deadline& entry, const asio::any_io_executor& executor) SSE_EXCLUDES(mutex_);
-  /// Removes a deadline. Does nothing for one that was not added.
+  /// Removes a deadline. Does nothing for one that was not added. A deadline that gives on_deadline's `owners` a
+  /// reference must stay until it is destroyed.
   void remove(Deadline& entry) noexcept SSE_EXCLUDES(mutex_);
   void shut_down() noexcept SSE_EXCLUDES(mutex_);
 
@@ -74,6 +113,7 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
   class OnTick;
 
   void start_tick() SSE_REQUIRES(mutex_);
+  bool visit(Clock::rep now, Deadline*& last, Owners& owners) SSE_EXCLUDES(mutex_);
   void on_tick() SSE_EXCLUDES(mutex_);
 
   Mutex mutex_;

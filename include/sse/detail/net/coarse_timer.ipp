@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <memory>
 
 #include "sse/config.hpp"
@@ -66,20 +68,32 @@ SSE_DECL void CoarseTimer::start_tick() {
   timer_->async_wait(OnTick(*this));
 }
 
+// The owner of the last deadline of a visit is kept until the next visit has begun, so that it can go on there.
 SSE_DECL void CoarseTimer::on_tick() {
   Unposted::retry();
-  const MutexLock lock(mutex_);
-  if (!timer_) return;
   const Clock::rep now = Clock::now().time_since_epoch().count();
-  entries_.for_each([now](Deadline& entry) {
-    Clock::rep deadline = entry.deadline_.load(std::memory_order_relaxed);
-    if (deadline <= now && entry.deadline_.compare_exchange_strong(deadline, Deadline::past)) entry.on_deadline();
-  });
+  std::array<Owners, 2> owners;
+  Deadline* last = nullptr;
+  for (std::size_t i = 0; visit(now, last, owners[i]); owners[i].release()) i = 1 - i;
+}
+
+/// Visits the deadlines behind `last`, until `owners` is full. True: there may be more.
+SSE_DECL bool CoarseTimer::visit(Clock::rep now, Deadline*& last, Owners& owners) {
+  const MutexLock lock(mutex_);
+  if (!timer_) return false;
+  for (Deadline* entry = last ? entries_.next(*last) : entries_.first(); entry; entry = entries_.next(*entry)) {
+    Clock::rep deadline = entry->deadline_.load(std::memory_order_relaxed);
+    if (deadline <= now && entry->deadline_.compare_exchange_strong(deadline, Deadline::past))
+      entry->on_deadline(owners);
+    last = entry;
+    if (owners.full()) return true;
+  }
   try {
     start_tick();
   } catch (...) {  // without memory the next add() starts it again
     timer_.reset();
   }
+  return false;
 }
 
 }  // namespace sse::inline SSE_ABI::detail

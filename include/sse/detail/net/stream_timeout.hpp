@@ -42,8 +42,8 @@ class StreamTimeout final : CoarseTimer::Deadline {
   };
 
   // It cancels with each tick until it is destroyed, because between two steps of a composed operation there is nothing
-  // to cancel.
-  void on_deadline() noexcept override {
+  // to cancel. The function keeps no deadline alive.
+  void on_deadline(CoarseTimer::Owners&) noexcept override {
     expire_at(CoarseTimer::Clock::now());
     post(executor_, [state = state_] {
       if (!state->stream) return;

@@ -33,8 +33,8 @@ class AcceptLoop final : public CoarseTimer::Deadline, public RefCounted {
  private:
   class OnReady;
 
-  void on_deadline() noexcept override { post_try_again(); }
-  void post_try_again() noexcept;
+  void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_try_again(owners); }
+  void post_try_again(CoarseTimer::Owners& owners) noexcept;
   void wait();
   void on_ready(error_code error, bool again) noexcept;
   error_code accept_some(error_code error, bool again);

@@ -100,9 +100,11 @@ SSE_DECL void AcceptLoop::stop() noexcept {
 #endif
 }
 
-SSE_DECL void AcceptLoop::post_try_again() noexcept {
+SSE_DECL void AcceptLoop::post_try_again(CoarseTimer::Owners& owners) noexcept {
   auto loop = IntrusivePtr<AcceptLoop>::if_alive(*this);
-  if (loop) post(executor_, [loop = std::move(loop)] { loop->on_ready(asio::error::would_block, true); });
+  if (!loop) return;
+  owners.keep(loop);
+  post(executor_, [loop = std::move(loop)] { loop->on_ready(asio::error::would_block, true); });
 }
 
 SSE_DECL void AcceptLoop::wait() {

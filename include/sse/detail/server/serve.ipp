@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <utility>
-#include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
@@ -33,21 +33,16 @@ inline void end_wait(const Timer& timer) {
 
 /// Ends the sessions of a server that accepts no more, and waits until they have gone.
 inline asio::awaitable<void> end_sessions(IntrusivePtr<Server> server, Timer timer) {
-  server->sessions_done->when_passed([timer] {
-    try {
-      asio::post(timer->get_executor(), [timer] { end_wait(timer); });
-    } catch (...) {  // no memory: the wait ends by itself
-    }
-  });
-  std::vector<IntrusivePtr<Session>> sessions = server->close();
   const std::chrono::milliseconds grace = server->options.grace;
   server->cut_after(grace);
   error_code error;
   try {
     const auto stop = [](const IntrusivePtr<Session>& session) { session->stop(); };
-    co_await end_each<asio::any_io_executor>(std::move(sessions), std::min(server->options.spread, grace), stop);
+    co_await end_each<asio::any_io_executor>(server->close(), std::min(server->options.spread, grace), stop);
   } catch (const system_error& cancelled_again) {
     error = cancelled_again.code();
+  } catch (const std::bad_alloc&) {  // they are cut instead
+    error = asio::error::no_memory;
   }
   while (!server->sessions_done->is_passed()) {
     if (error) {
@@ -66,16 +61,22 @@ inline asio::awaitable<void> serve(AcceptLoop::Acceptor acceptor, EventManager& 
   const IntrusivePtr<Server> server(new Server(events, std::move(options), acceptor.get_executor()));
   const IntrusivePtr<AcceptLoop> loop(
       new AcceptLoop(std::move(acceptor), server, executor, [timer] { end_wait(timer); }));
+  // The means of the end are made now, because later there may be no memory for them, nor for an exception.
+  server->sessions_done->when_passed([timer] {
+    try {
+      asio::post(timer->get_executor(), [timer] { end_wait(timer); });
+    } catch (...) {  // no memory: the wait ends by itself
+    }
+  });
+  asio::awaitable<void> end = end_sessions(server, timer);
   loop->start();
-  try {
-    co_await timer->async_wait(asio::use_awaitable);
-  } catch (const system_error&) {  // cancelled, or the loop has failed
-  }
+  error_code cancelled_or_failed;
+  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, cancelled_or_failed));
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   co_await asio::this_coro::reset_cancellation_state();
   loop->stop();
-  co_await end_sessions(server, timer);
+  co_await std::move(end);
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (loop->error()) throw system_error(loop->error(), "sse::serve");
 }

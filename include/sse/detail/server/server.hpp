@@ -44,10 +44,10 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
 
   /// Accepts no more sessions, and returns the present ones.
   std::vector<IntrusivePtr<Session>> close();
-  /// Closes the sockets of all sessions.
-  void cut();
+  /// Closes the sockets of all sessions. Without memory it tries again with the next tick.
+  void cut() noexcept;
   /// Calls cut() after that time. 0 or less: now.
-  void cut_after(std::chrono::milliseconds time);
+  void cut_after(std::chrono::milliseconds time) noexcept;
   bool is_stopping() const noexcept { return sessions_done->is_closed(); }
 
   EventManager& manager;
@@ -62,8 +62,8 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
 
   // Defined in the class, because g++ would otherwise take it for the key function and emit the vtable, with all that
   // it needs, in every file of a header-only program.
-  void on_deadline() noexcept override { post_cut(); }
-  void post_cut() noexcept;
+  void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_cut(owners); }
+  void post_cut(CoarseTimer::Owners& owners) noexcept;
 
   std::deque<SharedStrand> strands_;  ///< Immutable.
   std::size_t next_strand_ = 0;       ///< The accept loop's only.

@@ -30,6 +30,7 @@ SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::
       timer(coarse_timer_of(executor)),
       sessions_done(std::make_shared<SessionGate>()) {
   for (int i = 0; i < max_strands; ++i) strands_.emplace_back(executor);
+  timer->add(*this, executor);  // the last step, because a constructor that throws would leave it there
 }
 
 SSE_DECL Server::~Server() {
@@ -80,25 +81,43 @@ SSE_DECL std::vector<IntrusivePtr<Session>> Server::close() {
   const MutexLock lock(mutex_);
   sessions_done->close();
   const auto keep = [&](Session& session) {
-    if (auto alive = session.keep_if_alive()) all.push_back(std::move(alive));
+    all.emplace_back();  // before the reference is made, because it may throw
+    all.back() = session.keep_if_alive();
+    if (!all.back()) all.pop_back();
   };
   pending_.for_each(keep);
   streams_.for_each(keep);
   return all;
 }
 
-SSE_DECL void Server::cut() {
-  for (const auto& session : close()) session->abort();
+SSE_DECL void Server::cut() noexcept {
+  sessions_done->close();
+  for (;;) {
+    IntrusivePtr<Session> alive;  // released without the lock
+    const MutexLock lock(mutex_);
+    Session* const session = pending_.first() ? pending_.first() : streams_.first();
+    if (!session) return;
+    alive = session->keep_if_alive();
+    try {
+      if (alive) alive->abort();
+    } catch (...) {
+      return expire_at(CoarseTimer::Clock::now());
+    }
+    if (pending_.first()) --pending_count_;
+    (pending_.first() ? pending_ : streams_).erase(*session);
+  }
 }
 
-SSE_DECL void Server::cut_after(std::chrono::milliseconds time) {
-  if (time.count() <= 0) cut();
+SSE_DECL void Server::cut_after(std::chrono::milliseconds time) noexcept {
   expire_at(CoarseTimer::after(time));
-  timer->add(*this, executor);
+  if (time.count() <= 0) cut();
 }
 
-SSE_DECL void Server::post_cut() noexcept {
-  if (auto self = IntrusivePtr<Server>::if_alive(*this)) post(executor, [self = std::move(self)] { self->cut(); });
+SSE_DECL void Server::post_cut(CoarseTimer::Owners& owners) noexcept {
+  auto self = IntrusivePtr<Server>::if_alive(*this);
+  if (!self) return;
+  owners.keep(self);
+  post(executor, [self = std::move(self)] { self->cut(); });
 }
 
 }  // namespace sse::inline SSE_ABI::detail

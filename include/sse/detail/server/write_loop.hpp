@@ -246,9 +246,10 @@ class WriteLoop : public CoarseTimer::Deadline {
     const auto now = EventWriter::Clock::now();
     this->expire_at(unwatched_ ? now : writer_.due(now, owner().times()));
   }
-  void on_deadline() noexcept override {
+  void on_deadline(CoarseTimer::Owners& owners) noexcept override {
     auto loop = owner().keep_if_alive();
     if (!loop) return;
+    owners.keep(loop);
     this->post(owner().get_executor(), [loop = std::move(loop)] { loop->time_is_up(); });
   }
   void look_at_time() {
