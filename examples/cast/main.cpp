@@ -106,9 +106,12 @@ int run(const cast::Arguments& arguments) {
   serve_options.stream.allow_origin = arguments.allow_origin;
   serve_options.metrics_path = arguments.metrics;
   const local_host::Allowed hosts(arguments.listen.address(), arguments.hosts);
-  serve_options.admit = [&hosts](const sse::Request& request, sse::ConnectionOptions&) {
+  serve_options.admit_metrics = [&hosts](const sse::Request& request) {
     const std::string* const host = request.header("Host");
     if (host && !hosts.contains(*host)) throw sse::HttpError(421, "This name is not served here: see --host");
+  };
+  serve_options.admit = [check = serve_options.admit_metrics](const sse::Request& request, sse::ConnectionOptions&) {
+    check(request);
   };
   serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
   serve_options.spread = std::chrono::seconds(1);

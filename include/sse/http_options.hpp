@@ -99,8 +99,8 @@ struct ServeOptions {
   /// not all reconnect at once. Each is told a random `retry:`, too.
   std::chrono::milliseconds spread{0};
 
-  /// The path of the metrics (metrics_text of the manager's stats). Every client that can connect may read them:
-  /// `admit` is not called. Empty: no metrics.
+  /// The path of the metrics (metrics_text of the manager's stats). Every client that can connect may read them, unless
+  /// `admit_metrics` refuses it: `admit` is not called. Empty: no metrics.
   std::string metrics_path;
   /// The origins whose pages may read the events, each as in the Origin header: `https://example.org`. A page of one of
   /// them gets StreamOptions::allow_origin for its origin. A page of another origin gets 403 before `admit`, and the
@@ -126,8 +126,11 @@ struct ServeOptions {
   /// once. It must guard its data, must not block, and lives as long as the last session.
   std::function<void(const Request&, ConnectionOptions&)> admit;
 
-  /// For your logger: called with the reason when an `admit` is answered with 500, on the thread of `admit`. Its
-  /// exceptions are ignored.
+  /// Authorizes each GET and HEAD of `metrics_path`, as `admit` does those of `path`. Empty: all of them.
+  std::function<void(const Request&)> admit_metrics;
+
+  /// For your logger: called with the reason when an `admit` or `admit_metrics` is answered with 500, on its thread.
+  /// Its exceptions are ignored.
   std::function<void(const Request&, std::string_view what)> admit_failure;
 };
 

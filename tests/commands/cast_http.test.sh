@@ -65,6 +65,12 @@ until_true 5 grep -qF '"data":"text"' "$work/client" || fail "no event"
 curl -s "$(site)/metrics" >"$work/metrics"
 grep -qx 'sse_events_emitted_total 1' "$work/metrics" || fail "the metrics don't count the event: $(cat "$work/metrics")"
 grep -qx 'sse_connections 1' "$work/metrics" || fail "the metrics don't count the client"
+for name in localhost:1 127.0.0.1 '[::1]'; do
+  expect_equal "metrics of $name" 200 "$(status_of -H "Host: $name" "$(site)/metrics")"
+done
+for name in example.org localhost.example.org; do
+  expect_equal "metrics of $name" 421 "$(status_of -H "Host: $name" "$(site)/metrics")"
+done
 curl -s -H 'Accept: application/openmetrics-text' "$(site)/metrics" | tail -n 1 | grep -qx '# EOF' || fail "no OpenMetrics"
 exec 3>&-
 expect_status $pid 0 "cast at the end of its input"

@@ -194,6 +194,28 @@ TEST_CASE("metrics have a path of their own, in the format that is asked for") {
   CHECK(Server().get("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").status() == 404);
 }
 
+TEST_CASE("admit_metrics refuses requests for the metrics, and no others") {
+  sse::ServeOptions options;
+  options.metrics_path = "/metrics";
+  options.admit_metrics = [](const sse::Request& request) {
+    if (*request.header("Host") == "y") throw sse::HttpError(403, "Not here");
+    if (*request.header("Host") == "z") throw std::runtime_error("a secret");
+  };
+  std::promise<std::string> told;
+  options.admit_failure = [&](const sse::Request&, std::string_view what) { told.set_value(std::string(what)); };
+  Server server(options);
+  CHECK(server.get("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").status() == 200);
+  const std::string refused = server.get("GET /metrics HTTP/1.1\r\nHost: y\r\n\r\n").read_to_end();
+  CHECK(refused.starts_with("HTTP/1.1 403 "));
+  CHECK(refused.ends_with("\r\n\r\nNot here\n"));
+  CHECK(server.get("HEAD /metrics HTTP/1.1\r\nHost: y\r\n\r\n").status() == 403);
+  const std::string failed = server.get("GET /metrics HTTP/1.1\r\nHost: z\r\n\r\n").read_to_end();
+  CHECK(failed.starts_with("HTTP/1.1 500 "));
+  CHECK(failed.find("secret") == failed.npos);
+  CHECK(told.get_future().get() == "a secret");
+  CHECK(server.get("GET /events HTTP/1.1\r\nHost: y\r\n\r\n").status() == 200);
+}
+
 TEST_CASE("what has ended says why") {
   sse::ServeOptions options;
   options.stream.send_timeout = 1s;

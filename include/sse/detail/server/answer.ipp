@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -41,16 +42,12 @@ inline void check_target(const ServeOptions& options, const Request& request) {
     throw HttpError(405, "Only GET and HEAD are supported at this path", {{"Allow", "GET, HEAD"}});
 }
 
-/// Asks `admit`, and returns the options of the request's connection. Throws the HttpError that the peer gets.
-inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
-  if (options.topics_from_query) connection.topics = request.query_values("topic");
-  if (connection.topics.size() > 100) throw HttpError(400, "A request must not name more than 100 topics");
-  if (!options.admit) return connection;
+/// Calls a function of the service that may refuse the request. Throws the HttpError that the peer gets.
+template <class Ask>
+void authorize(const ServeOptions& options, const Request& request, Ask&& ask) {
   std::string failure = "not a std::exception";
   try {
-    options.admit(request, connection);
-    if (connection.max_queue_size != 0u) return connection;
-    failure = "ConnectionOptions::max_queue_size must be at least 1, is 0";
+    return ask();
   } catch (const HttpError& refusal) {
     if (refusal.status() >= 200 && refusal.status() <= 599) throw;
     failure = "HttpError has the status " + std::to_string(refusal.status()) + ", not 200 to 599: " + refusal.what();
@@ -63,6 +60,19 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
   } catch (...) {  // the client gets the same answer if the logger fails
   }
   throw HttpError(500, "The server failed while authorizing this request");
+}
+
+/// Asks `admit`, and returns the options of the request's connection. Throws the HttpError that the peer gets.
+inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
+  if (options.topics_from_query) connection.topics = request.query_values("topic");
+  if (connection.topics.size() > 100) throw HttpError(400, "A request must not name more than 100 topics");
+  if (!options.admit) return connection;
+  authorize(options, request, [&] {
+    options.admit(request, connection);
+    if (connection.max_queue_size == 0u)
+      throw std::invalid_argument("ConnectionOptions::max_queue_size must be at least 1, is 0");
+  });
+  return connection;
 }
 
 /// Adds the connection and starts the stream. Throws HttpError and Refused.
@@ -87,6 +97,7 @@ SSE_DECL std::optional<std::string> answer(Session& session, const Request& requ
   Response response;
   response.head_only = request.method == "HEAD";
   if (request.path != options.path) {
+    if (options.admit_metrics) authorize(options, request, [&] { options.admit_metrics(request); });
     const std::string* const accept = request.header("Accept");
     const MetricsFormat format = metrics_format(accept ? *accept : std::string());
     response.body = metrics_text(session.server->manager.stats(), format);
