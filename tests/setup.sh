@@ -50,6 +50,7 @@ missing() {
   has openssl || echo openssl
   has_header sqlite3.h || echo sqlite-headers
   has sqlite3 || echo sqlite
+  has_header hiredis/hiredis.h || echo hiredis
   has_clang || echo clang
   has_libfuzzer || echo libfuzzer
   has_chromium || echo chromium
@@ -82,6 +83,7 @@ openssl-headers  libssl-dev           openssl-devel       openssl        openssl
 openssl          openssl              openssl             openssl        openssl        openssl
 sqlite-headers   libsqlite3-dev       sqlite-devel        sqlite         sqlite-dev     sqlite
 sqlite           sqlite3              sqlite              sqlite         sqlite         sqlite
+hiredis          libhiredis-dev       hiredis-devel       hiredis        hiredis-dev    hiredis
 clang            clang-16             clang               clang          clang          llvm
 libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compiler-rt    llvm
 chromium         chromium             chromium            chromium       chromium       chromium
@@ -214,7 +216,7 @@ unpack_headers() {
   rm -rf "$downloads"
 }
 
-# Programs that tests put beside ours: proxies in front, Prometheus. Installed, each would become a service of this machine, on
+# Programs that tests put beside ours: proxies in front, Prometheus, Redis. Installed, each would become a service of this machine, on
 # port 80 and the like and at every start; so those that it lacks are only unpacked, and nothing needs root. Without them their
 # tests are skipped.
 unpacked=build/unpacked
@@ -224,6 +226,9 @@ missing_program_packages() {
   has_program caddy || echo caddy
   has_program haproxy || printf '%s\n' haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1
   { has_program prometheus && has_program promtool; } || echo prometheus
+  has_program redis-server || printf '%s\n' redis-server redis-tools liblzf1 libjemalloc2 libatomic1
+  # Of bookworm-backports, and not of every system.
+  has_program valkey-server || ! apt-cache show valkey-server >/dev/null 2>&1 || printf '%s\n' valkey-server valkey-tools
 }
 unpack_programs() {
   local packages downloads package

@@ -23,7 +23,7 @@ enum class Durability {
 struct SqliteLogOptions {
   SqliteLogOptions() = default;
 
-  Durability durability = Durability::process;
+  Durability durability = Durability::process;  ///< The failures that an event survives.
   /// The newest events that the file keeps; older ones are removed in small steps, and the file holds at most 1.3 times
   /// as many. 0: as many as `open` is asked for, which is Options::history_size.
   std::size_t max_events = 0;
