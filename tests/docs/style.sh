@@ -45,6 +45,10 @@ search -E '^ *# *include "sse/detail/' -- 'include/sse/detail/*.hpp' 'include/ss
   awk -F/ -v rooms="$rooms" 'BEGIN { n = split(rooms, list, " "); for (i = 1; i <= n; i++) place[list[i]] = i }
     !place[$4] || !place[$7] || place[$7] < place[$4]' | found "a room includes one above it"
 
+# The socket tests are ported by one file.
+search -E '^ *# *include <(sys/|arpa/|netinet/|(fcntl|poll|signal|spawn|unistd)[.]h)' -- 'tests/socket/*' ':!tests/socket/platform.hpp' |
+  found "a system's header outside of tests/socket/platform.hpp"
+
 # Another version lays out some lines in another way.
 format=
 for name in clang-format-14 clang-format; do

@@ -1,11 +1,7 @@
 // Accepting: half heads, lack of memory, Unix sockets, load balancers, and the sockets that child processes do not
 // inherit.
-#include <fcntl.h>
-#include <sys/un.h>
-
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 #include "support.hpp"
@@ -113,16 +109,9 @@ TEST_CASE("without memory serve keeps its streams, leaves new peers in the queue
 
 #if defined(SSE_CLOSE_ON_EXEC)
 /// The sockets of this process that are bound to the port: the acceptor and what it has accepted.
-std::vector<int> descriptors_of(unsigned short port) {
-  std::vector<int> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    const int descriptor = std::stoi(entry.path().filename().string());
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0 && address.sin_family == AF_INET &&
-        address.sin_port == htons(port))
-      found.push_back(descriptor);
-  }
+std::vector<platform::Descriptor> descriptors_of(unsigned short port) {
+  std::vector<platform::Descriptor> found = platform::descriptors();
+  std::erase_if(found, [port](platform::Descriptor descriptor) { return platform::local_port(descriptor) != port; });
   return found;
 }
 
@@ -131,20 +120,20 @@ TEST_CASE("a child process inherits neither the acceptor nor a client's socket")
   const Client stream = server.stream();
   const Client half = server.get("GET");
   const Client other = server.stream();  // accepted after `half`
-  const std::vector<int> descriptors = descriptors_of(server.port);
+  const std::vector<platform::Descriptor> descriptors = descriptors_of(server.port);
   CHECK(descriptors.size() == 4);
-  for (const int descriptor : descriptors) CHECK((::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
+  for (const auto descriptor : descriptors) CHECK_FALSE(platform::is_inherited(descriptor));
 }
 
 TEST_CASE("a stream's end reaches its client, though another process has its socket, too") {
   Server server;
   Client client = server.stream();
-  std::vector<int> copies;
-  for (const int descriptor : descriptors_of(server.port)) copies.push_back(::dup(descriptor));
+  std::vector<platform::Descriptor> copies;
+  for (const auto descriptor : descriptors_of(server.port)) copies.push_back(platform::duplicate(descriptor));
   server.events.disconnect_all("bye");
   CHECK(client.event()->at("message") == "bye");
   CHECK_FALSE(client.event());
-  for (const int descriptor : copies) ::close(descriptor);
+  for (const auto descriptor : copies) platform::close(descriptor);
 }
 #endif
 
@@ -158,18 +147,12 @@ struct LocalServer {
   ~LocalServer() { std::filesystem::remove(path); }
 
   Client get(std::string_view request = good_request) const {
-    Client client(::socket(AF_UNIX, SOCK_STREAM, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-    if (::connect(client.descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      throw std::runtime_error("the connection was refused");
+    Client client(platform::connect_local(path));
     client.send(request);
     return client;
   }
 
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("sse-" + std::to_string(::getpid()) + ".sock")).string();
+  const std::string path = platform::local_path("sse");
   sse::EventManager events;
   Context context{2};
   std::optional<Task> task;
@@ -211,8 +194,7 @@ TEST_CASE("serve takes a Unix socket's acceptor of any executor") {
   using Executor = asio::io_context::executor_type;
   sse::EventManager events;
   Context context;
-  const std::string path =
-      (std::filesystem::temp_directory_path() / ("sse-any-" + std::to_string(::getpid()) + ".sock")).string();
+  const std::string path = platform::local_path("sse-any");
   std::filesystem::remove(path);
   asio::basic_socket_acceptor<stream_protocol, Executor> acceptor(context.io, stream_protocol::endpoint(path));
   Task task(context.io, sse::serve(std::move(acceptor), events));

@@ -120,7 +120,7 @@ TEST_CASE("a redirect that never ends is an error, and never leaves https") {
   for (int n = 0; n < 4; ++n) listener.answer(redirect_to(302, "/events"));
   CHECK(reading.take() == "status 302: The server sent more than 3 redirects in a row");
   CHECK(reading.take() == "end");
-  CHECK_FALSE(listener.waiting(0));
+  CHECK_FALSE(listener.waiting(0ms));
 
   options.connect = [](sse::Url) -> asio::awaitable<sse::AnyStream> {
     const auto executor = co_await asio::this_coro::executor;
@@ -173,7 +173,7 @@ TEST_CASE("an end, a cut, a refusal and a wrong coding are each followed by anot
   CHECK(reading.note().ends_with("ms: The server sent no answer: End of file"));
   listener.answer("HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(reading.take() == "end");
-  CHECK_FALSE(listener.waiting(0));
+  CHECK_FALSE(listener.waiting(0ms));
 }
 
 TEST_CASE("an id that no server takes is not sent, the observer is told, and the stream goes on") {
@@ -315,11 +315,11 @@ TEST_CASE("silence is a cut, and comments are no silence") {
     const auto begin = std::chrono::steady_clock::now();
     while (std::chrono::steady_clock::now() - begin < 900ms) {
       CHECK(peer.send(":\n"));
-      ::poll(nullptr, 0, 20);
+      platform::pause(20ms);
     }
     peer.send("data: b\n\n");
     CHECK(reading.take() == "message b 1");
-    CHECK_FALSE(listener.waiting(0));
+    CHECK_FALSE(listener.waiting(0ms));
     CHECK(reading.note() == "connected /events");
     CHECK(reading.note() == "disconnected: The server sent nothing for 300 ms: Connection timed out");
     CHECK(peer.read_to_end().empty());  // the client has closed
@@ -338,7 +338,7 @@ TEST_CASE("a head that does not come, byte by byte or not at all, is a failed at
   CHECK(reading.note() == "retrying after 1 ms: The server sent no answer within 300 ms: Connection timed out");
   Client slow = listener.accept();
   slow.send("HTTP/1.1 200 OK\r\nX: ");
-  while (slow.send("x")) ::poll(nullptr, 0, 20);
+  while (slow.send("x")) platform::pause(20ms);
   CHECK(reading.note() == "retrying after 1 ms: The server sent no answer within 300 ms: Connection timed out");
 }
 
@@ -436,7 +436,7 @@ TEST_CASE("an observer that throws, or that closes the client, is no failure") {
   CHECK(said.take() == "message x");
   CHECK(said.take() == "end");
   task.get();
-  CHECK_FALSE(listener.waiting(20));
+  CHECK_FALSE(listener.waiting(20ms));
 }
 
 TEST_CASE("a client of this library's own server reads all that it emits, through a restart of its connection") {

@@ -54,7 +54,7 @@ TEST_CASE("a step that is cancelled, in whatever state, loses nothing and cuts n
   cancel_one();  // in a message
   peer.send("c\n\n");
   CHECK(get_one() == "message c");
-  CHECK_FALSE(listener.waiting(0));
+  CHECK_FALSE(listener.waiting(0ms));
   const auto end = [&]() -> asio::awaitable<void> {
     client.reset();
     co_return;

@@ -37,30 +37,20 @@ class Mailbox {
 
 /// A server that does what the test says, step by step.
 class Listener {
+  platform::Descriptor fd_;  // before `port`, which is read from it
+
  public:
-  Listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(fd_, 100) != 0 ||
-        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-      throw std::runtime_error("cannot listen");
-    port = ntohs(address.sin_port);
-  }
+  Listener() : fd_(platform::listen()), port(platform::local_port(fd_).value()) {}
   Listener(const Listener&) = delete;
   ~Listener() { close(); }
 
   void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ != platform::no_descriptor) platform::close(std::exchange(fd_, platform::no_descriptor));
   }
-  bool waiting(int milliseconds) const {
-    pollfd readable{fd_, POLLIN, 0};
-    return ::poll(&readable, 1, milliseconds) == 1;
-  }
+  bool waiting(std::chrono::milliseconds time) const { return platform::wait_readable(fd_, time); }
   Client accept() const {
-    if (!waiting(20'000)) give_up("a connection");
-    return Client(::accept(fd_, nullptr, nullptr));
+    if (!waiting(patience)) give_up("a connection");
+    return Client(platform::accept(fd_));
   }
   /// Accepts, reads a request's head into `request`, and answers.
   Client answer(std::string_view bytes) {
@@ -74,11 +64,8 @@ class Listener {
     return "http://127.0.0.1:" + std::to_string(port) + std::string(target);
   }
 
-  unsigned short port = 0;
+  unsigned short port;
   std::string request;
-
- private:
-  int fd_;
 };
 
 inline const std::string stream_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";

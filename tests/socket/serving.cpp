@@ -1,6 +1,3 @@
-#include <netinet/tcp.h>
-#include <sys/resource.h>
-
 #include <catch2/generators/catch_generators.hpp>
 #include <map>
 
@@ -149,14 +146,7 @@ TEST_CASE("serve survives a lack of descriptors, and its streams go on meanwhile
   Client client = server.stream();
   std::vector<Client> waiting;
   for (int i = 0; i < 3; ++i) waiting.push_back(Client::unconnected());
-  const int lowest_free = ::dup(0);
-  REQUIRE(lowest_free > 0);
-  ::close(lowest_free);
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-  rlimit none = before;
-  none.rlim_cur = static_cast<rlim_t>(lowest_free);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::optional<platform::NoMoreDescriptors> limit(std::in_place);
   bool went_on = true;
   for (Client& late : waiting) {
     went_on = went_on && late.connect(server.port) && late.send(good_request);
@@ -164,7 +154,7 @@ TEST_CASE("serve survives a lack of descriptors, and its streams go on meanwhile
     went_on = went_on && client.event()->at("type") == "meanwhile";
   }
   const std::size_t served = server.events.get_connection_count();
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  limit.reset();
   CHECK(went_on);
   CHECK(served == 1);
   for (Client& late : waiting) CHECK(late.status() == 200);
@@ -283,7 +273,7 @@ TEST_CASE("a client that reads slowly is not taken for one that takes nothing") 
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; std::chrono::steady_clock::now() < begin + 4 * options.stream.send_timeout; ++i) {
     REQUIRE(client.event());
-    if (i % 15 == 0) ::poll(nullptr, 0, 40);  // its pace: far from what makes a full socket writable in half a second
+    if (i % 15 == 0) platform::pause(40ms);  // its pace: far from what makes a full socket writable in half a second
   }
   CHECK(server.events.get_connection_count() == 1);
 }
@@ -346,14 +336,14 @@ TEST_CASE("the times of other streams go on when the serve that came first has g
   CHECK_NOTHROW(writing.get());
 }
 
-#if defined(TCP_NOTSENT_LOWAT)
+#if defined(SSE_TEST_BOUNDED_SEND_BUFFER)
 TEST_CASE("a client that never reads finds no more than its queue and 256 KiB when it reads again") {
   Server server;
   Client client = server.stream();
   const std::string text(1000, 'x');
   for (int n = 0; n < 20'000; ++n) {  // 20 MB; a system's buffers grow to several
     server.events.emit_event("x", text);
-    if (n % 100 == 0) ::poll(nullptr, 0, 1);
+    if (n % 100 == 0) platform::pause(1ms);
   }
   server.events.disconnect_all();
   const std::string found = client.read_to_end();

@@ -1,9 +1,3 @@
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
-#include <array>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "support.hpp"
@@ -166,21 +160,11 @@ TEST_CASE("a peer that goes while the stream is idle is found at once") {
     CHECK(stream.log.removed(1) == std::vector{"The peer is gone: Connection reset by peer"s});
   }
   SECTION("a process that is killed") {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, stream.client.descriptor(), 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addclose(&actions, stream.client.descriptor());
-    std::array<char, 4> name = {'c', 'a', 't', '\0'};
-    std::array<char*, 2> arguments = {name.data(), nullptr};
-    pid_t child = 0;
-    REQUIRE(posix_spawn(&child, "/bin/cat", &actions, nullptr, arguments.data(), environ) == 0);
-    posix_spawn_file_actions_destroy(&actions);
+    platform::ReadingProcess child(stream.client.descriptor());
     stream.client.close();
     stream.events.emit_event("read by the child", 1);
     CHECK(stream.events.get_connection_count() == 1);
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    child.kill();
     CHECK(stream.log.removed(1).front().starts_with("The peer is gone: "));
   }
   CHECK(stream.events.get_connection_count() == 0);

@@ -1,10 +1,5 @@
 #pragma once
 
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -24,6 +19,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "platform.hpp"
 
 #if defined(SSE_USE_BOOST_ASIO)  // Clang has no alias that is the name of a namespace already
 namespace asio = sse::asio;
@@ -45,14 +42,12 @@ void eventually(const std::string& what, Condition&& condition) {
   const auto limit = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > limit) give_up(what);
-    ::poll(nullptr, 0, 2);
+    platform::pause(2ms);
   }
 }
 
 inline std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
-  return count;
+  return platform::descriptors().size();
 }
 
 inline const std::string good_request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -60,51 +55,39 @@ inline const std::string good_request = "GET /events HTTP/1.1\r\nHost: localhost
 /// A blocking peer that owes nothing to the library, and a strict reader of what an event stream may have.
 class Client {
  public:
-  explicit Client(int descriptor) : fd_(descriptor) {
-    if (fd_ < 0) throw std::runtime_error("no descriptor");
-    const timeval limit{20, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  explicit Client(platform::Descriptor descriptor) : fd_(descriptor) {
+    if (fd_ == platform::no_descriptor) throw std::runtime_error("no descriptor");
+    platform::set_send_timeout(fd_, patience);
   }
   Client(Client&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), text_(std::move(other.text_)), taken_(other.taken_) {}
+      : fd_(std::exchange(other.fd_, platform::no_descriptor)), text_(std::move(other.text_)), taken_(other.taken_) {}
   Client& operator=(Client&& other) = delete;
   ~Client() { close(); }
 
-  static Client unconnected(int receive_buffer = 0) {
-    Client client(::socket(AF_INET, SOCK_STREAM, 0));
-    if (receive_buffer) ::setsockopt(client.fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-    return client;
-  }
+  static Client unconnected(int receive_buffer = 0) { return Client(platform::tcp_socket(receive_buffer)); }
   static Client to(unsigned short port, int receive_buffer = 0) {
     Client client = unconnected(receive_buffer);
     if (!client.connect(port)) throw std::runtime_error("the connection was refused");
     return client;
   }
-  bool connect(unsigned short port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  }
+  bool connect(unsigned short port) { return platform::connect(fd_, port); }
 
-  int descriptor() const { return fd_; }
+  platform::Descriptor descriptor() const { return fd_; }
   void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ != platform::no_descriptor) platform::close(std::exchange(fd_, platform::no_descriptor));
   }
   /// The peer sees RST and not FIN.
   void reset() {
-    const linger now{1, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    platform::reset_on_close(fd_);
     close();
   }
-  void end_sending() { ::shutdown(fd_, SHUT_WR); }
+  void end_sending() { platform::end_sending(fd_); }
   /// False: the peer does not take it.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const auto size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (size <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(size));
+      const std::size_t size = platform::send(fd_, bytes);
+      if (size == 0) return false;
+      bytes.remove_prefix(size);
     }
     return true;
   }
@@ -171,17 +154,14 @@ class Client {
 
  private:
   bool read_some() {
-    pollfd readable{fd_, POLLIN, 0};
-    if (::poll(&readable, 1, static_cast<int>(std::chrono::milliseconds(patience).count())) != 1)
-      give_up("bytes from the peer, after: " + text_.substr(taken_, 200));
+    if (!platform::wait_readable(fd_, patience)) give_up("bytes from the peer, after: " + text_.substr(taken_, 200));
     char bytes[16384];
-    const auto size = ::recv(fd_, bytes, sizeof bytes, 0);
-    if (size <= 0) return false;
-    text_.append(bytes, static_cast<std::size_t>(size));
-    return true;
+    const std::size_t size = platform::receive(fd_, bytes, sizeof bytes);
+    text_.append(bytes, size);
+    return size != 0;
   }
 
-  int fd_;
+  platform::Descriptor fd_;
   std::string text_;
   std::size_t taken_ = 0;
   std::string last_;

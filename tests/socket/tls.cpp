@@ -39,8 +39,7 @@ TEST_CASE("a TLS stream works as a socket does") {
   };
   Task task(context.io, work());
 
-  const timeval limit{20, 0};
-  ::setsockopt(client.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  platform::set_receive_timeout(client.descriptor(), patience);
   const std::unique_ptr<SSL, decltype(&SSL_free)> tls(SSL_new(client_side.native_handle()), SSL_free);
   SSL_set_fd(tls.get(), client.descriptor());
   REQUIRE(SSL_connect(tls.get()) == 1);
