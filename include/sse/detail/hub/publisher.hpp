@@ -95,6 +95,10 @@ class Publisher {
   void count_failure(std::string_view type, const std::string& what) noexcept;
   Event encode_failure(EncodeOptions form) const;
   void fail(std::string_view type, const EncodeOptions& form, const std::string& what);
+  /// Asks the filters, gives the event its place by `place(Event&)` under the order mutex, and fans it out. Returns the
+  /// number of connections that it reached. False from `place`: no connection gets it.
+  template <class Place>
+  std::size_t deliver(Event event, Place&& place);
   bool deliver_to(std::string_view connection_id, const Event& event);
 
   const Options& options_;  ///< Immutable.

@@ -50,10 +50,20 @@ SSE_DECL EncodeOptions Publisher::form_of(const EmitOptions& settings) const noe
 }
 
 SSE_DECL std::size_t Publisher::publish(Event event) {
+  const bool is_kept = EventFactory::has_id_room(event);
+  return deliver(std::move(event), [&](Event& placed) {
+    if (!is_kept) return admission_.connections() != 0;
+    history_.renew_after_fork();
+    history_.add(placed);
+    return true;
+  });
+}
+
+template <class Place>
+std::size_t Publisher::deliver(Event event, Place&& place) {
   std::size_t reached = 0;
   FanOut fan_out(options_, notifier_);
   FilterResults filters;
-  const bool is_kept = EventFactory::has_id_room(event);
   const HashedName topic = event.topic().empty() ? HashedName({}, 0) : HashedName(event.topic());
   {
     Wakeups wakeups;  // completed after the order mutex is released
@@ -62,12 +72,7 @@ SSE_DECL std::size_t Publisher::publish(Event event) {
       if (filters_seen != 0) filters.ask(shards_, event, topic);
       const MutexLock order(order_);
       if (filters_seen != filters_added_.load()) continue;  // new filters must be asked, without the lock
-      if (is_kept) {
-        history_.renew_after_fork();
-        history_.add(event);
-      } else if (admission_.connections() == 0) {
-        return 0;
-      }
+      if (!place(event)) return 0;
       for (Shard& shard : shards_) {
         const SpinLock lock(shard.mutex);
         reached += fan_out.deliver(shard, event, topic, filters, wakeups);
