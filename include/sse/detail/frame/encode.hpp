@@ -59,12 +59,13 @@ class EventFactory {
   /// Makes an event of bytes that go on the wire between events: a response head, a comment.
   static Event raw(std::string bytes);
 
-  /// Writes the id `<start>-<n>` into the room that EncodeOptions::has_id left. Other copies of the event get no id.
-  static void set_id(Event& event, std::uint64_t start, std::uint64_t n);
+  /// Writes the id `<start>-<n>` into the room that EncodeOptions::has_id left, and numbers the event in its manager.
+  /// Other copies of the event get no id.
+  static void set_id(Event& event, std::uint64_t start, std::uint64_t n, std::uint64_t sequence);
   /// Whether the event has room for an id, so that it is kept in the history.
   static bool has_id_room(const Event& event) noexcept { return event.count_->shared().frame.begin != 0; }
 
-  /// The second number of the event's id. 0: it has none.
+  /// The event's number in its manager. 0: it has no id.
   static std::uint64_t sequence(const Event& event) noexcept { return event.count_->shared().sequence; }
   static SystemTime time(const Event& event) noexcept { return event.count_->shared().time; }
   static std::uint64_t key_hash(const Event& event) noexcept { return event.count_->shared().key_hash; }

@@ -62,7 +62,7 @@ SSE_DECL void EventFactory::finish(EventText& shared, std::string_view type, con
   if (text.capacity() > text.size() + text.size() / 4 + 256) text.shrink_to_fit();
 }
 
-SSE_DECL void EventFactory::set_id(Event& event, std::uint64_t start, std::uint64_t n) {
+SSE_DECL void EventFactory::set_id(Event& event, std::uint64_t start, std::uint64_t n, std::uint64_t sequence) {
   if (event.count_->shared().copies.load(std::memory_order_acquire) != 1) event = clone(event);
   EventText& shared = event.count_->shared();
   const std::string id = std::to_string(start) + '-' + std::to_string(n);
@@ -70,7 +70,7 @@ SSE_DECL void EventFactory::set_id(Event& event, std::uint64_t start, std::uint6
   shared.text.replace(begin, size, "id: " + id + '\n');
   shared.id = {begin + 4, id.size()};
   shared.frame = {begin, shared.frame.size + size};
-  shared.sequence = n;
+  shared.sequence = sequence;
 }
 
 SSE_DECL Event EventFactory::copy(const Event& event, EventCounts& others, std::size_t place) noexcept {

@@ -39,7 +39,9 @@ struct EventText : EventCount {
   struct Part {
     std::size_t begin = 0, size = 0;
   };
-  std::uint64_t sequence = 0;  ///< The second number of the id. 0: the event has no id.
+  /// The event's number in its manager, dense from 1. 0: the event has no id. It never goes back, as the second number
+  /// of the id may do where a log gives the ids.
+  std::uint64_t sequence = 0;
   Part frame;
   std::string text;
   Part id, json, type, topic, key;

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/frame/batch.hpp"
+#include "sse/detail/history/event_id.hpp"
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/event.hpp"
 #include "sse/ring_buffer.hpp"
@@ -38,6 +40,18 @@ class History {
     const MutexLock lock(mutex_);
     return last_;
   }
+
+  /// The last event's number and its id, after which a new stream goes on.
+  struct LastEvent {
+    std::uint64_t sequence;
+    EventId id;
+  };
+  LastEvent last_event() const noexcept {
+    const std::uint64_t n = last();
+    return {n, {start(), n}};
+  }
+  /// The id of the event `sequence` as text.
+  std::string id_of(std::uint64_t sequence) const { return to_string(EventId{start(), sequence}); }
 
   /// Drops the events and takes another start if this process is a new child of a fork. Call it before ids are given or
   /// compared.

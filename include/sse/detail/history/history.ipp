@@ -46,7 +46,8 @@ SSE_DECL void History::drop_oldest() noexcept {
 }
 
 SSE_DECL void History::add(Event& event) {
-  EventFactory::set_id(event, start(), last() + 1);  // outside the lock, because one event is added at a time
+  const std::uint64_t n = last() + 1;
+  EventFactory::set_id(event, start(), n, n);  // outside the lock, because one event is added at a time
   const MutexLock lock(mutex_);
   if (!kept_.empty() && !kept_.make_room()) drop_oldest();
   kept_.push(event);

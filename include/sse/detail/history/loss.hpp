@@ -17,7 +17,7 @@ namespace sse::inline SSE_ABI::detail {
 struct Loss {
   std::size_t count = 0;
   std::size_t of_history = 0;         ///< Those of `count` that the history no longer held.
-  std::uint64_t first = 0, last = 0;  ///< Numbers of the lost events that had an id. 0: none had one.
+  std::uint64_t first = 0, last = 0;  ///< Numbers (EventText::sequence) of the lost events that had an id. 0: none.
   bool reset = false;                 ///< The number of lost events is not known.
 
   bool any() const noexcept { return count != 0 || reset; }

@@ -10,6 +10,7 @@
 
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/history/history.hpp"
 #include "sse/detail/history/loss.hpp"
 #include "sse/event.hpp"
 #include "sse/observer.hpp"
@@ -44,8 +45,8 @@ class LossReport {
   bool notice_is_due(bool has_event, bool is_open) const noexcept {
     return untold_loss_.any() && (has_event || notify_at_once_ || !is_open);
   }
-  /// Encodes the `overflow` notice of the untold loss. `start`: the start of the history's ids.
-  Event encode_overflow(const Options& options, std::uint64_t start) const;
+  /// Encodes the `overflow` notice of the untold loss. `history` knows the ids of the lost events.
+  Event encode_overflow(const Options& options, const History& history) const;
   /// Forgets the untold loss: the reader has got the notice, or never will.
   void forget() noexcept {
     untold_loss_ = {};
@@ -58,8 +59,8 @@ class LossReport {
   /// Observer::overflow is due.
   void found_gap() noexcept { gap_found_ = true; }
   /// Notes that Observer::loss is due. If the allocation fails, the observer misses one loss.
-  void report(const Loss& lost, std::uint64_t start) noexcept;
-  void report(const Loss& lost, LossReason why, std::size_t count, std::uint64_t start) noexcept;
+  void report(const Loss& lost, const History& history) noexcept;
+  void report(const Loss& lost, LossReason why, std::size_t count, const History& history) noexcept;
   Due take_due() noexcept { return {std::exchange(gap_found_, false), std::move(losses_to_report_)}; }
 
  private:

@@ -14,7 +14,7 @@
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/notice.hpp"
-#include "sse/detail/history/event_id.hpp"
+#include "sse/detail/history/history.hpp"
 #include "sse/detail/history/loss_report.hpp"
 #include "sse/event.hpp"
 #include "sse/observer.hpp"
@@ -26,34 +26,33 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL Event LossReport::encode_overflow(const Options& options, std::uint64_t start) const {
+SSE_DECL Event LossReport::encode_overflow(const Options& options, const History& history) const {
   const Loss& lost = untold_loss_;
   std::string members = ",\"dropped\":" + (lost.reset ? "null" : std::to_string(lost.count));
   if (lost.reset) members += ",\"reset\":true";
   if (lost.first != 0 && !lost.reset)
-    members +=
-        ",\"first_id\":\"" + to_string({start, lost.first}) + "\",\"last_id\":\"" + to_string({start, lost.last}) + '"';
+    members += ",\"first_id\":\"" + history.id_of(lost.first) + "\",\"last_id\":\"" + history.id_of(lost.last) + '"';
   const std::string_view why = lost.reset        ? "The number of events that this client has missed is unknown"
                                : notify_at_once_ ? "The history does not go back to the last event of this client"
                                                  : "Events were dropped because this connection reads too slowly";
   return encode_notice("overflow", notice_form(options), why, members);
 }
 
-SSE_DECL void LossReport::report(const Loss& lost, LossReason why, std::size_t count, std::uint64_t start) noexcept {
+SSE_DECL void LossReport::report(const Loss& lost, LossReason why, std::size_t count, const History& history) noexcept {
   try {
     if (!losses_to_report_) losses_to_report_ = Owned<std::vector<LostEvents>>(new std::vector<LostEvents>);
     LostEvents events{why, count, {}, {}};
     if (lost.first != 0 && !lost.reset)
-      events.first_id = to_string({start, lost.first}), events.last_id = to_string({start, lost.last});
+      events.first_id = history.id_of(lost.first), events.last_id = history.id_of(lost.last);
     losses_to_report_->push_back(std::move(events));
   } catch (const std::bad_alloc&) {  // see the declaration
   }
 }
 
-SSE_DECL void LossReport::report(const Loss& lost, std::uint64_t start) noexcept {
-  if (lost.reset) report(lost, LossReason::unknown, 0, start);
-  if (lost.of_history != 0) report(lost, LossReason::history_gone, lost.of_history, start);
-  if (lost.count != lost.of_history) report(lost, LossReason::queue_full, lost.count - lost.of_history, start);
+SSE_DECL void LossReport::report(const Loss& lost, const History& history) noexcept {
+  if (lost.reset) report(lost, LossReason::unknown, 0, history);
+  if (lost.of_history != 0) report(lost, LossReason::history_gone, lost.of_history, history);
+  if (lost.count != lost.of_history) report(lost, LossReason::queue_full, lost.count - lost.of_history, history);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

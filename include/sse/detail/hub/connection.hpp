@@ -24,6 +24,7 @@
 #include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
+#include "sse/detail/history/event_id.hpp"
 #include "sse/detail/history/loss.hpp"
 #include "sse/detail/history/loss_report.hpp"
 #include "sse/detail/history/replay.hpp"
@@ -94,7 +95,7 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void enter_map(std::uint64_t last) SSE_REQUIRES(shard->mutex);
   bool in_map() const noexcept SSE_REQUIRES(shard->mutex) { return index_ != Subscriptions::nowhere; }
   /// Gives the `connection` event the id after which the stream continues.
-  void set_connect_id(std::uint64_t start, std::uint64_t n) SSE_REQUIRES(shard->mutex);
+  void set_connect_id(const EventId& id) SSE_REQUIRES(shard->mutex);
   void set_replay(Owned<Replay> replay) noexcept SSE_REQUIRES(shard->mutex) { replay_ = std::move(replay); }
   /// Takes the connection off the map. Its queued events stay, and `last` follows them. False: it was not in the map.
   bool leave_map(EndReason why, const Inherited& inherited, const Event& last, Wakeups& wakeups) noexcept

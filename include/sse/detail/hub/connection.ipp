@@ -143,8 +143,8 @@ SSE_DECL void Connection::enter_map(std::uint64_t last) {
   if (lost.reset) ++shard->counts.lost[LossReason::unknown];
 }
 
-SSE_DECL void Connection::set_connect_id(std::uint64_t start, std::uint64_t n) {
-  EventFactory::set_id(connect_event_, start, n);
+SSE_DECL void Connection::set_connect_id(const EventId& id) {
+  EventFactory::set_id(connect_event_, id.start, id.n, 0);
 }
 
 SSE_DECL bool Connection::leave_map(EndReason why, const Inherited& inherited, const Event& last,
@@ -227,7 +227,7 @@ SSE_DECL Event Connection::take() {
   if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
   if (taken_event_.empty()) load_taken_event();
   if (losses_.notice_is_due(!taken_event_.empty(), open_)) {
-    Event notice = losses_.encode_overflow(*shard->options, shard->history->start());
+    Event notice = losses_.encode_overflow(*shard->options, *shard->history);
     report_untold();
     losses_.forget();
     return notice;
@@ -319,7 +319,7 @@ SSE_DECL void Connection::skip_lost() noexcept {
 }
 
 SSE_DECL void Connection::report_untold() noexcept {
-  if (shard->notifier->watches_loss()) losses_.report(losses_.untold_loss(), shard->history->start());
+  if (shard->notifier->watches_loss()) losses_.report(losses_.untold_loss(), *shard->history);
 }
 
 SSE_DECL void Connection::discard_queue() noexcept {
@@ -337,7 +337,7 @@ SSE_DECL void Connection::discard_queue() noexcept {
   report_untold();
   shard->counts.lost[LossReason::unread] += unread.count;
   if (unread.any() && shard->notifier->watches_loss())
-    losses_.report(unread, LossReason::unread, unread.count, shard->history->start());
+    losses_.report(unread, LossReason::unread, unread.count, *shard->history);
 }
 
 SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_code wait_result) noexcept {

@@ -25,6 +25,7 @@
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/frame/notice.hpp"
 #include "sse/detail/history/event_id.hpp"
+#include "sse/detail/history/history.hpp"
 #include "sse/detail/history/replay.hpp"
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/detail/hub/connection.hpp"
@@ -172,14 +173,14 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
                                                          std::uint64_t asked, Wakeups& wakeups,
                                                          Notifier::Rows& removed) {
   connection.assert_locked();
-  History& history = publisher_.history();
+  const History& history = publisher_.history();
   Connection* const older = shard.by_id.find(HashedName(connection.connection_id));
   const Event last_of_older = older ? encode_disconnect(replaced_text) : Event();
   const Inherited inherited = inherited_from(older, connection);
   // The place is taken first: if that throws Refused, nothing has changed yet.
   admission_.enter(connection.limit_key(), inherited);
-  const std::uint64_t last = history.last();
-  if (last > asked) {
+  const History::LastEvent last = history.last_event();
+  if (last.sequence > asked) {
     admission_.leave(connection.limit_key(), inherited);
     return std::nullopt;
   }
@@ -190,16 +191,15 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
   }
   try {
     if (publisher_.keeps_history() && settings.announce) {
-      const EventId id = plan.after.value_or(EventId{history.start(), last});
-      connection.set_connect_id(id.start, id.n);
+      connection.set_connect_id(plan.after.value_or(last.id));
     }
-    connection.enter_map(last);
+    connection.enter_map(last.sequence);
   } catch (...) {
     admission_.leave(connection.limit_key(), {});
     connection.give_up();
     throw;
   }
-  return last;
+  return last.sequence;
 }
 
 SSE_DECL bool Hub::subscribe(std::string_view connection_id, std::string_view topic) {
