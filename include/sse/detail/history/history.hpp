@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,11 +28,15 @@ namespace sse::inline SSE_ABI::detail {
 ///
 /// In the child of a fork() its ids get another start, and its events are dropped: otherwise parent and child would
 /// give the same id to different events. The numbers go on, because the connections compare them.
+///
+/// With a log the ids are the log's. An event's number (EventText::sequence) is then the log's `n` plus a constant. The
+/// constant changes only where the log was rewritten, so that the numbers rise where the log's go back. An id is known
+/// by its number, and compared with the event's.
 class History {
  public:
   /// Holds at most `max_size` events and `max_bytes` bytes of their frames (0: no limit). The newest event may exceed
-  /// the bytes.
-  History(std::size_t max_size, std::size_t max_bytes);
+  /// the bytes. `of_log`: a log gives the ids.
+  History(std::size_t max_size, std::size_t max_bytes, bool of_log = false);
 
   /// The start of the ids. It changes after a fork().
   std::uint64_t start() const noexcept { return start_.load(std::memory_order_relaxed); }
@@ -46,12 +51,9 @@ class History {
     std::uint64_t sequence;
     EventId id;
   };
-  LastEvent last_event() const noexcept {
-    const std::uint64_t n = last();
-    return {n, {start(), n}};
-  }
-  /// The id of the event `sequence` as text.
-  std::string id_of(std::uint64_t sequence) const { return to_string(EventId{start(), sequence}); }
+  LastEvent last_event() const noexcept;
+  /// The id of the event `sequence` as text. Empty: it is not known.
+  std::string id_of(std::uint64_t sequence) const;
 
   /// Drops the events and takes another start if this process is a new child of a fork. Call it before ids are given or
   /// compared.
@@ -60,7 +62,17 @@ class History {
   /// Gives `event` the next id and keeps it. One caller at a time.
   void add(Event& event);
 
-  /// Plans a replay of the events after the id `seen`, as plan_replay does.
+  // With a log. One caller at a time:
+
+  /// Gives `event` its id of the log and keeps it. Its `n` must follow the last one.
+  void add_logged(Event& event, const EventId& id);
+  /// Begins with the log's events after `n`, and drops all others. The numbers go on.
+  void begin_after(std::uint64_t n) noexcept;
+  /// Drops all events: the `count` that follow in the log are lost.
+  void skip(std::uint64_t count) noexcept;
+
+  /// Plans a replay of the events after the id `seen`, as plan_replay does. With a log it may be one that this process
+  /// has not read yet (ReplayPlan::ahead).
   ReplayPlan plan(std::string_view seen) const;
   /// Plans a replay of all events that it holds.
   ReplayPlan plan_all() const;
@@ -77,15 +89,24 @@ class History {
     return kept_[static_cast<std::size_t>(n - first())];
   }
   void drop_oldest() noexcept SSE_REQUIRES(mutex_);
+  void drop_all() noexcept SSE_REQUIRES(mutex_);
+  void keep(const Event& event) noexcept SSE_REQUIRES(mutex_);
+  ReplayPlan plan_logged(std::optional<EventId> seen) const SSE_REQUIRES(mutex_);
+  /// Whether the id that is `distance` before the last event is one of this log's.
+  bool is_known(const EventId& seen, std::uint64_t distance) const noexcept SSE_REQUIRES(mutex_);
+  EventId last_id() const noexcept SSE_REQUIRES(mutex_);
 
   std::atomic<std::uint64_t> start_;
   std::atomic<std::uint64_t> fork_generation_;  ///< The fork_generation() in which `start_` was made.
   const std::size_t max_bytes_;                 ///< Immutable.
+  const bool of_log_;                           ///< Immutable.
   mutable Mutex mutex_;
   RingBuffer<Event> kept_ SSE_GUARDED_BY(mutex_);
   std::size_t bytes_ SSE_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_ SSE_GUARDED_BY(mutex_) = 0;
   BatchCache batches_ SSE_GUARDED_BY(mutex_);
+  std::uint64_t base_ SSE_GUARDED_BY(mutex_) = 0;  ///< With a log: an event's number less its `n`, modulo 2^64.
+  EventId dropped_ SSE_GUARDED_BY(mutex_){};       ///< With a log: the event before the oldest. Start 0: not known.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -30,8 +30,10 @@ SSE_DECL Event LossReport::encode_overflow(const Options& options, const History
   const Loss& lost = untold_loss_;
   std::string members = ",\"dropped\":" + (lost.reset ? "null" : std::to_string(lost.count));
   if (lost.reset) members += ",\"reset\":true";
-  if (lost.first != 0 && !lost.reset)
-    members += ",\"first_id\":\"" + history.id_of(lost.first) + "\",\"last_id\":\"" + history.id_of(lost.last) + '"';
+  if (lost.first != 0 && !lost.reset) {
+    const std::string first = history.id_of(lost.first), last = history.id_of(lost.last);
+    if (!first.empty() && !last.empty()) members += ",\"first_id\":\"" + first + "\",\"last_id\":\"" + last + '"';
+  }
   const std::string_view why = lost.reset        ? "The number of events that this client has missed is unknown"
                                : notify_at_once_ ? "The history does not go back to the last event of this client"
                                                  : "Events were dropped because this connection reads too slowly";

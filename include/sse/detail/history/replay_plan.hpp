@@ -21,6 +21,8 @@ struct ReplayPlan {
   std::optional<EventId> after;  ///< The stream goes on after this event. Unset: after the last one, without a replay.
   std::uint64_t next = 0;        ///< The number of the first event to replay.
   Loss lost;                     ///< The events before `next` that are gone.
+  /// This process has not read that far in the log yet. `next` then follows `after`, and nothing is replayed.
+  bool ahead = false;
 };
 
 /// Plans the replay of a client that has seen the event `seen` (unset: its id is not readable), from a history that
