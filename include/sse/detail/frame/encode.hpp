@@ -29,6 +29,7 @@ using ClockFunction = std::function<SystemTime()>;
 struct EncodeOptions {
   bool named = false;   ///< Also write the type as the frame's `event:` field.
   bool has_id = false;  ///< Leave room for an id, which EventFactory::set_id writes.
+  EventKind kind = EventKind::envelope;
   std::string_view topic = {}, key = {};
   const ClockFunction* clock = nullptr;                 ///< Null or empty: the system's.
   std::optional<std::chrono::milliseconds> retry = {};  ///< Write a `retry:` field before the data.
@@ -67,6 +68,11 @@ class EventFactory {
 
   /// The event's number in its manager. 0: it has no id.
   static std::uint64_t sequence(const Event& event) noexcept { return event.count_->shared().sequence; }
+  static EventKind kind(const Event& event) noexcept { return event.count_->shared().kind; }
+  /// Numbers an event that has no id.
+  static void set_sequence(Event& event, std::uint64_t sequence) noexcept {
+    event.count_->shared().sequence = sequence;
+  }
   static SystemTime time(const Event& event) noexcept { return event.count_->shared().time; }
   static std::uint64_t key_hash(const Event& event) noexcept { return event.count_->shared().key_hash; }
 
@@ -104,6 +110,9 @@ Event encode_event(std::string_view type, const EncodeOptions& form, SystemTime 
 
 /// Encodes `{"type":…,"data":…,"timestamp":…}` around `data`, which is JSON already: one line of UTF-8.
 Event encode_data(std::string_view type, const EncodeOptions& form, std::string_view data);
+
+/// Encodes `json`, the JSON text of an event as encode_data has made it. CR, LF and NUL become spaces.
+Event encode_text(std::string_view type, const EncodeOptions& form, std::string_view json);
 
 /// Encodes a message as it is: the type as its `event:` field, and a `data:` line for each line of `data`.
 Event encode_message(std::string_view type, EncodeOptions form, std::string_view data);

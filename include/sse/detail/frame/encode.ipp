@@ -55,6 +55,7 @@ SSE_DECL void EventFactory::finish(EventText& shared, std::string_view type, con
   shared.type = append_part(text, type);
   shared.topic = append_part(text, form.topic);
   shared.key = append_part(text, form.key);
+  shared.kind = form.kind;
   if (!form.key.empty()) shared.key_hash = secret_hash(form.key);
   if (!tail.empty()) shared.json = append_part(text, tail);
   // A text that grew while it was written (a control character becomes six bytes) may have twice the memory that it
@@ -101,6 +102,7 @@ SSE_DECL Event EventFactory::clone(const Event& event) {
   to.frame = from.frame, to.id = from.id, to.json = from.json;
   to.type = from.type, to.topic = from.topic, to.key = from.key;
   to.key_hash = from.key_hash, to.time = from.time;
+  to.kind = from.kind;
   return copy;
 }
 
@@ -152,8 +154,14 @@ SSE_DECL Event encode_data(std::string_view type, const EncodeOptions& form, std
   });
 }
 
+SSE_DECL Event encode_text(std::string_view type, const EncodeOptions& form, std::string_view json) {
+  return encode_event(type, form, time_of(form.clock), json.size(),
+                      [&](std::string& out) { wire::append_line(out, json); });
+}
+
 SSE_DECL Event encode_message(std::string_view type, EncodeOptions form, std::string_view data) {
   form.named = true;
+  form.kind = EventKind::message;
   return EventFactory::make(type, form, time_of(form.clock), data.size(), [&](std::string& out, std::string& tail) {
     const bool one_line = data.find_first_of("\r\n") == data.npos;
     EventText::Part line;

@@ -33,6 +33,13 @@ struct EventCount {
   inline void end() noexcept;
 };
 
+/// The kind of an event's text.
+enum class EventKind : std::uint8_t {
+  envelope,  ///< JSON with the type, the data and the timestamp around it, by emit_event.
+  message,   ///< Data as they are, by emit_message.
+  marker,    ///< A loss of the log, told to every connection in its place. One that is dropped becomes a reset.
+};
+
 /// The bytes that the copies of an Event share. The text has head room for an id, the frame, the type, the topic and
 /// the key, and the data of a message of several lines. Immutable once it is published.
 struct EventText : EventCount {
@@ -47,6 +54,7 @@ struct EventText : EventCount {
   Part id, json, type, topic, key;
   std::uint64_t key_hash = 0;                  ///< secret_hash of the key, where there is one.
   std::chrono::system_clock::time_point time;  ///< The time of its making, by the manager's clock.
+  EventKind kind = EventKind::envelope;
 };
 
 /// A block of counts for the copies that the readers of one backlog make. If they used the event's own count, threads

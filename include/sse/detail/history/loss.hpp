@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sse/detail/frame/encode.hpp"
+#include "sse/event.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -22,10 +24,18 @@ struct Loss {
 
   bool any() const noexcept { return count != 0 || reset; }
   void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }
-  /// Adds a loss that is no reset.
+  /// Adds a dropped event. With a dropped marker of the log its number of events is lost.
+  void add(const Event& event) noexcept {
+    if (EventFactory::kind(event) == EventKind::marker)
+      reset = true;
+    else
+      add(EventFactory::sequence(event));
+  }
+  /// Adds a loss that is no reset of a history.
   void add(const Loss& next) noexcept {
     add(next.count, next.first, next.last);
     of_history += next.of_history;
+    reset = reset || next.reset;
   }
   void add(std::size_t more, std::uint64_t from, std::uint64_t to) noexcept {
     count += more;

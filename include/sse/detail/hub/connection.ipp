@@ -168,7 +168,7 @@ SSE_DECL void Connection::keep_waiting_events(EndReason why) noexcept {
     skip_lost();
     count_lost(queue_.size(), LossReason::queue_full);
     Loss& untold = losses_.untold_loss();
-    queue_.read_shared(queue_.size(), [&](const Event& event) { untold.add(EventFactory::sequence(event)); });
+    queue_.read_shared(queue_.size(), [&](const Event& event) { untold.add(event); });
   }
   if (why == EndReason::expired && expires()) queue_.drop_since(*cold_->expires_at);
 }
@@ -185,7 +185,7 @@ SSE_DECL PushResult Connection::push_alone(const Event& event, Wakeups& wakeups)
   try {
     if (queue_.is_shared()) take_own_queue();
   } catch (const std::bad_alloc&) {
-    losses_.untold_loss().add(EventFactory::sequence(event));
+    losses_.untold_loss().add(event);
     count_lost(1, LossReason::queue_full);
     return PushResult::queued_after_gap;
   }
@@ -324,7 +324,7 @@ SSE_DECL void Connection::report_untold() noexcept {
 
 SSE_DECL void Connection::discard_queue() noexcept {
   Loss unread;
-  const auto discard = [&](const Event& event) { unread.add(EventFactory::sequence(event)); };
+  const auto discard = [&](const Event& event) { unread.add(event); };
   Loss& untold = losses_.untold_loss();
   if (!taken_event_.empty()) discard(taken_event_);
   if (queue_.is_shared()) {

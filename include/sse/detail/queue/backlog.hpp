@@ -96,8 +96,9 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   BatchCache batches_;
   Place begin_, end_;  ///< The places of the first event in `events_` and behind the last.
   std::size_t readers_ = 0;
-  std::size_t caught_up_ = 0;  ///< Readers at the end.
-  std::size_t lagging_ = 0;    ///< Readers that have lost events which skip_lost has not counted yet.
+  std::size_t caught_up_ = 0;     ///< Readers at the end.
+  std::size_t lagging_ = 0;       ///< Readers that have lost events which skip_lost has not counted yet.
+  std::uint64_t marker_end_ = 0;  ///< The place behind the last marker of the log that was dropped.
 };
 
 /// The backlogs of a shard, one for each max_queue_size. Guarded by the shard's mutex.

@@ -41,6 +41,7 @@ SSE_DECL void Backlog::skip_lost(Place& place, Loss& lost) noexcept {
   if (count == 0) return;
   const bool had_id = begin_.sequence > place.sequence;
   lost.add(count, had_id ? place.sequence + 1 : 0, begin_.sequence);
+  lost.reset = lost.reset || place.at < marker_end_;
   --lagging_;
   ++events_[0].readers;
   place = begin_;
@@ -69,6 +70,7 @@ SSE_DECL void Backlog::move(Place& place, std::size_t count) noexcept {
 
 SSE_DECL void Backlog::drop_oldest() noexcept {
   const Slot oldest = events_.pop();
+  if (EventFactory::kind(oldest.event) == EventKind::marker) marker_end_ = begin_.at + 1;
   lagging_ += oldest.readers;
   begin_ = {begin_.at + 1, oldest.sequence};
   batches_.forget_before(begin_.at);

@@ -20,19 +20,19 @@ SSE_DECL void Queue::push(const Event& event, Loss& lost) noexcept {
     if (keyed_) {
       keyed_->push(event);
     } else {
-      if (!ring_.make_room()) lost.add(EventFactory::sequence(ring_[0]));
+      if (!ring_.make_room()) lost.add(ring_[0]);
       ring_.push(event);
     }
     if (max_bytes_ != 0) bytes_ += event.frame().size();
   } catch (...) {
-    lost.add(EventFactory::sequence(event));
+    lost.add(event);
   }
 }
 
 SSE_DECL void Queue::make_room(const Event& event, Loss& lost) noexcept {
   const auto lose = [&](const Event& old) {
     uncount(old);
-    lost.add(EventFactory::sequence(old));
+    lost.add(old);
   };
   if (keyed_ && !fits(event)) {
     for (Event old = keyed_->pop_superseded(); !old.empty(); old = keyed_->pop_superseded()) lose(old);
