@@ -36,6 +36,8 @@ enum class errc {
   bad_response,             ///< the server's answer is not an event stream: BadResponse
   bad_redirect,             ///< a redirect has no Location, or leaves https
   stream_ended,             ///< a stream ended before the events that a test waits for
+  log_without_history,      ///< Options::log is set and Options::history_size is 0
+  log_error,                ///< a call of an EventLog has failed: LogError
 };
 
 /// The category of errc, "sse".
@@ -50,7 +52,7 @@ namespace sse::inline SSE_ABI::detail {
 
 template <>
 struct Names<errc> {
-  static constexpr std::array<std::string_view, 17> all = {"success",
+  static constexpr std::array<std::string_view, 19> all = {"success",
                                                            "unspecified",
                                                            "queue_size_zero",
                                                            "event_too_large",
@@ -66,7 +68,9 @@ struct Names<errc> {
                                                            "no_connector",
                                                            "bad_response",
                                                            "bad_redirect",
-                                                           "stream_ended"};
+                                                           "stream_ended",
+                                                           "log_without_history",
+                                                           "log_error"};
 };
 
 }  // namespace sse::inline SSE_ABI::detail

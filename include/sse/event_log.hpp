@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The interface of a log: it gives events their place and outlives the process. This header is all that another engine
-// needs (PostgreSQL, Kafka, …); it uses neither Asio nor the rest of the library.
+// needs (PostgreSQL, Kafka, …); it uses neither Asio nor nlohmann/json.
 
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "sse/detail/base/separate_compilation.hpp"
 #include "sse/error.hpp"
 #include "sse/version.hpp"
 
@@ -53,7 +54,7 @@ class EventLog {
   /// the exception on, and the event counts as not given.
   using Take = std::function<void(const LoggedEvent&)>;
 
-  EventLog() = default;
+  EventLog() noexcept;
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
   virtual ~EventLog() = default;
@@ -143,7 +144,7 @@ struct LogSize {
 /// A call of an EventLog has failed. `what()` names the log (its path, or its URL without a password) and the reason.
 class LogError : public Error {
  public:
-  LogError(const std::string& what, bool may_pass) : Error(what), may_pass_(may_pass) {}
+  LogError(const std::string& what, bool may_pass) : Error(errc::log_error, what), may_pass_(may_pass) {}
 
   /// True: the same call may succeed later (a full disk, a lock, a broken connection). False: it needs a person (a
   /// damaged file, a wrong password); the manager says so, and tries again now and then.
@@ -153,10 +154,10 @@ class LogError : public Error {
   bool may_pass_;
 };
 
-inline LogSize EventLog::size() const noexcept {
-  return {};
-}
-
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/log/event_log.ipp"
+#endif

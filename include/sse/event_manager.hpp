@@ -51,7 +51,8 @@ class EventManager {
   explicit EventManager(std::nullptr_t) : EventManager() {}
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
-  /// Ends the streams as `disconnect_all` does.
+  /// Ends the streams as `disconnect_all` does. With a log it first waits, at most for Options::log_close_timeout,
+  /// until all that was emitted is in the log and delivered.
   ~EventManager();
 
   /// Adds a connection. Its stream reads the events that the history holds for it (ConnectionOptions::last_event_id),
@@ -131,6 +132,18 @@ class EventManager {
                                                std::chrono::milliseconds spread = {},
                                                std::string reason = "The server is shutting down") {
     return detail::drain<Executor>(hub_, deadline, spread, std::move(reason));
+  }
+
+  /// Waits until the events that were emitted before this call are in the log (Options::log) and delivered, at most for
+  /// `timeout`. The result is the number of those that are not. Without a log it is 0, at once.
+  ///
+  /// @par Errors          sse::system_error with `operation_aborted` when it is cancelled.
+  /// @par Cancellation    terminal, partial, total. The events go on their way.
+  /// @par Object lifetime The manager may be destroyed meanwhile.
+  /// @par Thread safety   Any thread.
+  template <class Executor = asio::any_io_executor>
+  asio::awaitable<std::size_t, Executor> flush(std::chrono::milliseconds timeout) {
+    return detail::flush<Executor>(detail::LogFlush(hub_), timeout);
   }
 
   /// The counters since the manager was made. This call visits every connection. While events are emitted, the numbers

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sse/log_state.hpp"
 #include "sse/reason.hpp"
 #include "sse/version.hpp"
 #include "sse/wire.hpp"
@@ -85,6 +86,9 @@ struct Observer {
   std::function<void(const ConnectionRow&, const LostEvents&)> loss;
   /// An event's data could not be formatted; the emitter gets the exception.
   std::function<void(std::string_view type, std::string_view what)> format_failure;
+  /// The log's state has changed, or this observer has been set; `what` is the reason, with the log's name. Called on a
+  /// thread of the manager's own, and for `closed` on the one that destroys it.
+  std::function<void(LogState, std::string_view what)> log_state;
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@
 
 namespace sse::inline SSE_ABI {
 
+class EventLog;
+
 /// A manager's settings. (A declared constructor keeps the options types from being aggregates: g++ 12 destroys an
 /// aggregate temporary in an awaited call twice.)
 struct Options {
@@ -39,6 +42,22 @@ struct Options {
   std::size_t max_connections_per_key = 0;  ///< The same for one ConnectionOptions::limit_key. 0: no limit.
   std::size_t max_event_size = 1 << 20;     ///< Bytes of one event's JSON. Past it emit_event throws sse::Error.
   bool named_events = false;  ///< Also write the type as the frame's `event:` field, for addEventListener(type).
+  /// A log that gives events their place and outlives the process: a SqliteLog, a RedisLog, or one of your own. Events
+  /// are then delivered only after they are in the log, in one order by all processes that share it, and the history
+  /// begins with the log's newest events. `history_size` must be at least 1. Null: the history is memory.
+  ///
+  /// Filters and the observer's calls for live events then run on a thread of the manager that reads the log. A manager
+  /// with a log must be made after a fork().
+  std::shared_ptr<EventLog> log;
+  /// Events that may wait for the log, with the transient ones behind them. Past it the oldest are lost, counted
+  /// (LogStats::lost), and told to every client in their place.
+  std::size_t max_unlogged_events = 10'000;
+  std::size_t max_unlogged_bytes = std::size_t{16} << 20;  ///< Bytes of their frames. The newest may exceed it.
+  /// The time that a connection waits for a log that is not open yet. Then it is told a reset and goes on without.
+  std::chrono::milliseconds log_open_timeout{10'000};
+  /// The time that the manager's destructor waits for the events that are not in the log yet, and for the log's
+  /// threads.
+  std::chrono::milliseconds log_close_timeout{2'000};
   /// The clock of timestamps and ConnectionOptions::expires_at. It is called on any thread, also under the library's
   /// locks: it must not throw or call the manager. Empty: the system's clock.
   std::function<std::chrono::system_clock::time_point()> clock;

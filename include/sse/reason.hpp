@@ -35,6 +35,7 @@ enum class LossReason : std::uint8_t {
   history_gone,  ///< The history no longer holds them: the client returned too late, or reads its replay too slowly.
   unread,        ///< They were queued when the stream was closed. A client that returns gets those with an id.
   unknown,       ///< The client's last event id is of another start or not readable: the number is not known.
+  log,           ///< The log did not take them (Options::log), for any connection. Counted once an event, not a reader.
 };
 
 /// The reason why a connection was refused.
@@ -58,7 +59,7 @@ struct Names<EndReason> {
 
 template <>
 struct Names<LossReason> {
-  static constexpr std::array<std::string_view, 4> all = {"queue_full", "history_gone", "unread", "unknown"};
+  static constexpr std::array<std::string_view, 5> all = {"queue_full", "history_gone", "unread", "unknown", "log"};
 };
 
 template <>

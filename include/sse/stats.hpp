@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "sse/log_state.hpp"
 #include "sse/reason.hpp"
 #include "sse/version.hpp"
 
@@ -56,6 +57,8 @@ struct Stats {
   Tally<EndReason> ended;             ///< Connections that have ended. opened − ended are open now.
   Tally<RefusalReason> refused;       ///< Connections that were refused. They are not among `opened`.
 
+  LogStats log;  ///< Of Options::log.
+
   std::size_t connections = 0;  ///< Connections that are open now.
   std::size_t queued = 0;       ///< Events that wait in their queues, without those of the history.
 
@@ -87,6 +90,7 @@ void to_json(Json& json, const Stats& stats) {
           {"connections", stats.connections},
           {"queued", stats.queued},
           {"queued_at_least", Json::object()}};
+  if (stats.log.state != LogState::none) json["log"] = stats.log;
   for (std::size_t i = 0; i < Stats::depths.size(); ++i)
     json["queued_at_least"][std::to_string(Stats::depths[i])] = stats.queued_at_least[i];
 }

@@ -21,9 +21,11 @@
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/http.hpp"
+#include "sse/log_state.hpp"
 #include "sse/options.hpp"
 #include "sse/stats.hpp"
 #include "sse/testing_client.hpp"
+#include "sse/testing_log.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -84,6 +86,11 @@ class ObserverLog {
     ConnectionRow row;  ///< The connection.
     LostEvents lost;    ///< The number of lost events, and the reason.
   };
+  /// A state of Options::log.
+  struct StateChange {
+    LogState state;    ///< The state.
+    std::string what;  ///< The reason.
+  };
 
   ObserverLog();
 
@@ -96,6 +103,10 @@ class ObserverLog {
   std::vector<Removed> removed(std::size_t count, std::chrono::milliseconds patience = default_patience) const;
   /// Waits likewise for losses.
   std::vector<Loss> losses(std::size_t count, std::chrono::milliseconds patience = default_patience) const;
+  /// Waits until the log has been in a state since the observer was set, and returns the first call that says so.
+  StateChange log_state(LogState state, std::chrono::milliseconds patience = default_patience) const;
+  /// Forgets the states of the log so far.
+  void forget_log_states();
 
  private:
   struct State;

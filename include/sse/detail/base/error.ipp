@@ -31,6 +31,8 @@ inline const char* message_of(errc error) noexcept {
     case errc::bad_response: return "the server's answer is not an event stream";
     case errc::bad_redirect: return "the server's redirect cannot be followed";
     case errc::stream_ended: return "the stream has ended";
+    case errc::log_without_history: return "history_size must be at least 1 with a log";
+    case errc::log_error: return "a call of the log has failed";
   }
   return "unknown error";
 }

@@ -36,8 +36,11 @@ class LossReport {
   void begin_with(const Loss& lost) noexcept {
     untold_loss_ = lost;
     notify_at_once_ = lost.any();
-    dropped_ = lost.count;
+    dropped_ += lost.count;
   }
+
+  /// From now on the number of lost events is not known. Its reader is told at once.
+  void lose_count() noexcept { untold_loss_.reset = notify_at_once_ = true; }
 
   Loss& untold_loss() noexcept { return untold_loss_; }
   const Loss& untold_loss() const noexcept { return untold_loss_; }

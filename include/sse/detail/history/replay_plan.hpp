@@ -23,6 +23,12 @@ struct ReplayPlan {
   Loss lost;                     ///< The events before `next` that are gone.
   /// This process has not read that far in the log yet. `next` then follows `after`, and nothing is replayed.
   bool ahead = false;
+  bool held = false;  ///< The log is not open: the plan is made later.
+
+  /// The live events after this number are for the stream. `last`: the history's last one.
+  std::uint64_t live_after(std::uint64_t last) const noexcept {
+    return held ? ~std::uint64_t{0} : ahead ? next - 1 : last;
+  }
 };
 
 /// Plans the replay of a client that has seen the event `seen` (unset: its id is not readable), from a history that

@@ -90,6 +90,14 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   // Called while it is in the map:
 
+  /// Gives its reader nothing until `release_held`: the log, which says where its stream begins, is not open yet.
+  void hold() noexcept SSE_REQUIRES(shard->mutex) { held_ = true; }
+  /// Lets a held connection begin: with the `connection` event, and `lost` before its replay. It gets the live events
+  /// after the number `after`. False: it has ended.
+  bool release_held(const std::optional<EventId>& connect_id, const Loss& lost, Owned<Replay> replay,
+                    std::uint64_t after, Wakeups& wakeups) SSE_REQUIRES(shard->mutex);
+  /// Tells its reader that an unknown number of events is lost here. It gets the live events after the number `last`.
+  void tell_reset(std::uint64_t last, Wakeups& wakeups) noexcept SSE_REQUIRES(shard->mutex);
   /// Enters the shard's lists; an exception leaves it in none. `last` is the number of the history's last event: those
   /// events are not for the queue, they come by the replay or not at all.
   void enter_map(std::uint64_t last) SSE_REQUIRES(shard->mutex);
@@ -185,6 +193,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   // Losses:
 
+  /// Counts the events lost before its first one.
+  void count_first_loss() noexcept SSE_REQUIRES(shard->mutex);
   void count_lost(std::size_t count, LossReason why) noexcept SSE_REQUIRES(shard->mutex);
   /// Counts the events that it has lost in the backlog, and moves behind them.
   void skip_lost() noexcept SSE_REQUIRES(shard->mutex);
@@ -221,8 +231,9 @@ class Connection : public IntrusiveList<Connection>::Hook {
   std::size_t index_ SSE_GUARDED_BY(shard->mutex) = Subscriptions::nowhere;  ///< The index in shard->connections.
   // The members below lie in the padding at its end, which saves eight bytes a connection.
   [[no_unique_address]] ReaderQueue queue_ SSE_GUARDED_BY(shard->mutex);
-  const bool announce_, let_finish_;               ///< Immutable.
-  bool open_ SSE_GUARDED_BY(shard->mutex) = true;  ///< True while it is in the map and gets new events.
+  const bool announce_, let_finish_;                ///< Immutable.
+  bool open_ SSE_GUARDED_BY(shard->mutex) = true;   ///< True while it is in the map and gets new events.
+  bool held_ SSE_GUARDED_BY(shard->mutex) = false;  ///< True until its stream may begin.
   /// True if its reader has seen the end, or if it never entered the map.
   bool finished_ SSE_GUARDED_BY(shard->mutex) = true;
   std::optional<EndReason> ended_ SSE_GUARDED_BY(shard->mutex);

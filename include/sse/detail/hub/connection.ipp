@@ -138,9 +138,34 @@ SSE_DECL void Connection::enter_map(std::uint64_t last) {
   finished_ = false;
   shard->admission->stream_opened();
   ++shard->counts.opened;
+  count_first_loss();
+}
+
+SSE_DECL void Connection::count_first_loss() noexcept {
   const Loss& lost = losses_.untold_loss();
-  shard->counts.lost[LossReason::history_gone] += lost.count;
+  shard->counts.lost[LossReason::history_gone] += lost.of_history;
   if (lost.reset) ++shard->counts.lost[LossReason::unknown];
+}
+
+SSE_DECL bool Connection::release_held(const std::optional<EventId>& connect_id, const Loss& lost, Owned<Replay> replay,
+                                       std::uint64_t after, Wakeups& wakeups) {
+  if (!open_ || !held_) return false;
+  if (connect_id && !connect_event_.empty()) set_connect_id(*connect_id);
+  held_ = false;
+  queue_.begin_after(after);
+  losses_.begin_with(lost);
+  count_first_loss();
+  replay_ = std::move(replay);
+  wakeups.add(waits.take());
+  return true;
+}
+
+SSE_DECL void Connection::tell_reset(std::uint64_t last, Wakeups& wakeups) noexcept {
+  if (!open_) return;
+  losses_.lose_count();
+  ++shard->counts.lost[LossReason::unknown];
+  if (!queue_.is_shared()) queue_.begin_after(last);
+  wakeups.add(waits.take());
 }
 
 SSE_DECL void Connection::set_connect_id(const EventId& id) {
@@ -150,7 +175,7 @@ SSE_DECL void Connection::set_connect_id(const EventId& id) {
 SSE_DECL bool Connection::leave_map(EndReason why, const Inherited& inherited, const Event& last,
                                     Wakeups& wakeups) noexcept {
   if (!open_) return false;
-  open_ = false;
+  open_ = held_ = false;
   ended_ = why;
   ++shard->counts.ended[why];
   keep_waiting_events(why);
@@ -207,7 +232,7 @@ SSE_DECL bool Connection::unsubscribe(const HashedName& topic) noexcept {
 }
 
 SSE_DECL bool Connection::something_waits() const noexcept {
-  if (shard->cut) return false;
+  if (shard->cut || held_) return false;
   return !connect_event_.empty() || !taken_event_.empty() || replay_ || queue_.size() != 0 ||
          !disconnect_event_.empty() || losses_.notice_is_due(false, open_) || (!open_ && queue_.has_lost());
 }
@@ -223,7 +248,7 @@ SSE_DECL void Connection::finish() noexcept {
 }
 
 SSE_DECL Event Connection::take() {
-  if (shard->cut) return {};
+  if (shard->cut || held_) return {};
   if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
   if (taken_event_.empty()) load_taken_event();
   if (losses_.notice_is_due(!taken_event_.empty(), open_)) {
@@ -290,7 +315,8 @@ SSE_DECL BatchPart Connection::next_batch(Event head) {
 }
 
 SSE_DECL bool Connection::reads_with_others() const noexcept {
-  if (shard->cut || !connect_event_.empty() || !taken_event_.empty() || losses_.untold_loss().any()) return false;
+  if (shard->cut || held_ || !connect_event_.empty() || !taken_event_.empty() || losses_.untold_loss().any())
+    return false;
   if (replay_) return replay_->wants_all();
   return queue_.is_shared() && queue_.size() != 0 && queue_.uncounted() == 0;
 }

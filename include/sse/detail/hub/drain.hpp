@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Ends the connections of a manager over a time, and waits until their readers have seen the end. It implements
-// EventManager::drain.
+// Ends the connections of a manager over a time, and waits until their readers have seen the end, or for the log. It
+// implements EventManager::drain and EventManager::flush.
 
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,18 @@ class Drain {
   const std::shared_ptr<Hub> hub_;  ///< Immutable.
 };
 
+/// The events of a hub that were emitted before this object was made. Without a log all of them are delivered.
+class LogFlush {
+ public:
+  explicit LogFlush(std::shared_ptr<Hub> hub);
+  /// The number of events that are not in the log and delivered.
+  std::size_t left() const;
+
+ private:
+  const std::shared_ptr<Hub> hub_;  ///< Immutable.
+  const std::uint64_t last_;        ///< Immutable. The place of the last event.
+};
+
 /// The `retry:` of a client that is disconnected because the service stops: about the usual one (unset: a browser's 3
 /// s), plus a random part of the time over which the clients are disconnected.
 inline std::chrono::milliseconds retry_of_drained(std::optional<std::chrono::milliseconds> usual,
@@ -68,13 +81,31 @@ asio::awaitable<void, Executor> end_each(std::vector<Item> items, std::chrono::m
   }
 }
 
+/// EventManager::flush.
+template <class Executor>
+asio::awaitable<std::size_t, Executor> flush(LogFlush events, std::chrono::milliseconds timeout) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point last = Clock::now() + within_a_year(timeout);
+  std::size_t left = events.left();
+  if (left == 0) co_return 0;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (std::chrono::milliseconds step(1); left != 0 && Clock::now() < last; left = events.left()) {
+    timer.expires_after(std::min<Clock::duration>(last - Clock::now(), step));
+    co_await timer.async_wait(asio::use_awaitable_t<Executor>());
+    step = std::min(2 * step, std::chrono::milliseconds(10));
+  }
+  co_return left;
+}
+
 /// EventManager::drain.
 template <class Executor>
 asio::awaitable<std::size_t, Executor> drain(std::shared_ptr<Hub> hub, std::chrono::milliseconds deadline,
                                              std::chrono::milliseconds spread, std::string reason) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point last = Clock::now() + within_a_year(deadline);
+  LogFlush events(hub);
   const Drain draining(std::move(hub));
+  co_await flush<Executor>(std::move(events), within_a_year(deadline) / 2);  // the rest is for the streams
   const auto end = [&](const std::string& id) { draining.end(id, reason, spread); };
   co_await end_each<Executor>(draining.connections(), std::min(spread, deadline), end);
   asio::steady_timer timer(co_await asio::this_coro::executor);

@@ -24,6 +24,13 @@ SSE_DECL Drain::Drain(std::shared_ptr<Hub> hub) noexcept : hub_(std::move(hub)) 
   hub_->begin_drain();
 }
 
+SSE_DECL LogFlush::LogFlush(std::shared_ptr<Hub> hub)
+    : hub_(std::move(hub)), last_(hub_->publisher().log() ? hub_->publisher().log()->last() : 0) {}
+
+SSE_DECL std::size_t LogFlush::left() const {
+  return last_ == 0 ? 0 : hub_->publisher().log()->undelivered(last_);
+}
+
 SSE_DECL std::vector<std::string> Drain::connections() const {
   return hub_->to_drain();
 }

@@ -32,9 +32,12 @@ namespace sse::inline SSE_ABI {
 
 SSE_DECL EventManager::EventManager() : EventManager(Options()) {}
 
-SSE_DECL EventManager::EventManager(Options options) : hub_(std::make_shared<detail::Hub>(std::move(options))) {}
+SSE_DECL EventManager::EventManager(Options options) : hub_(std::make_shared<detail::Hub>(std::move(options))) {
+  hub_->start_log();
+}
 
 SSE_DECL EventManager::~EventManager() {
+  hub_->stop_log();
   hub_->disconnect_all("The event manager was destroyed");
 }
 

@@ -102,7 +102,8 @@ SSE_DECL std::size_t FanOut::push(Connection& connection, const Event& event, co
                                   Wakeups& wakeups) noexcept {
   connection.assert_locked();
   const std::uint64_t serial = connection.subscriptions()->serial;
-  if (serial != 0 && !filters.accepts(serial)) return 0;
+  const bool is_asked = serial != 0 && EventFactory::kind(event) != EventKind::marker;
+  if (is_asked && !filters.accepts(serial)) return 0;
   return pushed(connection, connection.push(event, wakeups));
 }
 

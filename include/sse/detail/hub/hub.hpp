@@ -20,6 +20,7 @@
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/detail/hub/admission.hpp"
 #include "sse/detail/hub/connection.hpp"
+#include "sse/detail/hub/log_delivery.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/publisher.hpp"
 #include "sse/detail/hub/shard.hpp"
@@ -44,6 +45,11 @@ class Hub : public std::enable_shared_from_this<Hub> {
   const Options options;  ///< Immutable.
 
   Publisher& publisher() noexcept { return publisher_; }
+
+  /// Starts the threads of Options::log, if there is one. Called once, before anything else.
+  void start_log();
+  /// Waits for the log at most until `log_close_timeout` has passed, and ends its threads. Called once.
+  void stop_log() noexcept;
 
   /// Adds a connection, or throws Refused.
   std::shared_ptr<Connection> add(ConnectionOptions settings);
@@ -75,13 +81,15 @@ class Hub : public std::enable_shared_from_this<Hub> {
   std::size_t size() const noexcept { return admission_.connections(); }
   Stats stats();
   ConnectionInfo info();
-  void set_observer(Observer observer) { notifier_.set_observer(std::move(observer)); }
+  void set_observer(Observer observer);
 
  private:
   static Options checked(Options options);
 
   std::shared_ptr<Connection> make_connection(const ConnectionOptions& settings, Shard& shard);
   std::shared_ptr<Connection> add_one(const ConnectionOptions& settings);
+  /// Adds a connection that waits for the log, if it has to by now. False: it has not.
+  bool add_waiting(Shard& shard, const std::shared_ptr<Connection>& connection, const ConnectionOptions& settings);
   ReplayPlan plan_for(const ConnectionOptions& settings);
   /// Throws Refused where insert() would: for a client that is refused, no history is filtered and no topic entered.
   void check_place(Shard& shard, const Connection& connection);
@@ -100,6 +108,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   Admission admission_;
   Notifier notifier_;
   Publisher publisher_;
+  LogDelivery log_delivery_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

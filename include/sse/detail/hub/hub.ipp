@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sse/detail/async/wakeups.hpp"
+#include "sse/detail/base/jitter.hpp"
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/owned.hpp"
@@ -49,11 +50,17 @@ inline constexpr std::uint64_t no_limit = (std::numeric_limits<std::uint64_t>::m
 SSE_DECL Options Hub::checked(Options options) {
   if (options.max_queue_size == 0)
     throw Error(errc::queue_size_zero, "sse: Options::max_queue_size must be at least 1, is 0");
+  if (options.log && options.history_size == 0)
+    throw Error(errc::log_without_history,
+                "sse: Options::history_size must be at least 1 with Options::log, is 0: clients are served from it");
   return options;
 }
 
 SSE_DECL Hub::Hub(Options settings)
-    : options(checked(std::move(settings))), admission_(options), publisher_(options, shards_, admission_, notifier_) {
+    : options(checked(std::move(settings))),
+      admission_(options),
+      publisher_(options, shards_, admission_, notifier_),
+      log_delivery_(options, shards_, publisher_, notifier_) {
   for (Shard& shard : shards_) {
     shard.options = &options;
     shard.hub = this;
@@ -61,6 +68,26 @@ SSE_DECL Hub::Hub(Options settings)
     shard.notifier = &notifier_;
     shard.history = &publisher_.history();
   }
+}
+
+SSE_DECL void Hub::start_log() {
+  if (!options.log) return;
+  LogSettings settings;
+  settings.history_size = options.history_size;
+  settings.max_events = options.max_unlogged_events;
+  settings.max_bytes = options.max_unlogged_bytes;
+  const std::shared_ptr<LogReader> reader(shared_from_this(), &log_delivery_);
+  publisher_.set_log(detail::start_log.load()(options.log, settings, reader));
+}
+
+SSE_DECL void Hub::stop_log() noexcept {
+  if (LogDriver* const log = publisher_.log())
+    log->stop(LogDriver::Clock::now() + within_a_year(options.log_close_timeout));
+}
+
+SSE_DECL void Hub::set_observer(Observer observer) {
+  notifier_.set_observer(std::move(observer));
+  if (LogDriver* const log = publisher_.log()) log->tell_state();
 }
 
 SSE_DECL std::shared_ptr<Connection> Hub::add(ConnectionOptions settings) {
@@ -94,7 +121,9 @@ SSE_DECL std::shared_ptr<Connection> Hub::make_connection(const ConnectionOption
 SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& settings) {
   Shard& shard = shards_.of(HashedName(settings.connection_id));
   const std::shared_ptr<Connection> connection = make_connection(settings, shard);
-  const ReplayPlan plan = plan_for(settings);
+  ReplayPlan plan = plan_for(settings);
+  for (; plan.held || plan.ahead; plan = plan_for(settings))
+    if (add_waiting(shard, connection, settings)) return connection;
   connection->begin_with(plan.lost);
   ReplayFilter filter(settings, publisher_.history());
   const bool asks = plan.after && filter.asks();
@@ -125,7 +154,43 @@ SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& setti
   return connection;
 }
 
+SSE_DECL bool Hub::add_waiting(Shard& shard, const std::shared_ptr<Connection>& connection,
+                               const ConnectionOptions& settings) {
+  using Clock = LogWaiters::Clock;
+  connection->subscribe_first(settings.topics);
+  LogWaiters::Held held{connection, settings, Clock::now() + within_a_year(options.log_open_timeout)};
+  Notifier::Rows removed;
+  ReplayPlan plan;
+  {
+    Wakeups wakeups;
+    const MutexLock order(publisher_.order());
+    plan = plan_for(settings);
+    if (!plan.held && !plan.ahead) return false;
+    LogWaiters& waiters = log_delivery_.waiters();
+    waiters.reserve_one();
+    const SpinLock lock(shard.mutex);
+    connection->assert_locked();
+    insert_locked(shard, *connection, settings, plan, no_limit, wakeups, removed);
+    if (settings.filter) connection->subscriptions()->serial = publisher_.count_filter();
+    if (plan.held) {
+      connection->hold();
+      waiters.add(std::move(held));
+    } else {
+      waiters.add(LogWaiters::Ahead{connection, *plan.after, Clock::now() + LogWaiters::longest_ahead});
+    }
+  }
+  notifier_.removed(removed, replaced_text);
+  notifier_.added(*connection);
+  if (plan.ahead) publisher_.log()->read_now();
+  return true;
+}
+
 SSE_DECL ReplayPlan Hub::plan_for(const ConnectionOptions& settings) {
+  if (publisher_.log() && !log_delivery_.is_open()) {
+    ReplayPlan later;
+    later.held = true;
+    return later;
+  }
   publisher_.history().renew_after_fork();
   const std::string seen = settings.last_event_id.value_or(std::string());
   if (!seen.empty())
@@ -190,10 +255,10 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
     older->leave_map(EndReason::replaced, inherited, last_of_older, wakeups);
   }
   try {
-    if (publisher_.keeps_history() && settings.announce) {
+    if (publisher_.keeps_history() && settings.announce && !plan.held) {
       connection.set_connect_id(plan.after.value_or(last.id));
     }
-    connection.enter_map(last.sequence);
+    connection.enter_map(plan.live_after(last.sequence));
   } catch (...) {
     admission_.leave(connection.limit_key(), {});
     connection.give_up();
@@ -292,6 +357,8 @@ SSE_DECL Stats Hub::stats() {
   Stats stats;
   publisher_.add_to(stats);
   stats.refused = admission_.refused();
+  if (const LogDriver* const log = publisher_.log()) stats.log = log->stats();
+  stats.lost[LossReason::log] = stats.log.lost;
   for (Shard& shard : shards_) {
     const SpinLock lock(shard.mutex);
     stats.opened += shard.counts.opened;

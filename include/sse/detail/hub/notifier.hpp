@@ -14,6 +14,7 @@
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/log_state.hpp"
 #include "sse/observer.hpp"
 #include "sse/options.hpp"
 #include "sse/reason.hpp"
@@ -45,6 +46,7 @@ class Notifier {
   void overflow(const Rows& rows) const noexcept;
   void lost(const Connection& connection, const std::vector<LostEvents>& lost) const noexcept;
   void format_failure(std::string_view type, std::string_view what) const noexcept;
+  void log_state(LogState state, std::string_view what) const noexcept;
 
   // Called under the connection's shard's mutex:
 

@@ -14,6 +14,7 @@
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/notifier.hpp"
+#include "sse/log_state.hpp"
 #include "sse/observer.hpp"
 #include "sse/options.hpp"
 #include "sse/reason.hpp"
@@ -83,6 +84,10 @@ SSE_DECL void Notifier::lost(const Connection& connection, const std::vector<Los
 
 SSE_DECL void Notifier::format_failure(std::string_view type, std::string_view what) const noexcept {
   with(&Observer::format_failure, [&](const auto& call) { call(type, what); });
+}
+
+SSE_DECL void Notifier::log_state(LogState state, std::string_view what) const noexcept {
+  with(&Observer::log_state, [&](const auto& call) { call(state, what); });
 }
 
 SSE_DECL ConnectionRow Notifier::row(const Connection& connection) {

@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
@@ -18,6 +20,7 @@
 #include "sse/detail/hub/admission.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/shard.hpp"
+#include "sse/detail/log/log_driver.hpp"
 #include "sse/event.hpp"
 #include "sse/options.hpp"
 #include "sse/stats.hpp"
@@ -35,7 +38,12 @@ class Publisher {
         shards_(shards),
         admission_(admission),
         notifier_(notifier),
-        history_(options.history_size, options.history_bytes) {}
+        history_(options.history_size, options.history_bytes, options.log != nullptr) {}
+
+  /// From now on events get their place from the log. Called before any event is published.
+  void set_log(std::shared_ptr<LogDriver> log) noexcept { log_ = std::move(log); }
+  /// Null: there is no log.
+  LogDriver* log() const noexcept { return log_.get(); }
 
   /// Encodes an event by `make(const EncodeOptions&)` and publishes it. Returns the number of connections that it
   /// reached. `make` is not called for an event that no connection would get.
@@ -53,14 +61,23 @@ class Publisher {
     const EncodeOptions form = form_of(transient);
     const auto fail_one = [&](const std::string& what) {
       count_failure(type, what);
-      deliver_to(connection_id, encode_failure(form));
+      send(connection_id, encode_failure(form));
     };
-    return deliver_to(connection_id, encode(form, make, fail_one));
+    return send(connection_id, encode(form, make, fail_one));
   }
 
   /// Gives `event` its id and keeps it, if it has room for an id, and delivers it to the connections that want it.
-  /// Returns their number.
+  /// Returns their number. With a log it only goes into the outbox, and is delivered when it has been read from the
+  /// log.
   std::size_t publish(Event event);
+  /// Delivers an event that has no place in the history.
+  std::size_t publish_transient(Event event);
+  /// Asks the filters, gives the event its place by `place(Event&)` under the order mutex, and fans it out. Returns the
+  /// number of connections that it reached. False from `place`: no connection gets it.
+  template <class Place>
+  std::size_t deliver(Event event, Place&& place);
+  /// Delivers an event to one connection. False: no connection has that id.
+  bool deliver_to(std::string_view connection_id, const Event& event);
 
   bool keeps_history() const noexcept { return options_.history_size != 0; }
   History& history() noexcept { return history_; }
@@ -95,11 +112,10 @@ class Publisher {
   void count_failure(std::string_view type, const std::string& what) noexcept;
   Event encode_failure(EncodeOptions form) const;
   void fail(std::string_view type, const EncodeOptions& form, const std::string& what);
-  /// Asks the filters, gives the event its place by `place(Event&)` under the order mutex, and fans it out. Returns the
-  /// number of connections that it reached. False from `place`: no connection gets it.
-  template <class Place>
-  std::size_t deliver(Event event, Place&& place);
-  bool deliver_to(std::string_view connection_id, const Event& event);
+  std::size_t publish_to_log(Event event);
+  bool send(std::string_view connection_id, const Event& event);
+  /// The number of connections that want the events of a topic.
+  std::size_t count_wanting(std::string_view topic);
 
   const Options& options_;  ///< Immutable.
   ShardMap& shards_;
@@ -107,6 +123,7 @@ class Publisher {
   Notifier& notifier_;
   Mutex order_;  ///< Locked before a shard's mutex.
   History history_;
+  std::shared_ptr<LogDriver> log_;  ///< Immutable once events are published.
   /// Written under order_, when a filter begins to see events or other events than before.
   std::atomic<std::uint64_t> filters_added_{0};
   std::atomic<std::uint64_t> emitted_{0}, sent_{0}, format_failures_{0};

@@ -50,13 +50,53 @@ SSE_DECL EncodeOptions Publisher::form_of(const EmitOptions& settings) const noe
 }
 
 SSE_DECL std::size_t Publisher::publish(Event event) {
-  const bool is_kept = EventFactory::has_id_room(event);
-  return deliver(std::move(event), [&](Event& placed) {
-    if (!is_kept) return admission_.connections() != 0;
+  if (log_) return publish_to_log(std::move(event));
+  if (!EventFactory::has_id_room(event)) return publish_transient(std::move(event));
+  return deliver(std::move(event), [this](Event& placed) {
     history_.renew_after_fork();
     history_.add(placed);
     return true;
   });
+}
+
+SSE_DECL std::size_t Publisher::publish_transient(Event event) {
+  return deliver(std::move(event), [this](Event&) { return admission_.connections() != 0; });
+}
+
+SSE_DECL std::size_t Publisher::publish_to_log(Event event) {
+  const std::size_t wanting = count_wanting(event.topic());
+  if (EventFactory::has_id_room(event)) {
+    log_->emit(std::move(event));
+    return wanting;
+  }
+  LocalEvent local{std::move(event), {}};
+  return log_->emit_local(std::move(local)) ? wanting : publish_transient(std::move(local.event));
+}
+
+SSE_DECL std::size_t Publisher::count_wanting(std::string_view topic) {
+  const HashedName name = topic.empty() ? HashedName({}, 0) : HashedName(topic);
+  std::size_t count = 0;
+  for (Shard& shard : shards_) {
+    const SpinLock lock(shard.mutex);
+    if (topic.empty()) {
+      count += shard.connections.size();
+      continue;
+    }
+    count += shard.connections.size() - shard.queued.size() + shard.wide.size();
+    if (const Topic* const found = shard.topics.find(name)) count += found->members.size();
+  }
+  return count;
+}
+
+SSE_DECL bool Publisher::send(std::string_view connection_id, const Event& event) {
+  if (!log_) return deliver_to(connection_id, event);
+  {
+    const HashedName id(connection_id);
+    Shard& shard = shards_.of(id);
+    const SpinLock lock(shard.mutex);
+    if (!shard.by_id.find(id)) return false;
+  }
+  return log_->emit_local({event, std::string(connection_id)}) || deliver_to(connection_id, event);
 }
 
 template <class Place>
@@ -69,7 +109,7 @@ std::size_t Publisher::deliver(Event event, Place&& place) {
     Wakeups wakeups;  // completed after the order mutex is released
     for (;;) {
       const std::uint64_t filters_seen = filters_added_.load();
-      if (filters_seen != 0) filters.ask(shards_, event, topic);
+      if (filters_seen != 0 && EventFactory::kind(event) != EventKind::marker) filters.ask(shards_, event, topic);
       const MutexLock order(order_);
       if (filters_seen != filters_added_.load()) continue;  // new filters must be asked, without the lock
       if (!place(event)) return 0;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -48,6 +49,15 @@ class MetricsWriter {
     text_.append(" ").append(std::to_string(value)).append("\n");
   }
 
+  /// A summary without quantiles: how often, and for how long together.
+  void summary(std::string_view name, std::string_view help, std::uint64_t count, std::chrono::microseconds time) {
+    describe(name, "summary", help);
+    std::string fraction = std::to_string(1'000'000 + time.count() % 1'000'000).substr(1);
+    text_.append(name).append("_sum ").append(std::to_string(time.count() / 1'000'000)).append(".");
+    text_.append(fraction).append("\n");
+    sample(std::string(name) + "_count", {}, {}, count);
+  }
+
   std::string take() {
     if (format_ == MetricsFormat::openmetrics) text_.append("# EOF\n");
     return std::move(text_);
@@ -64,6 +74,23 @@ class MetricsWriter {
   const MetricsFormat format_;
   std::string text_;
 };
+
+inline void write_log(MetricsWriter& out, const LogStats& log) {
+  constexpr std::string_view state = "sse_log_state";
+  out.describe(state, "gauge", "1 for the state that the log is in");
+  for (const LogState one : {LogState::opening, LogState::ready, LogState::failing, LogState::failed, LogState::closed})
+    out.sample(state, "state", to_string(one), one == log.state ? 1 : 0);
+  out.counter("sse_log_appended", "Events that this process has put into the log", log.appended);
+  out.counter("sse_log_read", "Events that this process has read from the log", log.read);
+  out.gauge("sse_log_unlogged_events", "Events that wait for the log", log.unlogged_events);
+  out.summary("sse_log_append_seconds", "Time of the calls that append to the log", log.appends, log.append_time);
+  out.counter("sse_log_retries", "Calls of the log that were repeated", log.retries);
+  out.gauge("sse_log_lag_events", "Events of the log that this process has not read", log.lag_events);
+  out.counter("sse_log_missed_events", "Events that the log had removed before this process read them", log.missed);
+  out.counter("sse_log_resets", "Times that the log was another one than before", log.resets);
+  out.gauge("sse_log_file_bytes", "Bytes of the log's file", log.file_bytes);
+  out.gauge("sse_log_wal_bytes", "Bytes that are written beside the file first", log.wal_bytes);
+}
 
 }  // namespace sse::inline SSE_ABI::detail
 
@@ -91,6 +118,7 @@ SSE_DECL std::string metrics_text(const Stats& stats, MetricsFormat format) {
   out.describe(queued_connections, "gauge", "Connections that have at least so many events waiting");
   for (std::size_t i = 0; i < Stats::depths.size(); ++i)
     out.sample(queued_connections, "at_least", std::to_string(Stats::depths[i]), stats.queued_at_least[i]);
+  if (stats.log.state != LogState::none) detail::write_log(out, stats.log);
   return out.take();
 }
 

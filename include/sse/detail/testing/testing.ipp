@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -76,6 +77,7 @@ struct ObserverLog::State {
   std::vector<ConnectionRow> added;  ///< Guarded by mutex.
   std::vector<Removed> removed;      ///< Guarded by mutex.
   std::vector<Loss> losses;          ///< Guarded by mutex.
+  std::vector<StateChange> states;   ///< Guarded by mutex.
 
   template <class Thing>
   void add(std::vector<Thing>& things, Thing thing) {
@@ -104,7 +106,29 @@ SSE_DECL Observer ObserverLog::observer() const {
   observer.loss = [state = state_](const ConnectionRow& row, const LostEvents& lost) {
     state->add(state->losses, Loss{row, lost});
   };
+  observer.log_state = [state = state_](LogState now, std::string_view what) {
+    state->add(state->states, StateChange{now, std::string(what)});
+  };
   return observer;
+}
+
+SSE_DECL ObserverLog::StateChange ObserverLog::log_state(LogState wanted, std::chrono::milliseconds patience) const {
+  std::unique_lock lock(state_->mutex);
+  const auto find = [&] {
+    return std::find_if(state_->states.begin(), state_->states.end(),
+                        [&](const StateChange& one) { return one.state == wanted; });
+  };
+  if (state_->changed.wait_until(lock, detail::limit_of(patience), [&] { return find() != state_->states.end(); }))
+    return *find();
+  std::string came;
+  for (const StateChange& one : state_->states) came.append(" ").append(to_string(one.state));
+  throw Timeout("sse::testing: the log was not " + std::string(to_string(wanted)) + detail::not_within(patience) +
+                ", but:" + came);
+}
+
+SSE_DECL void ObserverLog::forget_log_states() {
+  const std::lock_guard lock(state_->mutex);
+  state_->states.clear();
 }
 
 SSE_DECL std::vector<ConnectionRow> ObserverLog::added(std::size_t count, std::chrono::milliseconds patience) const {

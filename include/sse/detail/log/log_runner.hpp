@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// The threads that work with a log: one appends, one reads, one watches the two. The same for all engines.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/log/log_driver.hpp"
+#include "sse/detail/log/log_status.hpp"
+#include "sse/detail/log/outbox.hpp"
+#include "sse/event.hpp"
+#include "sse/event_log.hpp"
+#include "sse/log_state.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Works with one log. The threads share its ownership and own all that they use, so that one which hangs in a call of
+/// the log can be left behind. Thread-safe.
+///
+/// The watching thread calls neither the log nor a filter, so it goes on while both others hang. It tells the hub the
+/// state, and that a call takes too long.
+class LogRunner final : public LogDriver, public std::enable_shared_from_this<LogRunner> {
+ public:
+  /// A StartLog.
+  static std::shared_ptr<LogDriver> start(std::shared_ptr<EventLog> log, const LogSettings& settings,
+                                          std::weak_ptr<LogReader> reader);
+
+  LogRunner(std::shared_ptr<EventLog> log, const LogSettings& settings, std::weak_ptr<LogReader> reader);
+
+  void emit(Event event) override;
+  bool emit_local(LocalEvent&& local) override;
+  std::uint64_t last() const override;
+  std::size_t undelivered(std::uint64_t last) override;
+  void read_now() noexcept override;
+  void tell_state() override;
+  LogStats stats() const override;
+  void stop(Clock::time_point limit) noexcept override;
+
+ private:
+  using Batch = std::vector<Outbox::Item>;
+
+  struct Thread {
+    std::thread thread;
+    bool has_ended = false;
+  };
+  enum class Outcome { done, failed, interrupted };
+
+  void start_threads();
+  void start_thread(void (LogRunner::*loop)());
+  void end_thread() noexcept;
+  bool is_closing() const;
+
+  // The appending thread:
+
+  void append_all();
+  /// Waits for a batch. Empty: the runner is closing.
+  Batch next_batch();
+  void prepare(Batch& batch, std::vector<LoggedEvent>& events) const;
+  /// Appends until the log has taken the batch. False: the runner is closing.
+  bool append(Batch& batch);
+  void acknowledge(const Batch& batch, Clock::duration took);
+
+  // The reading thread:
+
+  void read_all();
+  void open();
+  void read();
+  /// Passes events on to the hub, in their order. False: the log was rewritten.
+  bool pass_on(const LogRead& read, std::vector<ReadEvent>& events);
+  /// Everything that was appended up to `place` has been delivered: local events behind it are due.
+  void settle(std::uint64_t place);
+  bool deliver_next_local();
+  void deliver(std::uint64_t lost, std::vector<ReadEvent>& events);
+  void measure();
+
+  // Both:
+
+  /// Calls the log, and sets the state by the result. An exception is the outcome, too.
+  template <class Function>
+  Outcome call(LogSide side, std::chrono::milliseconds expected, Function&& function);
+  void begin_call(LogSide side, std::chrono::milliseconds expected);
+  void end_call(LogSide side, LogState state, std::string_view what);
+  /// Waits before the next attempt. False: the runner is closing.
+  bool back_off(LogSide side, unsigned attempt);
+
+  // The watching thread:
+
+  void watch_all();
+  void find_late_calls() SSE_REQUIRES(mutex_);
+  bool tell_change();
+
+  /// True if the reading thread may not know soon that everything has been delivered, and somebody waits for that.
+  bool must_wake_reader() const SSE_REQUIRES(mutex_);
+  void wake_reader() noexcept;
+
+  // stop:
+
+  bool is_done() const SSE_REQUIRES(mutex_);
+  /// True while threads other than the present one run.
+  bool others_run() const SSE_REQUIRES(mutex_);
+  /// Waits until all is done, or until `limit`, and lets the threads end. Returns the number of events that are left.
+  std::uint64_t close(Clock::time_point limit);
+  /// Waits for the threads until `limit`, and leaves the others behind. Returns their number.
+  std::size_t join(Clock::time_point limit);
+
+  const std::shared_ptr<EventLog> log_;    ///< Immutable.
+  const std::weak_ptr<LogReader> reader_;  ///< Immutable.
+  const std::size_t history_size_;         ///< Immutable.
+
+  mutable Mutex mutex_;
+  std::condition_variable_any has_work_;    ///< For the appending thread.
+  std::condition_variable_any has_change_;  ///< For the watching thread.
+  std::condition_variable_any progress_;    ///< For stop, and for a thread that backs off.
+  Outbox outbox_ SSE_GUARDED_BY(mutex_);
+  LogStatus status_ SSE_GUARDED_BY(mutex_);
+  LogStats stats_ SSE_GUARDED_BY(mutex_);
+  /// By LogSide: the time after which the call that is under way takes too long. Unset: there is no call.
+  std::array<std::optional<Clock::time_point>, 2> late_ SSE_GUARDED_BY(mutex_);
+  bool opened_ SSE_GUARDED_BY(mutex_) = false;
+  bool closing_ SSE_GUARDED_BY(mutex_) = false;
+  /// The reading thread waits in a call that was begun when everything up to this place had been appended.
+  std::optional<std::uint64_t> waits_since_ SSE_GUARDED_BY(mutex_);
+  std::uint64_t flushed_to_ SSE_GUARDED_BY(mutex_) = 0;  ///< A flush waits until this place has been delivered.
+  std::vector<Thread> threads_ SSE_GUARDED_BY(mutex_);   ///< The first one reads.
+  std::atomic<std::uint64_t> interrupts_{0};             ///< Calls of EventLog::interrupt.
+
+  std::uint64_t cursor_ = 0;    ///< Reading thread only. The `n` of the last event that was read.
+  bool lags_ = false;           ///< Reading thread only. The log has more, but does not give it yet.
+  Clock::time_point measured_;  ///< Reading thread only.
+  std::uint64_t batches_ = 0;   ///< Appending thread only.
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/log/log_runner.ipp"
+#endif
