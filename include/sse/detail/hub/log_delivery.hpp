@@ -58,6 +58,7 @@ class LogDelivery final : public LogReader {
   void fill_history(std::vector<ReadEvent>& newest, std::uint64_t tail);
   void begin(std::vector<ReadEvent>& newest, std::uint64_t tail);
   void begin_again(std::vector<ReadEvent>& newest, std::uint64_t tail);
+  void tell_all_reset();
   /// Lets a held connection begin, with its replay, or, where the log is not open in time, without one.
   void release(LogWaiters::Held& held, bool is_open);
   /// Tells a reset to the connections: they get the events after the number `last`.

@@ -3,8 +3,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,7 +91,18 @@ SSE_DECL void LogDelivery::begin(std::vector<ReadEvent>& newest, std::uint64_t t
 
 /// A connection that enters the map meanwhile has the number of an event before the marker's, and gets the marker.
 SSE_DECL void LogDelivery::begin_again(std::vector<ReadEvent>& newest, std::uint64_t tail) {
-  fill_history(newest, tail);
+  // Events with a later start than the last one that was delivered were appended since: they are new to every client.
+  const std::uint64_t last_start = publisher_.history().last_event().id.start;
+  const auto new_ones = std::find_if(
+      newest.begin(), newest.end(), [&](const ReadEvent& one) { return last_start != 0 && one.id.start > last_start; });
+  std::vector<ReadEvent> unseen(std::make_move_iterator(new_ones), std::make_move_iterator(newest.end()));
+  newest.erase(new_ones, newest.end());
+  fill_history(newest, unseen.empty() ? tail : unseen.front().id.n - 1);
+  tell_all_reset();
+  log_read(unseen);
+}
+
+SSE_DECL void LogDelivery::tell_all_reset() {
   Kept kept;
   Wakeups wakeups;
   publisher_.deliver(encode_loss("The log was replaced or has lost events: their number is unknown",

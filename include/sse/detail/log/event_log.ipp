@@ -17,7 +17,7 @@
 namespace sse::inline SSE_ABI {
 
 SSE_DECL EventLog::EventLog() noexcept {
-  detail::start_log.store(&detail::LogRunner::start);
+  detail::start_log.store(&detail::start_log_runner);
 }
 
 SSE_DECL LogSize EventLog::size() const noexcept {

@@ -119,6 +119,10 @@ class LogDriver {
 using StartLog = std::shared_ptr<LogDriver> (*)(std::shared_ptr<EventLog>, const LogSettings&,
                                                 std::weak_ptr<LogReader>);
 
+/// Starts a LogRunner.
+std::shared_ptr<LogDriver> start_log_runner(std::shared_ptr<EventLog> log, const LogSettings& settings,
+                                            std::weak_ptr<LogReader> reader);
+
 /// Set by EventLog's constructor. So only a program that makes a log compiles the threads and what they need.
 inline std::atomic<StartLog> start_log{nullptr};
 

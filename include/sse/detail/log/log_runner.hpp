@@ -37,11 +37,10 @@ namespace sse::inline SSE_ABI::detail {
 /// state, and that a call takes too long.
 class LogRunner final : public LogDriver, public std::enable_shared_from_this<LogRunner> {
  public:
-  /// A StartLog.
-  static std::shared_ptr<LogDriver> start(std::shared_ptr<EventLog> log, const LogSettings& settings,
-                                          std::weak_ptr<LogReader> reader);
-
   LogRunner(std::shared_ptr<EventLog> log, const LogSettings& settings, std::weak_ptr<LogReader> reader);
+
+  /// Starts the threads. Called once.
+  void start();
 
   void emit(Event event) override;
   bool emit_local(LocalEvent&& local) override;
@@ -61,7 +60,6 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   };
   enum class Outcome { done, failed, interrupted };
 
-  void start_threads();
   void start_thread(void (LogRunner::*loop)());
   void end_thread() noexcept;
   bool is_closing() const;

@@ -38,10 +38,10 @@ inline constexpr std::chrono::milliseconds log_patience{600};
 /// The time that one read waits for events.
 inline constexpr std::chrono::milliseconds log_read_wait{250};
 
-SSE_DECL std::shared_ptr<LogDriver> LogRunner::start(std::shared_ptr<EventLog> log, const LogSettings& settings,
+SSE_DECL std::shared_ptr<LogDriver> start_log_runner(std::shared_ptr<EventLog> log, const LogSettings& settings,
                                                      std::weak_ptr<LogReader> reader) {
   auto runner = std::make_shared<LogRunner>(std::move(log), settings, std::move(reader));
-  runner->start_threads();
+  runner->start();
   return runner;
 }
 
@@ -54,7 +54,7 @@ SSE_DECL LogRunner::LogRunner(std::shared_ptr<EventLog> log, const LogSettings& 
   stats_.state = LogState::opening;
 }
 
-SSE_DECL void LogRunner::start_threads() {
+SSE_DECL void LogRunner::start() {
   const BlockedSignals blocked;  // the threads inherit it: a signal is for the program's own threads
   try {
     for (const auto loop : {&LogRunner::read_all, &LogRunner::append_all, &LogRunner::watch_all}) start_thread(loop);
