@@ -4,19 +4,26 @@
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <sse/redis_log.hpp>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support.hpp"
@@ -95,6 +102,17 @@ class RedisServer {
     if (program_.empty()) SKIP("there is no " << program);
     start();
   }
+  /// A sentinel with these lines in its configuration.
+  struct Sentinel {
+    std::string lines;
+  };
+  explicit RedisServer(const Sentinel& sentinel) : program_(program_path("redis-server")), port_(free_port()) {
+    if (program_.empty()) SKIP("there is no redis-server");
+    config_ = file("sentinel.conf");
+    write_bytes(config_, "port " + std::to_string(port_) + "\nbind 127.0.0.1\ndir " + folder_.path().string() +
+                             "\nlogfile log\n" + sentinel.lines);
+    start();
+  }
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
   ~RedisServer() { kill(); }
@@ -103,6 +121,10 @@ class RedisServer {
   pid_t pid() const noexcept { return pid_; }
   std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
   std::string file(const char* name) const { return folder_.file(name); }
+  const fs::path& folder() const noexcept { return folder_.path(); }
+  std::string option(const std::string& name, const std::string& value) const {
+    return (*this)({"CONFIG", "SET", name, value});
+  }
 
   /// Starts it, again with the same settings and folder, and waits until it answers.
   void start() {
@@ -130,6 +152,7 @@ class RedisServer {
       words.insert(words.end(), {"--save", "", "--appendonly", "no"});
     }
     words.insert(words.end(), settings_.begin(), settings_.end());
+    if (!config_.empty()) words = {program_, config_, "--sentinel"};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -161,8 +184,137 @@ class RedisServer {
   const std::vector<std::string> settings_;
   const std::string program_;
   const int port_;
+  std::string config_;
   const Folder folder_{Folder::in_memory()};
   pid_t pid_ = -1;
+};
+
+/// Listens on a port of its own and calls a function with each connection, on a thread for each.
+class Listener {
+ public:
+  explicit Listener(std::function<void(int)> serve) : serve_(std::move(serve)) {
+    socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(socket_, 64) == 0);
+    REQUIRE(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { accept_all(); });
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { stop(); }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    ::shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    close_all();
+    for (std::thread& thread : threads_) thread.join();
+    ::close(socket_);
+  }
+  /// Ends the connections that there are.
+  void close_all() {
+    const std::lock_guard guard(mutex_);
+    for (const int connection : connections_) ::shutdown(connection, SHUT_RDWR);
+  }
+  int port() const noexcept { return port_; }
+  std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void accept_all() {
+    for (;;) {
+      const int connection = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (connection < 0) return;
+      const std::lock_guard guard(mutex_);
+      connections_.push_back(connection);
+      threads_.emplace_back([this, connection] {
+        serve_(connection);
+        const std::lock_guard closing(mutex_);
+        std::erase(connections_, connection);
+        ::close(connection);
+      });
+    }
+  }
+
+  const std::function<void(int)> serve_;
+  int socket_ = -1, port_ = 0;
+  std::mutex mutex_;
+  std::vector<int> connections_;  // guarded by mutex_
+  std::thread thread_;
+  std::vector<std::thread> threads_;  // the accepting thread's, then the destructor's
+};
+
+/// Between a log and its server: cuts a connection after so many bytes, or passes none on.
+class Proxy {
+ public:
+  explicit Proxy(int server) : server_(server), listener_([this](int client) { relay(client); }) {}
+
+  int port() const noexcept { return listener_.port(); }
+  std::string url() const { return listener_.url(); }
+  /// Ends all connections. The next one is cut after so many bytes to the server, or from it.
+  void cut_next(long to_server, long from_server) {
+    {
+      const std::lock_guard guard(mutex_);
+      budget_[0] = to_server;
+      budget_[1] = from_server;
+      is_armed_ = true;
+    }
+    listener_.close_all();
+  }
+  /// The connections that were cut.
+  int cuts() const noexcept { return cuts_; }
+  /// New connections go to another server.
+  void go_to(int server) noexcept { server_ = server; }
+  /// From now on the connections stay, and no byte gets through.
+  void swallow(bool on) noexcept { swallows_ = on; }
+
+ private:
+  void relay(int client) {
+    long budget[2] = {-1, -1};
+    {
+      const std::lock_guard guard(mutex_);
+      if (std::exchange(is_armed_, false)) budget[0] = budget_[0], budget[1] = budget_[1];
+    }
+    const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(server_.load()));
+    bool good = ::connect(server, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    while (good) {
+      pollfd sources[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+      ::poll(sources, 2, 1000);
+      for (int from = 0; from < 2 && good; ++from) {
+        if (sources[from].revents != 0) good = pass(from ? server : client, from ? client : server, budget[from]);
+      }
+    }
+    ::close(server);
+  }
+  bool pass(int from, int to, long& budget) {
+    char bytes[4096];
+    if (budget == 0) {
+      ++cuts_;
+      return false;
+    }
+    const std::size_t most = budget < 0 ? sizeof bytes : std::min(sizeof bytes, static_cast<std::size_t>(budget));
+    const ssize_t size = ::recv(from, bytes, most, 0);
+    if (size <= 0) return false;
+    if (budget > 0) budget -= size;
+    if (swallows_) return true;
+    return ::send(to, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
+  }
+
+  std::atomic<int> server_;
+  std::mutex mutex_;
+  long budget_[2] = {-1, -1};  // guarded by mutex_
+  bool is_armed_ = false;      // guarded by mutex_
+  std::atomic<int> cuts_ = 0;
+  std::atomic<bool> swallows_ = false;
+  Listener listener_;  // the last: its threads use the others
 };
 
 /// Settings that let a test of a dead server end soon.
@@ -173,16 +325,14 @@ inline RedisLogOptions quick() {
   return options;
 }
 
-/// Repeats a call, as the manager does, until it succeeds.
+/// Repeats a call, as the manager does, until it succeeds. On any thread: Catch2's macros are for one at a time.
 template <class Function>
-auto until_it_works(Function function, std::chrono::milliseconds limit = 20s) {
+auto until_it_works(Function function, std::chrono::milliseconds limit = 60s) {
   for (const auto end = std::chrono::steady_clock::now() + limit;;) {
     try {
       return function();
     } catch (const LogError& error) {
-      INFO(error.what());
-      REQUIRE(error.may_pass());
-      REQUIRE(std::chrono::steady_clock::now() < end);
+      if (!error.may_pass() || std::chrono::steady_clock::now() >= end) throw std::runtime_error(error.what());
     }
     std::this_thread::sleep_for(5ms);
   }

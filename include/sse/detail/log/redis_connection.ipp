@@ -150,8 +150,7 @@ SSE_DECL std::string RedisTls::start(redisContext& context, const std::string& h
     SSL_set_tlsext_host_name(ssl, host.c_str());
   }
   if (redisInitiateSSL(&context, ssl) == REDIS_OK) return {};
-  // A connection that cannot start leaves the SSL to its caller in some versions of hiredis and not in others: a leak
-  // is better than a second release.
+  SSL_free(ssl);  // the context has taken it only where the handshake succeeds
   return std::string("TLS: ") + (context.errstr[0] ? context.errstr : tls_error().c_str());
 }
 
@@ -267,6 +266,8 @@ SSE_DECL const RedisReply* RedisConnection::receive_until(Clock::time_point dead
   if (!context_) throw RedisBroken("sse: " + name_ + ": not connected");
   // A reply may have begun to arrive in an earlier call that the pipe ended.
   if (context_->reader->ridx < 0) replies_.clear();
+  // A reply that has begun has the reply time, too; one that never ends must not go on for ever.
+  const auto end = std::max(deadline, Clock::now()) + options_.reply_timeout;
   for (;;) {
     void* reply = nullptr;
     errno = 0;
@@ -276,7 +277,7 @@ SSE_DECL const RedisReply* RedisConnection::receive_until(Clock::time_point dead
     }
     if (reply) return static_cast<const RedisReply*>(reply);
     if (context_->reader->len - context_->reader->pos > RedisReplies::max_bytes) refuse_size();
-    if (!wait(POLLIN, deadline, wake)) return nullptr;
+    if (!wait(POLLIN, deadline, wake) || Clock::now() >= end) return nullptr;
     errno = 0;
     if (redisBufferRead(context_.get()) != REDIS_OK) fail("receiving");
   }
@@ -300,7 +301,8 @@ SSE_DECL const RedisReply& RedisConnection::receive(WakePipe* wake) {
 
 SSE_DECL const RedisReply& RedisConnection::check(const RedisReply& reply) {
   if (!reply.is_error()) return reply;
-  const std::string text = reply.text.substr(0, 500);
+  std::string text = reply.text.substr(0, 500);
+  if (text.starts_with("ERR The user executing the script")) text.replace(0, 3, "NOPERM");
   const RedisFault fault(text);
   if (text.starts_with("MOVED ")) note_moved(text);
   if (fault.reconnect) disconnect();
