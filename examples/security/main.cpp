@@ -20,19 +20,6 @@ std::string printable(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
-/// The value of a cookie (RFC 6265, 4.2.1).
-std::optional<std::string> cookie(const sse::Request& request, std::string_view name) {
-  const std::string* const header = request.header("Cookie");  // null: the request has none
-  if (!header) return std::nullopt;
-  for (std::string_view left = *header; !left.empty();) {
-    const std::string_view one = left.substr(0, left.find("; "));
-    left.remove_prefix(std::min(one.size() + 2, left.size()));
-    if (const std::size_t equals = one.find('='); equals != one.npos && one.substr(0, equals) == name)
-      return std::string(one.substr(equals + 1));
-  }
-  return std::nullopt;
-}
-
 /// The user of a session, from your own store.
 std::optional<std::string> user_of(const std::optional<std::string>& session) {
   if (session == "ann-secret") return "ann";
@@ -60,7 +47,7 @@ int main(int argc, char** argv) {
     if (!host || std::find(hosts.begin(), hosts.end(), *host) == hosts.end())
       throw sse::HttpError(403, "This host is not served here");
 
-    const std::optional<std::string> user = user_of(cookie(request, "session"));
+    const std::optional<std::string> user = user_of(request.cookie("session"));
     if (!user) {
       std::clog << "refused " + printable(request.target) + " from " + request.remote_address + '\n';
       throw sse::HttpError(401, "Log in first");
