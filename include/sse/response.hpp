@@ -77,8 +77,9 @@ asio::awaitable<void, Executor> write_events(Stream& stream, EventManager& event
   return write_events<Executor>(stream, events, request, std::move(options), connection_options(request));
 }
 
-/// A response that is JSON: `co_await sse::write_response(stream, 200, sse::json_response({{"ok", true}}))`. Throws
-/// sse::Error for a discarded json.
+/// A response that is JSON: `co_await sse::write_response(stream, 200, sse::json_response(value))`. Make the value
+/// before that: g++ 12 does not compile `{{"ok", true}}` in an expression with `co_await`. Throws sse::Error for a
+/// discarded json.
 SSE_DECL Response json_response(const nlohmann::json& value);
 
 /// Answers with one response, and closes nothing. A status that has no body (204, 205, 304: RFC 9110, 15.3.5, 15.3.6,
