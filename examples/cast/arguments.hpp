@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../common/command_line.hpp"
+#include "../common/event_log.hpp"
 #include "../common/local_host.hpp"
 
 #include <sse/config.hpp>
@@ -25,6 +26,7 @@ struct Arguments {
   asio::ip::tcp::endpoint listen{asio::ip::make_address("127.0.0.1"), 8080};
   std::string path = "/events";
   std::string metrics;
+  std::string log;
   std::string type = "line";
   std::string allow_origin;
   std::vector<std::string> hosts;
@@ -50,6 +52,8 @@ stands; any other line is its data as a string, with U+FFFD for what is not UTF-
 Clients see what comes after they have connected. With --history each event has an id: a browser that was cut
 off, and any client that sends Last-Event-ID (or ?lastEventId=ID), gets the lines that it missed, and with
 ?since=earliest a client gets all that are kept. What is kept no more is told as an `overflow`, with the number.
+With --log the same holds after a restart of the program, and at another one with the same log; --history is then at
+least 1 (1000).
 One that reads too slowly loses its oldest lines and is told how many; it never slows the reading.
 
 The end of standard input, SIGINT and SIGTERM end the program: each client still gets what waits for it,
@@ -100,6 +104,7 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
                  "Lines that are kept for clients that come back, 0 to 1000000; 0: none, and events have no id [0]")
       ->type_name("N")
       ->check(whole_number(0, 1'000'000));
+  log_option::add_log(app, arguments.log);
   std::uint64_t keep_alive = 15, send_timeout = 30;
   app.add_option("--keep-alive", keep_alive, "Seconds of silence after which a comment is sent, 1 to 3600 [15]")
       ->type_name("S")

@@ -61,8 +61,14 @@ void emit_line(sse::EventManager& events, std::string_view type, std::string_vie
     events.emit_event(type, std::string(line));
 }
 
-sse::Observer verbose_observer() {
+sse::Observer observer_of(bool verbose) {
   sse::Observer observer;
+  observer.log_state = [verbose](sse::LogState state, std::string_view what) {
+    const bool works = state == sse::LogState::opening || state == sse::LogState::ready;
+    if (!what.empty() || (verbose && !works))
+      tell("the log is " + std::string(to_string(state)) + ": " + std::string(what));
+  };
+  if (!verbose) return observer;
   observer.connection_added = [](const sse::ConnectionRow& row) { tell("connection " + row.connection_id + " added"); };
   observer.connection_removed = [](const sse::ConnectionRow& row, std::string_view reason) {
     const std::string lost = row.dropped > 0 ? ", " + std::to_string(row.dropped) + " events lost" : "";
@@ -95,8 +101,9 @@ int run(const cast::Arguments& arguments) {
   options.max_connections = arguments.max_connections;
   options.history_size = arguments.history;
   options.max_event_size = 8 * cast::max_line_length;  // a byte of a line takes at most six in JSON ("\u0000")
+  log_option::set_log(options, arguments.log);
   sse::EventManager events(options);
-  if (arguments.verbose) events.set_observer(verbose_observer());
+  events.set_observer(observer_of(arguments.verbose));
 
   sse::ServeOptions serve_options;
   serve_options.path = arguments.path;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../common/command_line.hpp"
+#include "../common/event_log.hpp"
 #include "../common/local_host.hpp"
 
 namespace dashboard {
@@ -52,6 +53,7 @@ std::optional<int> parse_arguments(int argc, char** argv, Arguments& arguments) 
          "Events kept for pages that open, reload or come back, 0 to 1000000; a request is two; 0: none [10000]")
       ->type_name("N")
       ->check(whole_number(0, 1'000'000));
+  log_option::add_log(app, arguments.log);
   app.add_option("--max-connections", arguments.max_connections,
                  "Client connections at a time, 1 to 100000; more have to wait, but the oldest without a request makes "
                  "room [1000]")

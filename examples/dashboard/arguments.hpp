@@ -17,6 +17,7 @@ struct Arguments {
   std::optional<UpstreamAddress> upstream;  // none: the demo's own
   std::size_t max_queue_size = 1000;
   std::size_t history = 10'000;
+  std::string log;
   std::size_t max_connections = 1000;
   std::chrono::seconds timeout{60};
   std::vector<std::string> hosts;

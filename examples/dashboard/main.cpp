@@ -8,6 +8,7 @@
 #include <memory>
 #include <sse/sse.hpp>
 
+#include "../common/event_log.hpp"
 #include "arguments.hpp"
 #include "demo_load.hpp"
 #include "demo_upstream.hpp"
@@ -42,6 +43,7 @@ sse::Options event_options(const Arguments& arguments) {
   sse::Options options;
   options.max_queue_size = arguments.max_queue_size;
   options.history_size = arguments.history;
+  log_option::set_log(options, arguments.log);
   return options;
 }
 

@@ -27,6 +27,11 @@ double unix_time() {
   return static_cast<double>(duration_cast<microseconds>(system_clock::now().time_since_epoch()).count()) / 1e6;
 }
 
+/// With a log the rows of an earlier run are on the page, too: the numbers begin at the time in milliseconds.
+RequestLog::RequestLog(sse::EventManager& events)
+    : events_(events),
+      last_id_(events.stats().log.state == sse::LogState::none ? 0 : static_cast<std::uint64_t>(unix_time() * 1e3)) {}
+
 RequestLog::Request RequestLog::start(std::string_view method, std::string_view target, std::string client) {
   const std::uint64_t id = ++last_id_;
   const auto row = running_.emplace(id, Row{std::string(method), shortened(target), std::move(client), unix_time(),

@@ -40,7 +40,7 @@ class RequestLog {
     bool ended_ = false;
   };
 
-  explicit RequestLog(sse::EventManager& events) : events_(events) {}
+  explicit RequestLog(sse::EventManager& events);
 
   Request start(std::string_view method, std::string_view target, std::string client);
 
@@ -51,7 +51,7 @@ class RequestLog {
   void end(std::uint64_t id, std::string_view type, nlohmann::json outcome);
 
   sse::EventManager& events_;
-  std::uint64_t last_id_ = 0;
+  std::uint64_t last_id_;
   std::map<std::uint64_t, Row> running_;  // one for each client connection at most
 };
 

@@ -113,7 +113,7 @@ function begin(at) {
   const id = feed.last_id;
   if (!feed.resumes || !id) metrics.misses();
   if (!id) metrics.sees(at); // the proxy keeps nothing
-  else if (!feed.resumes && id.endsWith('-0')) metrics.sees(Math.floor(parseInt(id) / 1e9)); // nothing has happened since it started
+  else if (!feed.resumes && id.endsWith('-0')) metrics.sees(Math.floor(parseInt(id) / 1e9) || at); // nothing has happened since it started
   joining = Boolean(id);
   refresh_later(); // should the state not come
 }

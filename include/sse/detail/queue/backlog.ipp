@@ -70,8 +70,8 @@ SSE_DECL void Backlog::move(Place& place, std::size_t count) noexcept {
 
 SSE_DECL void Backlog::drop_oldest() noexcept {
   const Slot oldest = events_.pop();
-  if (EventFactory::kind(oldest.event) == EventKind::marker) marker_end_ = begin_.at + 1;
   lagging_ += oldest.readers;
+  if (lagging_ != 0 && EventFactory::kind(oldest.event) == EventKind::marker) marker_end_ = begin_.at + 1;
   begin_ = {begin_.at + 1, oldest.sequence};
   batches_.forget_before(begin_.at);
 }
