@@ -387,7 +387,7 @@ TEST_CASE("A damaged file is an error that names it, or whole events, and is not
     return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
   };
   int errors = 0, fine = 0;
-  for (int round = 0; round < (sanitized ? 40 : 200); ++round) {
+  for (int round = 0; round < (sanitized ? 15 : 200); ++round) {
     std::string file = whole, wal = with_wal ? whole_wal : std::string();
     switch (kind) {
       case cut: file.resize(below(file.size())); break;
@@ -443,6 +443,6 @@ TEST_CASE("A damaged file is an error that names it, or whole events, and is not
   CHECK(errors + fine > 0);
   if (kind == garbage) CHECK(fine == 0);
   if (kind == wal_cut) CHECK(errors == 0);
-  if (kind == empty) CHECK(errors == (with_wal ? (sanitized ? 40 : 200) : 0));
+  if (kind == empty) CHECK(errors == (with_wal ? (sanitized ? 15 : 200) : 0));
   UNSCOPED_INFO(errors << " errors, " << fine << " fine");
 }
