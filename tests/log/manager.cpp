@@ -59,9 +59,10 @@ class ServiceProcess {
   static sse::Options options(const std::string& path, sse::Durability durability) {
     sse::SqliteLogOptions log;
     log.durability = durability;
+    log.max_events = 1'000'000;  // a test compares all that was delivered with the file
     sse::Options options;
-    options.history_size = 10'000;
-    options.max_queue_size = 10'000;
+    // More than an endless emitter makes on a slow machine before its clients are back.
+    options.history_size = options.max_queue_size = 500'000;
     options.log = std::make_shared<sse::SqliteLog>(path, log);
     return options;
   }
