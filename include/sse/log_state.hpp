@@ -29,7 +29,7 @@ enum class LogState : std::uint8_t {
 struct LogStats {
   LogStats() = default;
 
-  LogState state = LogState::none;
+  LogState state = LogState::none;           ///< The log's state.
   std::uint64_t appended = 0;                ///< Events that this manager has put into the log.
   std::uint64_t read = 0;                    ///< Events that it has read from the log, its own among them.
   std::uint64_t unlogged_events = 0;         ///< Events that wait for the log, in the outbox or in an append.

@@ -27,14 +27,15 @@ struct RedisLogOptions {
   ///
   /// An IPv6 address stands in brackets. With `sentinels` the host is not used, and the URL may be empty.
   std::string url;
-  /// The name and the password of the ACL user; in place of those in the URL.
-  std::string user, password;
+  std::string user;      ///< The name of the ACL user, in place of the one in the URL.
+  std::string password;  ///< The user's password, in place of the one in the URL.
 
   /// The sentinels that know the server, as HOST:PORT; they are asked in this order at each connect. Empty: the URL
   /// names the server itself.
   std::vector<std::string> sentinels;
-  std::string master_name;                       ///< The name that the sentinels know the server by.
-  std::string sentinel_user, sentinel_password;  ///< For the sentinels; empty: without a password.
+  std::string master_name;        ///< The name that the sentinels know the server by.
+  std::string sentinel_user;      ///< The user's name at the sentinels. Empty: the default user.
+  std::string sentinel_password;  ///< The password at the sentinels. Empty: they need none.
 
   /// The stream's key. Every process that shares the log has the same. The keys beside the stream begin with it, in
   /// braces if it has none, so that a cluster keeps all of them in one slot.
@@ -54,7 +55,8 @@ struct RedisLogOptions {
 
   /// With `rediss`: a file with the certificates of the authorities that are trusted, in place of the system's.
   std::string tls_ca_file;
-  std::string tls_certificate_file, tls_key_file;  ///< With `rediss`: the client's own certificate and key, if any.
+  std::string tls_certificate_file;  ///< With `rediss`: the client's own certificate. Empty: none.
+  std::string tls_key_file;          ///< The key of that certificate.
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -38,15 +38,15 @@ class MemoryLog final : public EventLog {
 
   /// From now on every call throws LogError(`what`, `may_pass`), until `accept`.
   void refuse(const std::string& what, bool may_pass = true);
-  void accept();
+  void accept();  ///< Ends `refuse`.
   /// From now on appends block, as on a frozen disk, until `thaw`. An interrupted one throws a LogError that may pass.
   void freeze();
   /// From now on every call blocks until `thaw`, and interrupt() does not help.
   void hang();
-  void thaw();
+  void thaw();  ///< Ends `freeze` and `hang`.
   /// From now on reads give nothing new, as on a node that lags, until `catch_up`.
   void lag();
-  void catch_up();
+  void catch_up();  ///< Ends `lag`.
   /// The next append is done, but throws a LogError that may pass, as if its answer were lost.
   void lose_next_answer();
   /// Waits until a call blocks, because of `freeze` or `hang`. False: none has after `patience`.
