@@ -133,7 +133,7 @@ function compile() {
   const [program, ...first] = spawnSync('ccache', ['--version']).status === 0 ? ['ccache', compiler] : [compiler];
   const options = { stdio: 'inherit', cwd: directory }; // relative names: ccache finds it again
   execFileSync(program, [...first, ...flags, '-c', '-o', 'pages.o', 'pages.cpp'], options);
-  execFileSync(compiler, ['-fsanitize=address', '-pthread', '-o', 'pages', 'pages.o', '-lssl', '-lcrypto'], options);
+  execFileSync(compiler, ['-fsanitize=address', '-pthread', '-o', 'pages', 'pages.o', '-lssl', '-lcrypto', '-lsqlite3'], options);
 }
 
 const children = [];
@@ -304,6 +304,22 @@ const tests = {
     assert.notDeepEqual(await doubting.exit, [0, null]);
     assert.match(doubting.log(), /certificate/);
     server.close();
+  },
+  async surviving() {
+    const file = join(directory, 'events.db');
+    const run = async (headers, wanted) => {
+      const service = start('surviving', ['0', file]);
+      const url = await next_line(service);
+      const [response] = await once(http.get(url, { headers, agent: false }), 'response');
+      const text = await read_till(response, wanted);
+      service.child.kill('SIGTERM');
+      assert.deepEqual(await service.exit, [0, null], service.log());
+      return text;
+    };
+    const first = await run({}, '"type":"connection"');
+    const [id] = first.match(/(?<=^id: ).*$/m);
+    const second = await run({ 'Last-Event-ID': id }, (text) => text.split('"type":"started"').length > 1);
+    assert.ok(!second.includes('"type":"overflow"'), second);
   },
   async operating() {
     const service = await start_service('operating');

@@ -68,10 +68,10 @@ const rules = [
       return run(`${line} -o main && ./main`, page);
     }
     // docs: code compiles it with these flags; all one by one is for the night.
-    assert.match(line, /^c\+\+ -std=c\+\+20 -Iinclude -pthread examples\/\w+\/main\.cpp -o \w+$/);
+    assert.match(line, /^c\+\+ -std=c\+\+20 -Iinclude -pthread examples\/\w+\/main\.cpp -o \w+( -lsqlite3)?$/);
     assert.ok(chapters.includes(source[1]), `no chapter ${source[1]}`);
-    page.built.add(line.match(/-o (\w+)$/)[1]);
-    if (process.env.SSE_NIGHTLY || source[1] === chapters[0]) run(line.replace(/-o \w+$/, '-fsyntax-only'), page);
+    page.built.add(line.match(/-o (\w+)/)[1]);
+    if (process.env.SSE_NIGHTLY || source[1] === chapters[0]) run(line.replace(/-o \w+.*$/, '-fsyntax-only'), page);
   }],
   [/^\.\/(\w+)(?![\w./])/, ([, name], page) => assert.ok(page.built.has(name), `no line above builds ${name}`)],
   [/^build\/\w+\/examples\/\w+/, ([path], page) => check_program(path, page)],

@@ -61,8 +61,9 @@ class ServiceProcess {
     log.durability = durability;
     log.max_events = 1'000'000;  // a test compares all that was delivered with the file
     sse::Options options;
-    // More than an endless emitter makes on a slow machine before its clients are back.
-    options.history_size = options.max_queue_size = 500'000;
+    options.history_size = 1'000'000;  // the test looks for all of them in the file
+    options.history_bytes = 0;
+    options.max_queue_size = 1'000'000;
     options.log = std::make_shared<sse::SqliteLog>(path, log);
     return options;
   }
@@ -78,7 +79,7 @@ class ServiceProcess {
       asio::steady_timer timer(io_);
       for (std::uint32_t i = 0; count == endless || i < count; ++i) {
         events_.emit_event("n", i);
-        if (count != endless || i % 20 != 19) continue;
+        if (count != endless || i % 5 != 4) continue;
         timer.expires_after(std::chrono::milliseconds(1));
         co_await timer.async_wait(asio::use_awaitable);
       }
