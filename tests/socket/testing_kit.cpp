@@ -330,7 +330,7 @@ TEST_CASE("a client's wait in vain says what came, which waits for the next call
   service.says(stream_head);
   service.says("data: one\n\n: keep-alive\n\ndata: half");
   const std::string why = failure<Timeout>([&] { client.read(2); });
-  CHECK(why.find(" was waited for within 30 ms; there were 1 of 2 messages: one; behind them: ") != why.npos);
+  CHECK(why.find(" sent too few messages within 30 ms; there were 1 of 2 messages: one; behind them: ") != why.npos);
   CHECK(why.find("data: half") != why.npos);
   CHECK_THROWS_AS(client.read_to_end(), Timeout);
   CHECK(failure<Timeout>([&] { client.take_bytes(3); }).ends_with(" gave within 30 ms 0 of 3 bytes"));

@@ -81,7 +81,7 @@ SSE_DECL std::vector<Message> Client::read(std::size_t count) {
   while (messages.size() < count) {
     if (!from.can_read()) throw Ended(from.after("ended its stream", count), from.broken);
     if (!from.take_some(from.all, count, limit))
-      throw Timeout(from.after("was waited for" + detail::not_within(from.patience), count));
+      throw Timeout(from.after("sent too few messages" + detail::not_within(from.patience), count));
   }
   std::vector<Message> taken;
   for (; taken.size() < count; messages.pop_front()) taken.push_back(std::move(messages.front()));
