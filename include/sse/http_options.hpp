@@ -102,6 +102,12 @@ struct ServeOptions {
   /// The path of the metrics (metrics_text of the manager's stats). Every client that can connect may read them, unless
   /// `admit_metrics` refuses it: `admit` is not called. Empty: no metrics.
   std::string metrics_path;
+
+  /// A JavaScript module for the pages that follow the stream: `sse::browser_script` of browser.hpp. `serve` does not
+  /// copy the text. It is answered to every client that can connect: `admit` is not called. Empty: none.
+  std::string_view script;
+  std::string script_path = "/sse.js";  ///< The path of the script.
+
   /// The origins whose pages may read the events, each as in the Origin header: `https://example.org`. A page of one of
   /// them gets StreamOptions::allow_origin for its origin. A page of another origin gets 403 before `admit`, and the
   /// observer is called. A request without an Origin header is not checked, because it comes from no page of another

@@ -3,10 +3,12 @@
 
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "sse/detail/base/separate_compilation.hpp"
@@ -33,11 +35,35 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+inline bool is_script(const ServeOptions& options, const Request& request) noexcept {
+  return !options.script.empty() && request.path == options.script_path && request.path != options.path;
+}
+
+/// The response with ServeOptions::script, or 304 if the browser has it already. Throws HttpError if pages of the
+/// request's origin may not read.
+inline std::string script_text(Server& server, const Request& request) {
+  const std::string_view script = server.options.script;
+  std::uint64_t hash = 14'695'981'039'346'656'037u;  // FNV-1a
+  for (const char c : script) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+  const std::string tag = '"' + std::to_string(hash) + '"';
+  Response response;
+  response.head_only = request.method == "HEAD";
+  response.content_type = "text/javascript";
+  response.headers = {{"ETag", tag}, {"Cache-Control", "no-cache"}};
+  add_cors(response.headers, stream_options(server, request, ConnectionOptions()));
+  // A proxy that compresses marks the tag as weak: W/"…".
+  const std::string* const known = request.header("If-None-Match");
+  if (known && known->find(tag) != known->npos) return response_text(304, response);
+  response.body = script;
+  return response_text(200, response);
+}
+
 /// Throws HttpError for an unknown path and for a method other than GET and HEAD.
 inline void check_target(const ServeOptions& options, const Request& request) {
   if (request.method == "CONNECT") throw HttpError(405, "This server is not a proxy", {{"Allow", "GET, HEAD"}});
   const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
-  if (request.path != options.path && !is_metrics) throw HttpError(404, "Nothing is served at this path");
+  if (request.path != options.path && !is_metrics && !is_script(options, request))
+    throw HttpError(404, "Nothing is served at this path");
   if (request.method != "GET" && request.method != "HEAD")
     throw HttpError(405, "Only GET and HEAD are supported at this path", {{"Allow", "GET, HEAD"}});
 }
@@ -94,6 +120,7 @@ SSE_DECL std::optional<std::string> answer(Session& session, const Request& requ
   const ServeOptions& options = session.server->options;
   if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
   check_target(options, request);
+  if (is_script(options, request)) return script_text(*session.server, request);
   Response response;
   response.head_only = request.method == "HEAD";
   if (request.path != options.path) {
