@@ -54,6 +54,7 @@ missing() {
   has_clang || echo clang
   has_libfuzzer || echo libfuzzer
   has_chromium || echo chromium
+  ! has apt-get || has firefox-esr || has firefox || echo firefox # elsewhere its tests are skipped
   has pkg-config || echo pkg-config
   has doxygen || echo doxygen
   ! has_bookworm || has clang-format || echo clang-format
@@ -87,6 +88,7 @@ hiredis          libhiredis-dev       hiredis-devel       hiredis        hiredis
 clang            clang-16             clang               clang          clang          llvm
 libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compiler-rt    llvm
 chromium         chromium             chromium            chromium       chromium       chromium
+firefox          firefox-esr          firefox             firefox        firefox-esr    firefox
 pkg-config       pkg-config           pkgconf-pkg-config  pkgconf        pkgconf        pkgconf
 doxygen          doxygen              doxygen             doxygen        doxygen        doxygen
 clang-format     clang-format         clang-tools-extra   clang          clang-extra-tools  clang-format

@@ -1,3 +1,9 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
 #include "parser_support.hpp"
 
 // The rules of the eventsource directory of web-platform-tests, and more of the same kind: each with every kind of line
@@ -420,6 +426,42 @@ TEST_CASE("the published cases read as published, with every line end, however t
 
 TEST_CASE("the beginning of a stream and mixed line ends read as published, however the bytes are cut") {
   for (const Case& test : whole_streams) check(test.name, test.bytes, expected(test));
+}
+
+std::string hex(const std::string& bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.append(1, "0123456789abcdef"[byte >> 4]).append(1, "0123456789abcdef"[byte & 15]);
+  }
+  return text;
+}
+
+// SSE_WRITE_CASES=1 writes the file after a case has changed.
+TEST_CASE("the cases are those that the JavaScript parser reads, in parser_published.json") {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  const auto add = [&](const Case& test, bool any_line_end) {
+    auto messages = nlohmann::ordered_json::array();
+    for (const auto& [type, data, id] : test.messages) messages.push_back({hex(type), hex(data), hex(id)});
+    nlohmann::ordered_json row{{"name", test.name},
+                               {"any_line_end", any_line_end},
+                               {"bytes", hex(test.bytes)},
+                               {"messages", std::move(messages)},
+                               {"id", hex(test.last_event_id)}};
+    if (test.retry) row["retry"] = *test.retry;
+    all.push_back(std::move(row));
+  };
+  for (const Case& test : cases) add(test, true);
+  for (const Case& test : whole_streams) add(test, false);
+  std::string text = "[\n";
+  for (const auto& row : all) text += row.dump() + (&row == &all.back() ? "\n" : ",\n");
+  text += "]\n";
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "parser_published.json";
+  if (std::getenv("SSE_WRITE_CASES")) std::ofstream(path, std::ios::binary) << text;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) SKIP("the sources are not where they were compiled");
+  const std::string kept{std::istreambuf_iterator<char>(file), {}};
+  REQUIRE((kept == text));
 }
 
 }  // namespace

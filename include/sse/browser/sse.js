@@ -23,6 +23,8 @@ export class Parser {
     this.take_ = take;
     this.comment_ = comment;
     this.rest_ = this.id_ = this.type_ = '';
+    this.data_ = undefined;
+    this.has_id_ = this.after_cr_ = false;
   }
 
   feed(text) {
@@ -59,7 +61,7 @@ export class Parser {
   }
 
   end_block_() {
-    const data = this.data_, type = this.type_, has_id = !!this.has_id_;
+    const data = this.data_, type = this.type_, has_id = this.has_id_;
     this.data_ = undefined;
     this.type_ = '';
     this.has_id_ = false;
@@ -403,9 +405,8 @@ class Feed {
       });
     };
 
-    const save = () => key && (this.id ? sessionStorage.setItem(key, this.id) : sessionStorage.removeItem(key));
+    this.save_ = () => key && this.id && sessionStorage.setItem(key, this.id);
     const pause = () => {
-      save();
       if (this.state === 'closed') return;
       this.stop_();
       this.set_('paused');
@@ -421,7 +422,7 @@ class Feed {
       [document, 'visibilitychange', () => {
         clearTimeout(timer);
         if (document.visibilityState !== 'hidden') return resume() || this.source_.again();
-        save();
+        this.save_();
         if (hidden !== undefined) timer = setTimeout(pause, hidden);
       }],
     ];
@@ -456,6 +457,7 @@ class Feed {
     this.turn_ = undefined;
     this.abort_?.abort();
     this.source_.close();
+    this.save_();
   }
 
   async start_() {
