@@ -150,6 +150,11 @@ class EventManager {
   /// are not all of one moment.
   Stats stats() const;
 
+  /// The id of the last event of the history, or of the place before the first one. For a snapshot of your state: read
+  /// this first and then the state, and send both; a client that goes on from this id misses no event. Empty: there is
+  /// no history.
+  std::string last_id() const;
+
   /// The number of connections.
   std::size_t get_connection_count() const;
   /// A row for each connection. It takes each shard's lock in turn.

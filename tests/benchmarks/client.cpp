@@ -129,9 +129,15 @@ class Client {
 
   bool is_greeted(Connection& connection) {
     const auto head = connection.unread.find("\r\n\r\n");
-    if (head == connection.unread.npos ||
-        (!head_only_ && connection.unread.find("\n\n", head + 4) == connection.unread.npos))
-      return false;
+    if (head == connection.unread.npos) return false;
+    std::size_t begin = head + 4;
+    const std::string_view interval = ": keep-alive ";
+    if (connection.unread.compare(begin, interval.size(), interval) == 0) {
+      begin = connection.unread.find("\n\n", begin);
+      if (begin == connection.unread.npos) return false;
+      begin += 2;
+    }
+    if (!head_only_ && connection.unread.find("\n\n", begin) == connection.unread.npos) return false;
     if (!connection.unread.starts_with("HTTP/1.1 200")) throw std::runtime_error("no stream: " + connection.unread);
     if (first_.empty()) first_ = connection.unread;
     connection.unread = {};

@@ -15,7 +15,7 @@ grep -qix 'cache-control: no-cache, no-transform' "$work/plain" || fail "no Cach
 grep -qix 'x-accel-buffering: no' "$work/plain" || fail "no X-Accel-Buffering"
 ! grep -qi '^access-control-' "$work/plain" || fail "CORS though nobody asked"
 
-until_true 5 grep -q '^:' "$work/one" || fail "no comment as keep-alive after a second"
+until_true 5 grep -qx ': keep-alive' "$work/one" || fail "no comment as keep-alive after a second"
 events one >/dev/null
 
 expect_equal "HEAD" 200 "$(status_of --head "$url")"

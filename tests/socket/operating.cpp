@@ -136,7 +136,7 @@ TEST_CASE("a page of another origin may ask whether it may send headers of its o
   const std::string method = "Access-Control-Request-Method: GET\r\n";
   CHECK(ask("Origin: https://a.example\r\nAccess-Control-Request-Headers: authorization,last-event-id\r\n" + method) ==
         "HTTP/1.1 204 No Content\r\nConnection: close\r\nAccess-Control-Allow-Origin: https://a.example\r\n"
-        "Vary: Origin\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n"
+        "Vary: Origin\r\nAccess-Control-Expose-Headers: Retry-After\r\nAccess-Control-Allow-Methods: GET, HEAD\r\n"
         "Access-Control-Allow-Headers: authorization,last-event-id\r\nAccess-Control-Max-Age: 7200\r\n\r\n");
   CHECK(ask("Origin: https://evil.example\r\n" + method).starts_with("HTTP/1.1 403 "));
   CHECK(ask("Origin: https://a.example\r\n").starts_with("HTTP/1.1 405 "));

@@ -93,9 +93,11 @@ TEST_CASE("CORS and the reconnection time stand where they were asked for, and n
   options.allow_origin = "https://a.example\r\nX: y";
   options.retry = 2500ms;
   Stream asked(options);
-  CHECK(asked.client.head() ==
-        std::string(response_head)
-            .insert(response_head.size() - 2, "Access-Control-Allow-Origin: https://a.example  X: y\r\n"));
+  CHECK(asked.client.head() == std::string(response_head)
+                                   .insert(response_head.size() - 2,
+                                           "Access-Control-Allow-Origin: https://a.example  X: y\r\n"
+                                           "Access-Control-Expose-Headers: Retry-After\r\n"));
+  CHECK(asked.client.take_until("\n\n") == ": keep-alive 15000\n\n");
   CHECK(asked.client.take_until("\n\n") == "retry: 2500\n\n");
 }
 
@@ -111,7 +113,7 @@ TEST_CASE("what a client gets is the events' frames, byte for byte") {
   stream.socket.close();
   std::string frames;
   while (auto event = twin.try_next()) frames += event->frame();
-  CHECK(stream.client.read_to_end() == response_head + frames);
+  CHECK(stream.client.read_to_end() == response_head + ": keep-alive 15000\n\n" + frames);
   CHECK(
       frames.starts_with("data: {\"type\":\"a\",\"data\":{\"text\":\"l\\r\\n\\u0000\xEF\xBF\xBD\xE2\x82\xAC\"},"
                          "\"timestamp\":"));
@@ -134,6 +136,7 @@ TEST_CASE("10,000 events that wait, and as many that come, arrive in order") {
 TEST_CASE("an idle stream gets a comment, round after round, and events between them") {
   Stream stream(quick());
   stream.client.head();
+  CHECK(stream.client.take_until("\n\n") == ": keep-alive 1\n\n");
   for (int n = 0; n < 3; ++n) {
     CHECK(stream.client.take_until("\n\n") == ": keep-alive\n\n");
     CHECK(stream.client.take_until("\n\n") == ": keep-alive\n\n");

@@ -129,6 +129,10 @@ class Client {
         ++comments;
         continue;
       }
+      if (block->starts_with(": keep-alive ")) {
+        keep_alive = std::stoi(block->substr(13));
+        continue;
+      }
       if (block->starts_with("retry: ")) {
         retry = std::stoi(block->substr(7));
         continue;
@@ -149,7 +153,7 @@ class Client {
   const std::string& last_frame() const { return last_; }
 
   std::size_t comments = 0;
-  std::optional<int> retry;
+  std::optional<int> retry, keep_alive;
   std::string last_event_id;
 
  private:

@@ -23,12 +23,15 @@ SSE_DECL void append_header(std::string& head, std::string_view name, std::strin
   head.append("\r\n");
 }
 
+inline constexpr std::string_view expose_headers = "Access-Control-Expose-Headers";
+
 SSE_DECL std::string stream_head(const StreamOptions& options) {
   std::string head =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
       "X-Accel-Buffering: no\r\nConnection: close\r\n";
   if (!options.allow_origin.empty()) {
     append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
+    if (!find_header(options.headers, expose_headers)) append_header(head, expose_headers, "Retry-After");
   }
   for (const auto& [name, value] : options.headers) append_header(head, name, value);
   return head.append("\r\n");
@@ -36,6 +39,9 @@ SSE_DECL std::string stream_head(const StreamOptions& options) {
 
 SSE_DECL std::string stream_start(const StreamOptions& options) {
   std::string start = stream_head(options);
+  // sse.js gives up a connection on which nothing has come for two intervals.
+  if (options.keep_alive.count() > 0)
+    start.append(": keep-alive ").append(std::to_string(options.keep_alive.count())).append("\n\n");
   if (options.retry) wire::append_field(start, "retry", std::to_string(options.retry->count())), start.push_back('\n');
   return start;
 }

@@ -106,6 +106,10 @@ SSE_DECL Stats EventManager::stats() const {
   return hub_->stats();
 }
 
+SSE_DECL std::string EventManager::last_id() const {
+  return hub_->last_id();
+}
+
 SSE_DECL std::size_t EventManager::get_connection_count() const {
   return hub_->size();
 }

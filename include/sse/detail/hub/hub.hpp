@@ -78,6 +78,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
   /// Ends every stream at once and discards its queued events.
   void cut(std::string_view reason);
 
+  /// EventManager::last_id.
+  std::string last_id();
   std::size_t size() const noexcept { return admission_.connections(); }
   Stats stats();
   ConnectionInfo info();

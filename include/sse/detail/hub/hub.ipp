@@ -267,6 +267,12 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert_locked(Shard& shard, Connectio
   return last.sequence;
 }
 
+SSE_DECL std::string Hub::last_id() {
+  if (!publisher_.keeps_history()) return {};
+  publisher_.history().renew_after_fork();
+  return to_string(publisher_.history().last_event().id);
+}
+
 SSE_DECL bool Hub::subscribe(std::string_view connection_id, std::string_view topic) {
   const HashedName id(connection_id), name(topic);
   Shard& shard = shards_.of(id);

@@ -21,6 +21,9 @@ SSE_DECL void add_cors(Headers& headers, const StreamOptions& options) {
     const bool is_cors = same_name(std::string_view(name).substr(0, 15), "Access-Control-") || same_name(name, "Vary");
     if (is_cors && !find_header(headers, name)) headers.emplace_back(name, value);
   }
+  // So that a page of another origin can obey it.
+  constexpr std::string_view expose = "Access-Control-Expose-Headers";
+  if (!options.allow_origin.empty() && !find_header(headers, expose)) headers.emplace_back(expose, "Retry-After");
 }
 
 SSE_DECL void forbid_storing(Headers& headers) {
