@@ -3,6 +3,8 @@
 #include <atomic>
 #include <set>
 
+#include <sse/browser.hpp>
+
 #include "support.hpp"
 
 namespace {
@@ -70,6 +72,33 @@ TEST_CASE("a request that another parser has read has the parts of its target") 
   CHECK(parts("?") == Values{"/", ""});
 }
 
+TEST_CASE("a script is served without admission, with a tag that saves sending it again") {
+  sse::ServeOptions options;
+  options.script = sse::browser_script;
+  options.allowed_origins = {"https://a.example"};
+  options.admit = [](const sse::Request&, sse::ConnectionOptions&) { throw sse::HttpError(401, "Who are you?"); };
+  const Server server(options);
+  const auto ask = [&](const std::string& line, const std::string& headers = {}) {
+    return server.get(line + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n").read_to_end();
+  };
+  const std::string whole = ask("GET /sse.js");
+  CHECK(whole.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\n"));
+  CHECK(whole.find("\r\nCache-Control: no-cache\r\n") != whole.npos);
+  CHECK(whole.ends_with(sse::browser_script));
+  CHECK(ask("HEAD /sse.js") == whole.substr(0, whole.size() - sse::browser_script.size()));
+  const std::size_t at = whole.find("\r\nETag: ") + 8;
+  const std::string tag = whole.substr(at, whole.find("\r\n", at) - at);
+  const std::string known = ask("GET /sse.js", "If-None-Match: " + tag + "\r\n");
+  CHECK(known.starts_with("HTTP/1.1 304 Not Modified\r\n"));
+  CHECK(known.ends_with("\r\n\r\n"));
+  CHECK(ask("GET /sse.js", "Origin: https://a.example\r\n").find("\r\nAccess-Control-Allow-Origin: ") !=
+        std::string::npos);
+  CHECK(ask("GET /sse.js", "Origin: https://evil.example\r\n").starts_with("HTTP/1.1 403 "));
+  CHECK(ask("POST /sse.js").starts_with("HTTP/1.1 405 "));
+  CHECK(ask("GET /events").starts_with("HTTP/1.1 401 "));
+  CHECK(Server().get("GET /sse.js HTTP/1.1\r\nHost: x\r\n\r\n").status() == 404);
+}
+
 TEST_CASE("a response whose status has no body has none") {
   sse::EventManager events;
   Context context;
@@ -82,7 +111,7 @@ TEST_CASE("a response whose status has no body has none") {
   CHECK(client.read_to_end() ==
         "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
         "HTTP/1.1 205 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        "HTTP/1.1 304 \r\nConnection: close\r\n\r\n");
+        "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
   task.get();
 }
 
