@@ -12,7 +12,7 @@
 namespace sse::inline SSE_ABI {
 
 /// A JavaScript module for pages that follow a stream: `import { subscribe } from '/sse.js'`. Its documentation is
-/// examples/browser/README.md.
+/// include/sse/browser/README.md.
 // clang-format off
 inline constexpr std::string_view browser_script =
     R"js(// SPDX-License-Identifier: MIT

@@ -38,7 +38,7 @@ const header = `${licence}// The module of browser/sse.js, minified, for ServeOp
 namespace sse::inline SSE_ABI {
 
 /// A JavaScript module for pages that follow a stream: \`import { subscribe } from '/sse.js'\`. Its documentation is
-/// examples/browser/README.md.
+/// include/sse/browser/README.md.
 // clang-format off
 inline constexpr std::string_view browser_script =
 ${literals(text)};

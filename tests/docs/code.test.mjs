@@ -20,7 +20,7 @@ const top = new URL('../..', import.meta.url).pathname;
 const read_file = (path) => readFileSync(join(top, path), 'utf8');
 const chapters = readdirSync(join(top, 'examples')).filter((name) => existsSync(join(top, 'examples', name, 'README.md')));
 const pages = ['README.md', 'examples/README.md', ...chapters.map((name) => `examples/${name}/README.md`), 'tests/README.md',
-  'include/sse/COMPATIBILITY.md', 'include/sse/CHANGELOG.md'];
+  'include/sse/COMPATIBILITY.md', 'include/sse/CHANGELOG.md', 'include/sse/browser/README.md'];
 const line_of = (text, index) => text.slice(0, index).split('\n').length;
 /** As GitHub makes them of headings. */
 const anchors_of = (text) =>
