@@ -141,6 +141,46 @@ TEST_CASE("Redis: password, ACL user, database, Unix socket and IPv6") {
   append(ipv6, 1, {"f"});
 }
 
+TEST_CASE("Redis: TLS, with the server's name checked") {
+#if !defined(SSE_REDIS_TLS)
+  SKIP("hiredis has no TLS here");
+#else
+  const Folder folder;
+  const std::string certificate = folder.file("cert.pem"), key = folder.file("key.pem");
+  if (std::system(
+          ("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj /CN=localhost "
+           "-addext subjectAltName=DNS:localhost -keyout " +
+           key + " -out " + certificate + " 2>/dev/null")
+              .c_str()) != 0) {
+    SKIP("there is no openssl");
+  }
+  const int port = free_port();
+  const RedisServer server({"--tls-port", std::to_string(port), "--tls-cert-file", certificate, "--tls-key-file", key,
+                            "--tls-ca-cert-file", certificate, "--tls-auth-clients", "no"});
+  RedisLogOptions options = quick();
+  options.tls_ca_file = certificate;
+  RedisLog log("rediss://localhost:" + std::to_string(port), options);
+  const std::string large(std::size_t{3} << 20, 'x');
+  append(log, 1, {"a", large});
+  CHECK(data_of(newest(log, 9)) == std::vector<std::string>{"a", large});
+  auto waiting = std::async(std::launch::async, [&] {
+    Events events;
+    while (events.empty()) read(log, 2, events, 1s);
+    return data_of(events);
+  });
+  append(log, 2, {"b"});
+  CHECK(waiting.get() == std::vector<std::string>{"b"});
+
+  RedisLog other_name("rediss://127.0.0.1:" + std::to_string(port), options);
+  CHECK(mentions(failure([&] { append(other_name, 1, {"x"}); }), "certificate verify failed"));
+  options.tls_ca_file.clear();
+  RedisLog other_authority("rediss://localhost:" + std::to_string(port), options);
+  CHECK(mentions(failure([&] { append(other_authority, 1, {"x"}); }), "certificate verify failed"));
+  options.tls_ca_file = folder.file("none");
+  CHECK(error_of("rediss://localhost", options).find("none cannot be used") != std::string::npos);
+#endif
+}
+
 TEST_CASE("Redis: a server that takes no events for now says so by name, on the same connection") {
   const RedisServer server({"--save", "3600 1", "--dbfilename", "dump.rdb"});
   RedisLog log(server.url());
