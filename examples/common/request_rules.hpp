@@ -28,6 +28,15 @@ struct Refusal {
   std::string_view reason;
 };
 
+inline bool is_number(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// An empty one is the scheme's own.
+inline bool is_port(std::string_view text) {
+  return is_number(text) && text.size() <= 5 && (text.size() < 5 || text <= "65535");
+}
+
 /// HOST or HOST:PORT (RFC 9110, 7.2).
 inline bool is_authority(std::string_view text) {
   const auto is_of_host = [](char c) {
@@ -41,10 +50,7 @@ inline bool is_authority(std::string_view text) {
   if (literal && host.empty()) return false;
   const bool good_host =
       std::all_of(host.begin(), host.end(), [&](char c) { return is_of_host(c) || (literal && c == ':'); });
-  const bool good_port =
-      port.empty() || (port.front() == ':' && port.size() <= 6 &&
-                       std::all_of(port.begin() + 1, port.end(), [](char c) { return c >= '0' && c <= '9'; }));
-  return good_host && good_port;
+  return good_host && (port.empty() || (port.front() == ':' && is_port(port.substr(1))));
 }
 
 /// The authority of an absolute target, `http://HOST[:PORT]/PATH`; empty: it is none.
@@ -60,7 +66,9 @@ inline std::string_view authority_of(std::string_view target) {
 /// Each of these makes the end of a body doubtful: the bytes behind it could be read as a request that nobody sent.
 inline Refusal check_body(const Head& head) {
   const std::size_t codings = head.count(http::field::transfer_encoding);
-  if (head.count(http::field::content_length) > 1) return {400, "a request has one Content-Length"};
+  // Beast takes a list of equal lengths for one.
+  if (head.count(http::field::content_length) > 1 || !is_number(head[http::field::content_length]))
+    return {400, "a request has one Content-Length"};
   if (codings == 0) return {};
   if (codings > 1 || head.version() == 10 || head.count(http::field::content_length) > 0)
     return {400, "the length of the body is in doubt"};

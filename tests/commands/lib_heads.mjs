@@ -9,6 +9,15 @@ const get = `GET ${path} HTTP/1.1\r\n`;
 const host = 'Host: localhost\r\n';
 const end = '\r\n';
 const long = (n) => 'a'.repeat(n);
+const proxied = path !== '/events'; // what is not below /_sse/ goes to another server
+const hex = (text) => JSON.stringify(text).slice(1, -1);
+// each(NAME, VALUES, BYTES, RIGHT): a head for each value.
+const each = (name, values, bytes, right) => values.map((value) => [`${name}: ${hex(value).slice(0, 60)}`, bytes(value), right]);
+const chars = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => String.fromCharCode(from + i));
+const controls = [...chars(0x02, 0x08), '\v', '\f', ...chars(0x0e, 0x1f), '\x7f'];
+const field = (text) => `${get}${host}${text}\r\n${end}`;
+const target = (text) => `GET ${text} HTTP/1.1\r\n${host}${end}`;
+const of_method = (text) => `${text} ${path} HTTP/1.1\r\n${host}Content-Length: 0\r\n${end}`;
 
 const heads = [
   // name, bytes, what is right
@@ -84,6 +93,91 @@ const heads = [
   ['a fragment', `GET ${path}#x HTTP/1.1\r\n${host}${end}`, [400, 404]],
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + '\x7f'.repeat(501) + '\r\n\r\n', 400],
   ['nothing, then the end', '', 'close'],
+  ...each('a control character in a value', controls, (c) => field(`X: a${c}b`), 400),
+  ...each('a delimiter in a name', [...'"(),/;<=>?@[\\]{}'], (c) => field(`X${c}Y: a`), 400),
+  ...each('a control character in the target', ['\t', '\v', '\f', '\x01', '\x1f', '\x7f'], (c) => target(`${path}?${c}`), 400),
+  ...each(
+    'a Host that is none',
+    ['a@b', 'user:pass@b', 'a:b', 'a:12a', 'a:65536', 'a:99999999999', 'a:-1', 'a:+80', 'a:80:80', '::1', '[::1', '[::1]x', '[]',
+      '[]:80', ']', 'a,b', 'a, b', 'a\\b', '"a"', '<a>', 'a|b', 'a^b', '{a}', 'a?b', 'a#b', 'http://a', '/', 'a\tb', 'a`b',
+      '[::1]:x', '[::1]80', '[a b]', '\xe4'],
+    (value) => `${get}Host: ${value}\r\n${end}`,
+    400,
+  ),
+  ...each(
+    'a Content-Length that is none',
+    ['1 2', '1,1', '0, 0', '1;1', '0x0', '1e3', '1.0', '-0', '+0', '"0"', 'NaN', '0,', ',0', '0_0', '0b1', '\xb2', '0 \t0', 'chunked'],
+    (value) => field(`Content-Length: ${value}`),
+    400,
+  ),
+  ['the same Content-Length twice', field('Content-Length: 0\r\nContent-Length: 0'), 400],
+  ['a Content-Length in another case', field('Content-Length: 0\r\ncontent-length: 0'), 400],
+  ...each(
+    'a transfer coding that is none',
+    ['identity', 'gzip', 'deflate, gzip', 'chunked;q=1', '"chunked"', 'xchunked', 'chunkedx', 'chunked x', 'x chunked', 'chunked, x'],
+    (value) => field(`Transfer-Encoding: ${value}`),
+    [400, 501],
+  ),
+  ['two Transfer-Encodings', field('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked'), [400, 501]],
+  ['two Transfer-Encodings, one unknown', field('Transfer-Encoding: x\r\nTransfer-Encoding: chunked'), [400, 501]],
+  ['Transfer-Encoding with Content-Length, in other cases', field('tRANSFER-eNCODING: chunked\r\ncONTENT-lENGTH: 3'), 400],
+  ...each(
+    'a version',
+    ['HTTP/1', 'HTTP/1.', 'HTTP/.1', 'HTTP/11', 'HTTP/1.1.1', 'HTTP/a.b', 'HTTPS/1.1', 'XHTTP/1.1', 'HTTP/-1.1', 'HTTP/1,1',
+      'HTTP/1.x', 'HTTP/01.1', 'HTTP/1.01', 'HTTP', 'HTTP/', '/1.1', 'ICY/1.0', 'RTSP/1.0', 'HTTP/\xb9.1', 'Http/1.1'],
+    (version) => `GET ${path} ${version}\r\n${host}${end}`,
+    [400, 505],
+  ),
+  ...each('another version', ['HTTP/3.0', 'HTTP/0.0', 'HTTP/9.9'], (version) => `GET ${path} ${version}\r\n${host}${end}`, 505),
+  ...each('an unregistered method', ['FOO', 'Get', 'GETS', 'GE', 'G-E-T', '!', '1', long(200)], of_method, [405, 501]),
+  ...each('another method', ['PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND', 'MKCOL', 'SEARCH', 'LINK'], of_method, [405, 501]),
+  ...each(
+    'a method that is no token',
+    ['G/ET', '"GET"', 'G,T', 'G=T', '(GET)', 'GET:', 'G\0T', 'G\xc9T', '{GET}', '<GET>', 'G\\T', '[G]', 'G;T', 'GET?', '\xef\xbb\xbfGET'],
+    of_method,
+    400,
+  ),
+  ...each(
+    'a target that is none',
+    ['*', '?a', '\\events', 'http:/events', 'http:events', 'http:///events', 'http://:80/events', 'http://a@localhost/events',
+      'http://localhost:99999/events', 'http://localhost:x/events', 'http://[::1/events', '://localhost/events', 'localhost/events',
+      '[::1]/events', 'http://', 'http://?', '"/events"', '/a b', '%2fevents', '..', '.', ':', 'http://a,b/'],
+    target,
+    400,
+  ),
+  ...(proxied
+    ? []
+    : each(
+        'another path',
+        ['/events/', '/Events', '/EVENTS', '/events;x', '/events%00', '/events%20', '/./events', '/x/../events', '/events/.',
+          '/events//', '/events.', '/e%76ents/', '/event', '/eventss', '/%', '/%zz', '//events//', '/events&a=b', '/~'],
+        target,
+        404,
+      )),
+  ['a bare LF for a line end', `${get}${host.trimEnd()}\nX: a\r\n${end}`, 400],
+  ['a bare LF for each line end', `GET ${path} HTTP/1.1\nHost: localhost\n\n`, 400],
+  ['a bare LF after the request line', `GET ${path} HTTP/1.1\n${host}${end}`, 400],
+  ['a bare LF for the last line', `${get}${host}\n${end}`, 400],
+  ['a bare LF in a value', field('X: a\nb'), 400],
+  ['two CRs for a line end', `${get}${host}X: a\r\r\n${end}`, 400],
+  ['two CRs at the end', `${get}${host}\r\r\n${end}`, 400],
+  ['LF CR for a line end', `${get}${host}X: a\n\r${end}`, 400],
+  ['a line of spaces', `${get}${host}   \r\n${end}`, 400],
+  ['a line of a tab', `${get}${host}\t\r\n${end}`, 400],
+  ['a colon alone', `${get}${host}:\r\n${end}`, 400],
+  ['a second request line', `${get}${get}${host}${end}`, 400],
+  ['a status line', `HTTP/1.1 200 OK\r\n${host}${end}`, [400, 501, 505]],
+  ['NUL bytes', `\0\0\0\0\r\n${end}`, 400],
+  ['a request in UTF-16', [...`GET ${path}`].join('\0') + `\r\n${end}`, 400],
+  ['a PROXY header, version 1', `PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${get}${host}${end}`, [400, 501]],
+  ['a PROXY header, version 2', '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c' + '\x01'.repeat(12) + `${get}${host}${end}`, 400],
+  ['SMTP', 'EHLO localhost\r\n\r\n', 400],
+  ['SSH', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 400],
+  ['Redis', '*1\r\n$4\r\nPING\r\n\r\n', 400],
+  ['SOCKS 5', '\x05\x01\x00\r\n\r\n', 400],
+  ['JSON', '{"jsonrpc": "2.0"}\r\n\r\n', 400],
+  ['HTTP/0.9', `GET ${path}\r\n\r\n`, [400, 505]],
+  ['RTSP', 'DESCRIBE rtsp://localhost/events RTSP/1.0\r\nCSeq: 1\r\n\r\n', [400, 501, 505]],
   ['the end in the middle', `${get}Ho`, ['close', 400]],
 
   // Odd, and right.
@@ -99,6 +193,22 @@ const heads = [
   ['an upgrade that is not known', `${get}${host}Connection: Upgrade\r\nUpgrade: h2c\r\n${end}`, 200],
   ['HEAD', `HEAD ${path} HTTP/1.1\r\n${host}${end}`, 200],
   ['an absolute target with a port', `GET http://localhost:80${path} HTTP/1.1\r\n${host}${end}`, 200],
+  ...each(
+    'a Host',
+    ['localhost:', 'localhost:0', 'localhost:65535', 'LOCALHOST', '127.0.0.1', '127.0.0.1:80', '[::1]'],
+    (value) => `${get}Host: ${value}\r\n${end}`,
+    200,
+  ),
+  ...each(
+    'a field that nobody needs',
+    ['Connection: close', 'Connection: keep-alive, x', 'TE: trailers', 'Range: bytes=0-', 'If-None-Match: *', 'Accept: text/html',
+      'Accept-Encoding: gzip, br', 'Cache-Control: no-store', 'Cookie: a=b; c="d', 'Max-Forwards: 0', 'X:', 'X: a:b: c', 'X: \t\t',
+      `X: ${long(4000)}`, "!#$%&'*+-.^_`|~09aZ: a", 'X: a\r\nX: b', 'Last-Event-ID:', 'Last-Event-ID: 1', 'Last-Event-ID: \xc3\xa9',
+      'Last-Event-ID: 99999999999999999999-99999999999999999999', 'Proxy-Connection: keep-alive'],
+    field,
+    200,
+  ),
+  ...each('a query', ['?', '??', '?a=%', '?%00', '?a=b?c', '?lastEventId=', '?lastEventId=%zz', `?${long(2000)}`], (query) => target(path + query), 200),
   ['two requests at once', `${get}${host}${end}${get}${host}${end}`, 200],
 ];
 
@@ -107,11 +217,14 @@ const fail = (message) => {
   process.exit(1);
 };
 
-// What comes back: the status, `close`, or an explanation; `each` sends byte by byte.
-function ask(bytes, each = false) {
+if (new Set(heads.map(([, bytes]) => bytes)).size !== heads.length) fail('a head stands twice');
+if (heads.length < 250) fail(`${heads.length} heads, not 250`);
+
+// What comes back: the status, `close`, or an explanation; `by_byte` sends byte by byte.
+function ask(bytes, by_byte = false) {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {
-      if (each) for (const byte of bytes) socket.write(byte, 'latin1');
+      if (by_byte) for (const byte of bytes) socket.write(byte, 'latin1');
       else socket.write(bytes, 'latin1');
       if (bytes === '' || bytes.endsWith('Ho')) socket.end();
     });
