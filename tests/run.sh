@@ -72,7 +72,7 @@ targets() {
     case $name in
       *_NOT_BUILT*) echo "${name%%_NOT_BUILT*}" ;;
       unit:* | socket:* | header-only:* | log:*) ;; # in a program that is built already, and named by its sources, too
-      consumer:* | refusal:* | docs:* | fuzz:* | commands:\ setup_*) ;;
+      consumer:* | refusal:* | docs:* | fuzz:* | matrix:* | commands:\ setup_*) ;;
       headers:*) echo header_tests ;;
       benchmarks:*) echo benchmarks ;;
       commands:*) sed -E 's/commands: ([a-z]+).*/\1/' <<<"$name" ;;
