@@ -55,6 +55,7 @@ struct Reader {
   std::vector<Item> items;         // then these
   std::optional<std::string> end;  // and at last a `disconnect` with this frame; empty: none
   bool ended = false;
+  std::uint64_t reset_place = 0;
   bool reset = false;   // what is lost before `items` can't be counted
   bool urgent = false;  // what is lost before `items` is told although nothing follows
   std::size_t dropped = 0, gaps = 0;
@@ -111,6 +112,7 @@ class Model {
         after = *n;
       } else {
         reader.reset = reader.urgent = true;
+        reader.reset_place = n && other_start ? oldest() - 1 : last;
         if (n && other_start) {
           after = oldest() - 1;
           cursor = *last_event_id;  // a client that is cut here still knows too little
@@ -203,14 +205,14 @@ class Model {
     }
     const bool gap = reader.reset || survivor != begin;
     if (gap && survivor == end && !reader.urgent && !reader.ended) return std::nullopt;
-    const std::string lost = loss(reader, begin, survivor);
+    const std::string lost = place(reader, begin, survivor) + notice("overflow", loss(reader, begin, survivor));
     std::optional<std::string> event;
     if (survivor != end) event = frame(survivor->event);
     reader.items.erase(begin, survivor == end ? survivor : survivor + 1);
     if (!gap) return event ? event : std::exchange(reader.end, std::nullopt);
     reader.reset = reader.urgent = false;
     if (event) reader.next.push_back(*event);
-    return notice("overflow", lost);
+    return lost;
   }
   bool readable(const Reader& reader) const {
     return reader.ended || reader.urgent || !reader.next.empty() ||
@@ -243,6 +245,14 @@ class Model {
     }
   }
   using Place = std::vector<Reader::Item>::const_iterator;
+  /// The id line of a notice: the place after the loss, before the event that is next.
+  std::string place(const Reader& reader, Place begin, Place next) const {
+    std::uint64_t after = reader.reset ? reader.reset_place : 0;
+    for (auto item = begin; item != next; ++item) after = std::max(after, item->event.n);
+    const bool is_last = next == reader.items.end();
+    if (options_.history_size == 0 || (after == 0 && !reader.reset) || (!is_last && next->event.n == 0)) return {};
+    return "id: " + id_of(is_last ? after : std::min(after, next->event.n - 1)) + "\n";
+  }
   std::string loss(const Reader& reader, Place begin, Place end) const {
     if (reader.reset) return ",\"dropped\":null,\"reset\":true";
     std::uint64_t first = 0, last_lost = 0;

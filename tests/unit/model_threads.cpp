@@ -81,6 +81,7 @@ struct Client {
     std::uint64_t n, last = 0;  // of a gap: from n to last
     std::size_t count = 0;
     std::string json = {};
+    std::uint64_t place = 0;  // of a gap: the id of its notice
   };
   std::vector<Read> reads;
   std::string problem;
@@ -159,6 +160,7 @@ struct Client {
         if (read.count < sure || read.count > possible)
           return "a gap of " + std::to_string(read.count) + where + ", not of " + std::to_string(sure) + " to " +
                  std::to_string(possible);
+        if (read.place != 0) cursor = read.place;
       }
       position = last;
       begins = false;
@@ -180,8 +182,12 @@ struct Client {
       reads.push_back({Read::Kind::session, number_of(event.id())});
     } else if (event.type() == "overflow") {
       if (!body.contains("first_id")) return fail("a notice without ids: " + body.dump());
-      reads.push_back({Read::Kind::gap, number_of(body["first_id"].get<std::string>()),
-                       number_of(body["last_id"].get<std::string>()), body["dropped"].get<std::size_t>()});
+      reads.push_back({Read::Kind::gap,
+                       number_of(body["first_id"].get<std::string>()),
+                       number_of(body["last_id"].get<std::string>()),
+                       body["dropped"].get<std::size_t>(),
+                       {},
+                       event.id().empty() ? 0 : number_of(event.id())});
     } else if (event.type() != "disconnect") {
       reads.push_back({Read::Kind::event, number_of(event.id()), 0, 0, std::string(event.json())});
     }

@@ -175,7 +175,8 @@ inline std::string count_of(std::string_view id) {
 /// An event's word with the ids in it: `connection #4`, `17 #5`, `overflow 2 #6-#7`, `overflow null reset`.
 inline std::string line(const Event& event) {
   std::string line = word(event);
-  if (!event.id().empty()) line += " #" + count_of(event.id());
+  // The model of random sequences has the id of each notice of a loss.
+  if (!event.id().empty() && event.type() != "overflow") line += " #" + count_of(event.id());
   const ordered_json body = ordered_json::parse(event.json());
   if (body.contains("first_id"))
     line += " #" + count_of(body["first_id"].get<std::string>()) + "-#" + count_of(body["last_id"].get<std::string>());

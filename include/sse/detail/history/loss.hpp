@@ -20,7 +20,7 @@ struct Loss {
   std::size_t count = 0;
   std::size_t of_history = 0;         ///< Those of `count` that the history no longer held.
   std::uint64_t first = 0, last = 0;  ///< Numbers (EventText::sequence) of the lost events that had an id. 0: none.
-  bool reset = false;                 ///< The number of lost events is not known.
+  bool reset = false;                 ///< The number of lost events is not known. The stream goes on after `last`.
 
   bool any() const noexcept { return count != 0 || reset; }
   void add(std::uint64_t sequence) noexcept { add(1, sequence, sequence); }

@@ -49,7 +49,8 @@ class LossReport {
     return untold_loss_.any() && (has_event || notify_at_once_ || !is_open);
   }
   /// Encodes the `overflow` notice of the untold loss. `history` knows the ids of the lost events.
-  Event encode_overflow(const Options& options, const History& history) const;
+  /// `next`: the event that follows it, or empty.
+  Event encode_overflow(const Options& options, const History& history, const Event& next) const;
   /// Forgets the untold loss: the reader has got the notice, or never will.
   void forget() noexcept {
     untold_loss_ = {};

@@ -3,9 +3,11 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +15,9 @@
 
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/frame/encode.hpp"
 #include "sse/detail/frame/notice.hpp"
+#include "sse/detail/history/event_id.hpp"
 #include "sse/detail/history/history.hpp"
 #include "sse/detail/history/loss_report.hpp"
 #include "sse/event.hpp"
@@ -26,7 +30,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL Event LossReport::encode_overflow(const Options& options, const History& history) const {
+SSE_DECL Event LossReport::encode_overflow(const Options& options, const History& history, const Event& next) const {
   const Loss& lost = untold_loss_;
   std::string members = ",\"dropped\":" + (lost.reset ? "null" : std::to_string(lost.count));
   if (lost.reset) members += ",\"reset\":true";
@@ -37,7 +41,18 @@ SSE_DECL Event LossReport::encode_overflow(const Options& options, const History
   const std::string_view why = lost.reset        ? "The number of events that this client has missed is unknown"
                                : notify_at_once_ ? "The history does not go back to the last event of this client"
                                                  : "Events were dropped because this connection reads too slowly";
-  return encode_notice("overflow", notice_form(options), why, members);
+  // The place after the loss: a client that is cut here is not told again. OverflowPolicy::keep_newest also drops
+  // events that are newer than the next one.
+  std::optional<EventId> place;
+  if (options.history_size != 0 && (lost.last != 0 || lost.reset) &&
+      (next.empty() || EventFactory::sequence(next) != 0))
+    place =
+        parse_event_id(history.id_of(next.empty() ? lost.last : std::min(lost.last, EventFactory::sequence(next) - 1)));
+  EncodeOptions form = notice_form(options);
+  form.has_id = place.has_value();
+  Event notice = encode_notice("overflow", form, why, members);
+  if (place) EventFactory::set_id(notice, place->start, place->n, 0);
+  return notice;
 }
 
 SSE_DECL void LossReport::report(const Loss& lost, LossReason why, std::size_t count, const History& history) noexcept {

@@ -22,9 +22,11 @@ SSE_DECL ReplayPlan plan_replay(std::optional<EventId> seen, std::uint64_t start
   ReplayPlan plan;
   const bool known = seen && seen->start == start;
   plan.lost.reset = !known || seen->n > last;
+  if (plan.lost.reset) plan.lost.last = last;
   if (!seen || (known && seen->n > last)) return plan;
   plan.after = seen;
   plan.next = known ? std::max(seen->n + 1, first) : first;
+  if (plan.lost.reset) plan.lost.last = first - 1;
   if (known && plan.next > seen->n + 1) {
     plan.lost.add(static_cast<std::size_t>(first - 1 - seen->n), seen->n + 1, first - 1);
     plan.lost.of_history = plan.lost.count;

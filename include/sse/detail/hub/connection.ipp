@@ -252,7 +252,7 @@ SSE_DECL Event Connection::take() {
   if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
   if (taken_event_.empty()) load_taken_event();
   if (losses_.notice_is_due(!taken_event_.empty(), open_)) {
-    Event notice = losses_.encode_overflow(*shard->options, *shard->history);
+    Event notice = losses_.encode_overflow(*shard->options, *shard->history, taken_event_);
     report_untold();
     losses_.forget();
     return notice;
