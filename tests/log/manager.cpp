@@ -323,3 +323,18 @@ TEST_CASE("a file that is replaced by an older copy is a reset for its clients")
   REQUIRE(reader.notices().size() == 1);
   CHECK(nlohmann::json::parse(reader.notices()[0])["reset"] == true);
 }
+
+TEST_CASE("a burst that is much longer than the log keeps reaches a client of the process whole") {
+  const Folder folder(Folder::in_memory());
+  sse::Options options;
+  options.history_size = 200;
+  options.max_queue_size = 20'000;
+  options.max_unlogged_events = 20'000;
+  options.log = std::make_shared<sse::SqliteLog>(folder.file());
+  EventManager events(options);
+  sse::EventStream stream = events.add_connection();
+  for (int i = 0; i < 20'000; ++i) events.emit_event("n", i);
+  const std::vector<sse::Event> got = sse::testing::take(stream, 20'001, std::chrono::seconds(60));
+  CHECK(events.stats().log.missed == 0);
+  CHECK(got.back().id().ends_with("-20000"));
+}

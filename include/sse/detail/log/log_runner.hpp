@@ -69,6 +69,7 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   void append_all();
   /// Waits for a batch. Empty: the runner is closing.
   Batch next_batch();
+  bool may_append() const SSE_REQUIRES(mutex_);
   void prepare(Batch& batch, std::vector<LoggedEvent>& events) const;
   /// Appends until the log has taken the batch. False: the runner is closing.
   bool append(Batch& batch);
@@ -79,8 +80,9 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   void read_all();
   void open();
   void read();
-  /// Passes events on to the hub, in their order. False: the log was rewritten.
-  bool pass_on(const LogRead& read, std::vector<ReadEvent>& events);
+  /// Passes events on to the hub, in their order. `appended`: up to there own events had been appended before the read.
+  /// False: the log was rewritten.
+  bool pass_on(const LogRead& read, std::vector<ReadEvent>& events, std::uint64_t appended);
   /// Everything that was appended up to `place` has been delivered: local events behind it are due.
   void settle(std::uint64_t place);
   bool deliver_next_local();
@@ -109,6 +111,8 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
 
   // stop:
 
+  /// True on the reading thread: in a filter that destroys the manager. It delivers nothing more then.
+  bool reads_here() const SSE_REQUIRES(mutex_);
   bool is_done() const SSE_REQUIRES(mutex_);
   /// True while threads other than the present one run.
   bool others_run() const SSE_REQUIRES(mutex_);
@@ -120,6 +124,9 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   const std::shared_ptr<EventLog> log_;    ///< Immutable.
   const std::weak_ptr<LogReader> reader_;  ///< Immutable.
   const std::size_t history_size_;         ///< Immutable.
+  /// Immutable. Appends pause while the reading thread has more events than this to read: else a burst of this process
+  /// would be trimmed off the log before it is read.
+  const std::size_t max_lag_;
 
   mutable Mutex mutex_;
   std::condition_variable_any has_work_;    ///< For the appending thread.
@@ -130,7 +137,9 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   LogStats stats_ SSE_GUARDED_BY(mutex_);
   /// By LogSide: the time after which the call that is under way takes too long. Unset: there is no call.
   std::array<std::optional<Clock::time_point>, 2> late_ SSE_GUARDED_BY(mutex_);
+  std::uint64_t read_since_ SSE_GUARDED_BY(mutex_) = 0;  ///< Outbox::appended() when the last read was begun.
   bool opened_ SSE_GUARDED_BY(mutex_) = false;
+  bool ignores_lag_ SSE_GUARDED_BY(mutex_) = false;  ///< Nobody reads any more, and the rest is appended at once.
   bool closing_ SSE_GUARDED_BY(mutex_) = false;
   /// The reading thread waits in a call that was begun when everything up to this place had been appended.
   std::optional<std::uint64_t> waits_since_ SSE_GUARDED_BY(mutex_);

@@ -50,6 +50,7 @@ SSE_DECL LogRunner::LogRunner(std::shared_ptr<EventLog> log, const LogSettings& 
     : log_(std::move(log)),
       reader_(std::move(reader)),
       history_size_(settings.history_size),
+      max_lag_(std::clamp<std::size_t>(settings.history_size / 2, 1, 5'000)),
       outbox_(settings.max_events, settings.max_bytes) {
   stats_.state = LogState::opening;
 }
@@ -86,9 +87,14 @@ SSE_DECL bool LogRunner::is_closing() const {
 }
 
 SSE_DECL void LogRunner::emit(Event event) {
-  const MutexLock lock(mutex_);
-  outbox_.push(std::move(event));
-  has_work_.notify_one();
+  bool wake = false;
+  {
+    const MutexLock lock(mutex_);
+    outbox_.push(std::move(event));
+    has_work_.notify_one();
+    wake = must_wake_reader();
+  }
+  if (wake) wake_reader();
 }
 
 SSE_DECL bool LogRunner::emit_local(LocalEvent&& local) {
@@ -122,7 +128,8 @@ SSE_DECL std::size_t LogRunner::undelivered(std::uint64_t last) {
 
 SSE_DECL bool LogRunner::must_wake_reader() const {
   if (!waits_since_ || *waits_since_ == outbox_.appended()) return false;
-  return outbox_.has_local() || flushed_to_ > outbox_.delivered();
+  const bool is_paused = opened_ && outbox_.has_batch() && !may_append();
+  return is_paused || outbox_.has_local() || flushed_to_ > outbox_.delivered();
 }
 
 SSE_DECL void LogRunner::wake_reader() noexcept {
@@ -210,12 +217,17 @@ SSE_DECL LogRunner::Batch LogRunner::next_batch() {
   for (;;) {
     try {
       const MutexLock lock(mutex_);
-      while (!closing_ && !(opened_ && outbox_.has_batch())) has_work_.wait(mutex_);
-      return closing_ ? Batch() : outbox_.take_batch();
+      while (!closing_ && !may_append()) has_work_.wait(mutex_);
+      return closing_ ? Batch() : outbox_.take_batch(max_lag_);
     } catch (const std::bad_alloc&) {
       if (!back_off(LogSide::appending, 0)) return {};
     }
   }
+}
+
+SSE_DECL bool LogRunner::may_append() const {
+  const std::uint64_t lag = stats_.lag_events + (outbox_.appended() - read_since_);
+  return opened_ && outbox_.has_batch() && (lag < max_lag_ || ignores_lag_);
 }
 
 SSE_DECL void LogRunner::prepare(Batch& batch, std::vector<LoggedEvent>& events) const {
@@ -297,6 +309,8 @@ SSE_DECL void LogRunner::open() {
   measure();
   const MutexLock lock(mutex_);
   opened_ = true;
+  read_since_ = outbox_.appended();
+  stats_.lag_events = 0;
   has_work_.notify_one();
   if (!begin.note.empty()) status_.tell(begin.note);
 }
@@ -317,13 +331,13 @@ SSE_DECL void LogRunner::read() {
     events.push_back({reader->restore({stored.is_message, stored.type, stored.topic, stored.key, stored.data}),
                       {stored.stamp, stored.n}});
   });
-  if (is_closing() || !pass_on(read, events)) return;
+  if (is_closing() || !pass_on(read, events, appended)) return;
   lags_ = events.empty() && cursor_ < read.tail;
   if (cursor_ >= read.tail) settle(appended);
   if (Clock::now() - measured_ > std::chrono::seconds(1)) measure();
 }
 
-SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& events) {
+SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& events, std::uint64_t appended) {
   {
     const MutexLock lock(mutex_);
     waits_since_.reset();
@@ -336,6 +350,8 @@ SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& ev
     }
     stats_.missed += *read.lost;
     stats_.read += events.size();
+    read_since_ = appended;
+    if (outbox_.has_batch()) has_work_.notify_one();
     stats_.lag_events = read.tail - std::min(read.tail, cursor_ + *read.lost + events.size());
   }
   std::uint64_t n = cursor_ + *read.lost;
@@ -432,10 +448,12 @@ SSE_DECL bool LogRunner::tell_change() {
   return true;
 }
 
+SSE_DECL bool LogRunner::reads_here() const {
+  return !threads_.empty() && threads_.front().thread.get_id() == std::this_thread::get_id();
+}
+
 SSE_DECL bool LogRunner::is_done() const {
-  // The reading thread may be here itself, in a filter that destroys the manager. It delivers nothing more then.
-  const bool reads_here = !threads_.empty() && threads_.front().thread.get_id() == std::this_thread::get_id();
-  return reads_here ? outbox_.appended() == outbox_.last() : outbox_.settled();
+  return reads_here() ? outbox_.appended() == outbox_.last() : outbox_.settled();
 }
 
 SSE_DECL bool LogRunner::others_run() const {
@@ -462,6 +480,8 @@ SSE_DECL std::uint64_t LogRunner::close(Clock::time_point limit) {
   {
     const MutexLock lock(mutex_);
     flushed_to_ = outbox_.last();
+    ignores_lag_ = reads_here();
+    has_work_.notify_one();
     wake = !is_done() && must_wake_reader();
   }
   if (wake) wake_reader();

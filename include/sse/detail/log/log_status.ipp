@@ -35,6 +35,7 @@ SSE_DECL void LogStatus::tell(std::string_view what) {
   constexpr std::size_t most = 64;
   const Change& now = worse();
   told_ = now.state;
+  if (what.empty() && !changes_.empty() && changes_.back().state == now.state) return;
   if (changes_.size() == most) changes_.pop_front();
   changes_.push_back({now.state, std::string(what.empty() ? std::string_view(now.what) : what)});
 }

@@ -41,8 +41,8 @@ class Outbox {
 
   /// True if take_batch has something. Nothing passes a local event: later events wait until it is delivered.
   bool has_batch() const noexcept;
-  /// Takes events for one append.
-  std::vector<Item> take_batch();
+  /// Takes events for one append, at most `most`.
+  std::vector<Item> take_batch(std::size_t most);
   /// The batch that was taken last is in the log.
   void batch_appended() noexcept;
 

@@ -86,8 +86,9 @@ SSE_DECL bool Outbox::has_batch() const noexcept {
   return locals_.empty() || items_.front().place <= locals_.front().after;
 }
 
-SSE_DECL std::vector<Outbox::Item> Outbox::take_batch() {
-  constexpr std::size_t max_size = 256, max_bytes = std::size_t{1} << 20;
+SSE_DECL std::vector<Outbox::Item> Outbox::take_batch(std::size_t most) {
+  constexpr std::size_t max_bytes = std::size_t{1} << 20;
+  const std::size_t max_size = std::min<std::size_t>(256, most);
   const std::uint64_t end = locals_.empty() ? last_ : locals_.front().after;
   std::vector<Item> batch;
   batch.reserve(std::min(max_size, items_.size()));
