@@ -413,11 +413,14 @@ SSE_DECL void LogRunner::measure() {
 }
 
 SSE_DECL void LogRunner::watch_all() {
-  constexpr std::chrono::milliseconds tick{100};
+  constexpr std::chrono::milliseconds tick{250};
   for (;;) {
     {
       const MutexLock lock(mutex_);
-      if (!closing_ && !status_.has_change()) has_change_.wait_for(mutex_, tick);
+      Clock::time_point next = Clock::now() + tick;
+      for (const auto& late : late_)
+        if (late && *late > Clock::now()) next = std::min(next, *late);
+      if (!closing_ && !status_.has_change()) has_change_.wait_until(mutex_, next);
       if (closing_) return;
       find_late_calls();
     }
