@@ -238,7 +238,7 @@ const tests = {
   async serving() {
     const service = await start_service('serving', 2);
     const stream = await service.get('/events');
-    assert.match(await read_till(stream, '"type":"progress"'), /^retry: 3000\n/);
+    assert.match(await read_till(stream, '"type":"progress"'), /^: keep-alive 15000\n\nretry: 3000\n/);
     const job = http.request(new URL('/jobs', service.addresses[1]), { method: 'POST', agent: false });
     job.end('{}');
     await read_till((await once(job, 'response'))[0], '"type":"progress"');
