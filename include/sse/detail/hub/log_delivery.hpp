@@ -41,14 +41,16 @@ class LogDelivery final : public LogReader {
   /// The connections that wait.
   LogWaiters& waiters() noexcept { return waiters_; }
 
-  Event restore(const StoredText& stored) const override;
-  Event encode_lost(std::uint64_t count) const override;
-  void log_opened(std::vector<ReadEvent>& newest, std::uint64_t tail) override;
-  void log_read(std::vector<ReadEvent>& events) override;
-  void log_missed(std::uint64_t count) override;
-  void deliver_local(LocalEvent& local) override;
-  void log_state(LogState state, std::string_view what) noexcept override;
-  void log_tick() override;
+  // Declared inline in a header-only program: else each of its files would compile the table of these functions.
+
+  SSE_DECL Event restore(const StoredText& stored) const override;
+  SSE_DECL Event encode_lost(std::uint64_t count) const override;
+  SSE_DECL void log_opened(std::vector<ReadEvent>& newest, std::uint64_t tail) override;
+  SSE_DECL void log_read(std::vector<ReadEvent>& events) override;
+  SSE_DECL void log_missed(std::uint64_t count) override;
+  SSE_DECL void deliver_local(LocalEvent& local) override;
+  SSE_DECL void log_state(LogState state, std::string_view what) noexcept override;
+  SSE_DECL void log_tick() override;
 
  private:
   /// Connections that are destroyed, perhaps with a user's filter, after the locks are released.
