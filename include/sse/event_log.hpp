@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,12 @@
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+class LogRunner;
+
+}  // namespace sse::inline SSE_ABI::detail
 
 namespace sse::inline SSE_ABI {
 
@@ -104,6 +111,11 @@ class EventLog {
 
   /// The space that the log takes, for metrics. Zeros: not known.
   virtual LogSize size() const noexcept;
+
+ private:
+  friend class detail::LogRunner;
+  /// A manager has it. The numbers of its batches begin at 1, so a second manager's would be taken for repetitions.
+  std::atomic<bool> has_manager_{false};
 };
 
 /// One event as a log keeps it.

@@ -93,6 +93,13 @@ std::size_t flush(EventManager& events, milliseconds timeout = std::chrono::seco
 
 }  // namespace
 
+TEST_CASE("a log object serves one manager, and another is refused") {
+  const auto log = std::make_shared<MemoryLog>();
+  { const EventManager events(with_log(log)); }
+  CHECK_THROWS_AS(EventManager(with_log(log)), sse::LogError);
+  CHECK_NOTHROW(EventManager(with_log(log->node())));
+}
+
 TEST_CASE("a log needs a history") {
   CHECK_THROWS_AS(EventManager(with_log(std::make_shared<MemoryLog>(), 0)), sse::Error);
 }

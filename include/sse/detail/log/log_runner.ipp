@@ -52,6 +52,9 @@ SSE_DECL LogRunner::LogRunner(std::shared_ptr<EventLog> log, const LogSettings& 
       history_size_(settings.history_size),
       max_lag_(std::clamp<std::size_t>(settings.history_size / 2, 1, 5'000)),
       outbox_(settings.max_events, settings.max_bytes) {
+  if (log_->has_manager_.exchange(true))
+    throw LogError("sse: Options::log was given to a manager before: each manager needs a log object of its own",
+                   false);
   stats_.state = LogState::opening;
 }
 
