@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <sse/redis_log.hpp>
 #include <stdexcept>
 #include <string>
@@ -32,18 +33,23 @@ namespace sse_test {
 
 using sse::RedisLog, sse::RedisLogOptions;
 
-/// A port of 127.0.0.1 that nobody listened to a moment ago.
+/// A port of 127.0.0.1 that nobody has, below those that the system gives out, so that nobody gets it while its server
+/// is down. A cluster's server takes the port 10,000 above it, too.
 inline int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool good = ::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                    ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(socket);
-  REQUIRE(good);
-  return ntohs(address.sin_port);
+  static std::mt19937 random(std::random_device{}());
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const int port = std::uniform_int_distribution<int>(10'240, 22'000)(random);
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    const bool good = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(socket);
+    if (good) return port;
+  }
+  FAIL("no free port");
+  return 0;
 }
 
 /// The path of a program, installed or only unpacked; empty: it is not here.
