@@ -12,7 +12,6 @@
 #include "../unit/ids.cpp"
 #include "../unit/limits.cpp"
 #include "../unit/messages.cpp"
-#include "../unit/names.cpp"
 #include "../unit/overflow.cpp"
 #include "../unit/parser.cpp"
 #include "../unit/parser_published.cpp"
