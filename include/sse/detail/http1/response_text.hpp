@@ -8,6 +8,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/headers.hpp"
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 
@@ -22,6 +23,9 @@ SSE_DECL std::string stream_head(const StreamOptions& options);
 
 /// The head of a stream's response, and the `retry:` before the first event.
 SSE_DECL std::string stream_start(const StreamOptions& options);
+
+/// A cache must not keep the answer for others, unless it says otherwise itself.
+SSE_DECL void forbid_storing(Headers& headers);
 
 /// The reason phrase of a status. Empty: it is not known here.
 SSE_DECL std::string_view reason_phrase(unsigned status) noexcept;

@@ -46,6 +46,10 @@ SSE_DECL std::string stream_start(const StreamOptions& options) {
   return start;
 }
 
+SSE_DECL void forbid_storing(Headers& headers) {
+  if (!find_header(headers, "Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
+}
+
 SSE_DECL std::string_view reason_phrase(unsigned status) noexcept {
   switch (status) {
     case 200: return "OK";
@@ -111,7 +115,7 @@ SSE_DECL std::string response_text(const HttpError& error, std::string_view cont
   if (content_type.starts_with("text/plain") && !find_header(error.headers(), "Content-Type"))
     response.body.push_back('\n');
   response.headers = error.headers();
-  if (!find_header(response.headers, "Cache-Control")) response.headers.emplace_back("Cache-Control", "no-store");
+  forbid_storing(response.headers);
   response.head_only = head_only;
   return response_text(error.status(), response);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The headers that answers of different kinds share: what lets a page of another origin read them (Fetch, CORS
-// protocol), and what keeps caches from storing them.
+// The headers that let a page of another origin read an answer (Fetch, CORS protocol). Answers of different kinds share
+// them.
 
 #pragma once
 
@@ -15,9 +15,6 @@ namespace sse::inline SSE_ABI::detail {
 
 /// Adds the CORS headers of a stream, so that a page that may read the stream may also read why it gets none.
 SSE_DECL void add_cors(Headers& headers, const StreamOptions& options);
-
-/// A cache must not keep the answer for others, unless it says otherwise itself.
-SSE_DECL void forbid_storing(Headers& headers);
 
 }  // namespace sse::inline SSE_ABI::detail
 

@@ -26,10 +26,6 @@ SSE_DECL void add_cors(Headers& headers, const StreamOptions& options) {
   if (!options.allow_origin.empty() && !find_header(headers, expose)) headers.emplace_back(expose, "Retry-After");
 }
 
-SSE_DECL void forbid_storing(Headers& headers) {
-  if (!find_header(headers, "Cache-Control")) headers.emplace_back("Cache-Control", "no-store");
-}
-
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"
