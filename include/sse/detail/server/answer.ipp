@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <cstdint>
 #include <exception>
 #include <optional>
 #include <stdexcept>
@@ -42,10 +41,7 @@ inline bool is_script(const ServeOptions& options, const Request& request) noexc
 /// The response with ServeOptions::script, or 304 if the browser has it already. Throws HttpError if pages of the
 /// request's origin may not read.
 inline std::string script_text(Server& server, const Request& request) {
-  const std::string_view script = server.options.script;
-  std::uint64_t hash = 14'695'981'039'346'656'037u;  // FNV-1a
-  for (const char c : script) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
-  const std::string tag = '"' + std::to_string(hash) + '"';
+  const std::string& tag = server.script_tag;
   Response response;
   response.head_only = request.method == "HEAD";
   response.content_type = "text/javascript";
@@ -54,7 +50,7 @@ inline std::string script_text(Server& server, const Request& request) {
   // A proxy that compresses marks the tag as weak: W/"…".
   const std::string* const known = request.header("If-None-Match");
   if (known && known->find(tag) != known->npos) return response_text(304, response);
-  response.body = script;
+  response.body = server.options.script;
   return response_text(200, response);
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sse/config.hpp"
@@ -53,6 +54,7 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   EventManager& manager;
   const ServeOptions options;            ///< Immutable.
   const AddressSet proxies;              ///< Immutable. ServeOptions::proxy_protocol_from.
+  const std::string script_tag;          ///< Immutable. The ETag of ServeOptions::script.
   const asio::any_io_executor executor;  ///< Immutable. The acceptor's.
   const std::shared_ptr<CoarseTimer> timer;
   const std::shared_ptr<SessionGate> sessions_done;  ///< Every session has entered it.

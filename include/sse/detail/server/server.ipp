@@ -4,7 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,10 +25,18 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+/// An ETag: a hash (FNV-1a) that is the same in every process.
+inline std::string tag_of(std::string_view text) {
+  std::uint64_t hash = 14'695'981'039'346'656'037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211u;
+  return '"' + std::to_string(hash) + '"';
+}
+
 SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor)
     : manager(its_manager),
       options(std::move(settings)),
       proxies(options.proxy_protocol_from),
+      script_tag(tag_of(options.script)),
       executor(std::move(executor_of_acceptor)),
       timer(coarse_timer_of(executor)),
       sessions_done(std::make_shared<SessionGate>()) {
@@ -95,7 +106,9 @@ SSE_DECL void Server::cut() noexcept {
   for (;;) {
     IntrusivePtr<Session> alive;  // released without the lock
     const MutexLock lock(mutex_);
-    Session* const session = pending_.first() ? pending_.first() : streams_.first();
+    const bool is_pending = pending_.first() != nullptr;
+    auto& sessions = is_pending ? pending_ : streams_;
+    Session* const session = sessions.first();
     if (!session) return;
     alive = session->keep_if_alive();
     try {
@@ -103,8 +116,8 @@ SSE_DECL void Server::cut() noexcept {
     } catch (...) {
       return expire_at(CoarseTimer::Clock::now());
     }
-    if (pending_.first()) --pending_count_;
-    (pending_.first() ? pending_ : streams_).erase(*session);
+    sessions.erase(*session);
+    if (is_pending) --pending_count_;
   }
 }
 
