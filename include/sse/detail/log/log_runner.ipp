@@ -55,7 +55,6 @@ SSE_DECL LogRunner::LogRunner(std::shared_ptr<EventLog> log, const LogSettings& 
   if (log_->has_manager_.exchange(true))
     throw LogError("sse: Options::log was given to a manager before: each manager needs a log object of its own",
                    false);
-  stats_.state = LogState::opening;
 }
 
 SSE_DECL void LogRunner::start() {

@@ -62,6 +62,8 @@ struct MemoryLog::Node {
   std::size_t appends = 0;
   std::optional<std::uint64_t> cursor_stamp;  ///< The stamp of the last event that was given.
 
+  /// The newest event that this node sees.
+  std::uint64_t tail(const Store& store) const { return std::min(visible.value_or(store.tail()), store.tail()); }
   /// Waits while `condition` holds, counted as a call that blocks.
   template <class Condition>
   void block_while(Store& store, std::unique_lock<std::mutex>& lock, Condition&& condition) {
@@ -166,7 +168,7 @@ SSE_DECL LogBegin MemoryLog::open(std::size_t history, const Take& take) {
   std::unique_lock lock(store_->mutex);
   node_->begin_call(*store_, lock);
   LogBegin begin;
-  begin.tail = std::min(node_->visible.value_or(store_->tail()), store_->tail());
+  begin.tail = node_->tail(*store_);
   begin.created = store_->next_n == 1;
   for (const MemoryLogEvent& event : store_->events)
     if (event.n <= begin.tail && begin.tail - event.n < history) take(event.view());
@@ -201,7 +203,7 @@ SSE_DECL LogRead MemoryLog::read(std::uint64_t after, std::chrono::milliseconds 
     const std::optional<std::uint64_t> stamp = store_->stamp_of(after);
     return after > store_->tail() || (stamp && node.cursor_stamp && *stamp != *node.cursor_stamp);
   };
-  const auto has_more = [&] { return std::min(node.visible.value_or(store_->tail()), store_->tail()) > after; };
+  const auto has_more = [&] { return node.tail(*store_) > after; };
   node.begin_call(*store_, lock);
   store_->changed.wait_for(
       lock, wait, [&] { return node.refusal || node.hangs || node.interrupted || is_rewritten() || has_more(); });
@@ -215,7 +217,7 @@ SSE_DECL LogRead MemoryLog::read(std::uint64_t after, std::chrono::milliseconds 
   }
   if (!has_more()) return read;
   read.lost = std::max(store_->first(), after + 1) - after - 1;
-  const std::uint64_t last = std::min(node.visible.value_or(store_->tail()), store_->tail());
+  const std::uint64_t last = node.tail(*store_);
   for (const MemoryLogEvent& event : store_->events) {
     if (event.n <= after || event.n > last) continue;
     take(event.view());
