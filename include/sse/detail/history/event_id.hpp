@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,9 +16,12 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An event's id, `<start>-<n>`: the start of its manager's ids (next_start), and a dense count from 1.
+/// An event's id, `<start>-<n>`: the start of its manager's ids (next_start), or the event's stamp in a log, and a
+/// dense count from 1. In a log both rise.
 struct EventId {
   std::uint64_t start, n;
+
+  auto operator<=>(const EventId&) const = default;
 };
 
 std::string to_string(const EventId& id);

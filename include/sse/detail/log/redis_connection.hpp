@@ -85,7 +85,7 @@ class RedisTls {
   std::string start(redisContext& context, const std::string& host) const;
 
  private:
-  void* context_ = nullptr;  ///< SSL_CTX. Immutable.
+  [[maybe_unused]] void* context_ = nullptr;  ///< SSL_CTX. Immutable.
 };
 
 /// A connection. One thread's only, but for wake().

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <string>
@@ -315,9 +314,7 @@ SSE_DECL void RedisConnection::note_moved(std::string_view error) {
   const std::size_t colon = place.rfind(':');
   if (colon == place.npos) return;
   RedisAddress address = address_;
-  const std::string_view port = place.substr(colon + 1);
-  const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (failed != std::errc() || end != port.data() + port.size() || address.port < 1 || address.port > 65535) return;
+  if (!parse_number(place.substr(colon + 1), address.port) || address.port < 1 || address.port > 65535) return;
   if (colon > 0) address.host = place.substr(0, colon);
   moved_ = std::move(address);
 }

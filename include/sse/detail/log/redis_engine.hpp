@@ -5,7 +5,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,8 +13,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/history/event_id.hpp"
+#include "sse/detail/log/kept_event.hpp"
 #include "sse/detail/log/redis_connection.hpp"
 #include "sse/detail/log/redis_target.hpp"
 #include "sse/event_log.hpp"
@@ -26,26 +28,16 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An entry's id, which is the event's: its stamp and its `n`. Both rise along the stream.
-struct RedisId {
-  RedisId() = default;
-  RedisId(std::uint64_t its_stamp, std::uint64_t its_n) : stamp(its_stamp), n(its_n) {}
-
-  std::uint64_t stamp = 0, n = 0;
-
-  std::string text() const { return std::to_string(stamp) + '-' + std::to_string(n); }
-  /// Nothing for a text that is no id.
-  static std::optional<RedisId> parse(std::string_view text) noexcept;
-  auto operator<=>(const RedisId&) const = default;
-};
-
 /// An entry of the stream. The views are those of the reply.
 struct RedisEntry {
   /// Nothing for a reply that is no entry.
   static std::optional<RedisEntry> parse(const RedisReply& reply) noexcept;
   LoggedEvent event() const noexcept;
 
-  RedisId id;
+  /// The bytes of its texts.
+  std::size_t bytes() const noexcept { return type.size() + topic.size() + key.size() + data.size(); }
+
+  EventId id{};          ///< Also the event's: its stamp and its `n`.
   bool is_ours = false;  ///< Else somebody else has added it.
   bool is_loss = false;  ///< It stands for lost events, the last of which would have its `n`.
   bool is_message = false;
@@ -72,7 +64,15 @@ class RedisEngine {
   /// The events of this object that the server has acknowledged.
   struct Acknowledged {
     std::uint64_t number = 0, count = 0;
-    RedisId last;
+    EventId last{};
+  };
+
+  /// The stream's newest events, without a hole, the newest first.
+  struct Newest {
+    std::vector<KeptEvent> events;
+    std::uint64_t tail = 0;   ///< The newest event's `n`.
+    EventId last{};           ///< The newest entry, somebody else's among them.
+    std::size_t foreign = 0;  ///< The number of somebody else's.
   };
 
   template <class Function>
@@ -87,6 +87,7 @@ class RedisEngine {
   void note_acknowledged(std::string_view answer, std::uint64_t number);
   Acknowledged acknowledged() const;
 
+  Newest find_newest(std::size_t history);
   LogRead read_once(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take);
   void attend_reader();
   const RedisReply* receive_entries(std::chrono::milliseconds wait);
@@ -114,7 +115,7 @@ class RedisEngine {
   bool read_is_pending_ = false;  ///< Reading thread only. The reply of an interrupted read is yet to come.
   RedisConnection::Clock::time_point read_deadline_;  ///< Reading thread only. Until then it has to come.
   std::uint64_t cursor_ = 0;              ///< Reading thread only. The `n` of the last event given or counted as lost.
-  RedisId position_;                      ///< Reading thread only. The last entry read, somebody else's among them.
+  EventId position_{};                    ///< Reading thread only. The last entry read, somebody else's among them.
   std::size_t count_ = entries_per_read;  ///< Reading thread only. The entries to ask for.
 
   mutable std::mutex mutex_;

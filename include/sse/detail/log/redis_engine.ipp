@@ -4,12 +4,12 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,24 +22,9 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-inline bool parse_number(std::string_view text, std::uint64_t& value) noexcept {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-SSE_DECL std::optional<RedisId> RedisId::parse(std::string_view text) noexcept {
-  const std::size_t dash = text.find('-');
-  RedisId id;
-  if (dash == text.npos || !parse_number(text.substr(0, dash), id.stamp) ||
-      !parse_number(text.substr(dash + 1), id.n)) {
-    return std::nullopt;
-  }
-  return id;
-}
-
 SSE_DECL std::optional<RedisEntry> RedisEntry::parse(const RedisReply& reply) noexcept {
   if (!reply.is_array() || reply.elements.size() != 2 || !reply.elements[0]->is_text()) return std::nullopt;
-  const std::optional<RedisId> id = RedisId::parse(reply.elements[0]->text);
+  const std::optional<EventId> id = parse_event_id(reply.elements[0]->text);
   if (!id) return std::nullopt;
   RedisEntry entry;
   entry.id = *id;
@@ -62,7 +47,7 @@ SSE_DECL std::optional<RedisEntry> RedisEntry::parse(const RedisReply& reply) no
 
 SSE_DECL LoggedEvent RedisEntry::event() const noexcept {
   LoggedEvent event;
-  event.stamp = id.stamp;
+  event.stamp = id.start;
   event.n = id.n;
   event.is_message = is_message;
   event.type = type;
@@ -187,7 +172,7 @@ SSE_DECL RedisEngine::Acknowledged RedisEngine::acknowledged() const {
 /// Takes the script's answer.
 SSE_DECL void RedisEngine::note_acknowledged(std::string_view answer, std::uint64_t number) {
   const std::size_t space = std::min(answer.find(' '), answer.size());
-  const RedisId last = RedisId::parse(answer.substr(0, space)).value_or(RedisId());
+  const EventId last = parse_event_id(answer.substr(0, space)).value_or(EventId{});
   std::uint64_t count = 0;
   parse_number(answer.substr(std::min(space + 1, answer.size())), count);
   const std::lock_guard guard(mutex_);
@@ -282,70 +267,57 @@ SSE_DECL std::string RedisEngine::foreign_note(std::size_t foreign) const {
          " are no events and were skipped";
 }
 
+SSE_DECL RedisEngine::Newest RedisEngine::find_newest(std::size_t history) {
+  Newest found;
+  std::uint64_t next = 0;  // the n of the last one seen
+  bool done = false;
+  for (std::string from = "+"; !done;) {
+    const std::size_t count = std::max<std::size_t>(std::min(count_, history + 1), 2);
+    const RedisReply& reply = entries_before(from, count);
+    std::size_t bytes = 0;
+    for (std::size_t i = from == "+" ? 0 : 1; i < reply.elements.size(); ++i) {
+      const RedisEntry entry = entry_of(reply.elements[i]);
+      bytes += entry.bytes();
+      found.last = std::max(found.last, entry.id);
+      from = to_string(entry.id);
+      if (!entry.is_ours) {
+        ++found.foreign;
+        continue;
+      }
+      if (found.tail == 0) found.tail = entry.id.n;
+      done = found.events.size() >= history || entry.is_loss || (next != 0 && entry.id.n + 1 != next);
+      if (done) break;
+      next = entry.id.n;
+      found.events.emplace_back(entry.event());
+    }
+    adapt_count(reply.elements.size(), bytes);
+    done = done || reply.elements.size() < count;
+  }
+  return found;
+}
+
 SSE_DECL LogBegin RedisEngine::open(std::size_t history, const EventLog::Take& take) {
-  struct Kept {
-    RedisEntry entry;
-    std::string bytes;
-  };
   {
     const std::lock_guard guard(mutex_);
     max_events_ = std::max({max_events_, options_.max_events, history});
   }
-  LogBegin begin;
-  std::vector<Kept> kept;
-  RedisId newest;
-  std::size_t foreign = 0;
-  call(reader_, [&] {
+  const Newest found = call(reader_, [&] {
     if (read_is_pending_) reader_.disconnect();
     attend_reader();
-    begin = LogBegin();
-    kept.clear();
-    newest = RedisId();
-    foreign = 0;
-    std::uint64_t next = 0;  // the n of the last one seen
-    bool done = false;
-    for (std::string from = "+"; !done;) {
-      const std::size_t count = std::max<std::size_t>(std::min(count_, history + 1), 2);
-      const RedisReply* const reply = &entries_before(from, count);
-      std::size_t bytes = 0;
-      for (std::size_t i = from == "+" ? 0 : 1; i < reply->elements.size(); ++i) {
-        const RedisEntry entry = entry_of(reply->elements[i]);
-        bytes += entry.type.size() + entry.topic.size() + entry.key.size() + entry.data.size();
-        newest = std::max(newest, entry.id);
-        from = entry.id.text();
-        if (!entry.is_ours) {
-          ++foreign;
-          continue;
-        }
-        if (begin.tail == 0) begin.tail = entry.id.n;
-        done = kept.size() >= history || entry.is_loss || (next != 0 && entry.id.n + 1 != next);
-        if (done) break;
-        next = entry.id.n;
-        Kept& copy = kept.emplace_back();
-        copy.entry = entry;
-        for (const std::string_view text : {entry.type, entry.topic, entry.key, entry.data}) copy.bytes += text;
-      }
-      adapt_count(reply->elements.size(), bytes);
-      done = done || reply->elements.size() < count;
-    }
+    return find_newest(history);
   });
-  begin.created = newest == RedisId();
-  begin.note = foreign_note(foreign);
-  for (; !kept.empty(); kept.pop_back()) {
-    Kept& event = kept.back();
-    std::string_view rest = event.bytes;
-    for (std::string_view* const text : {&event.entry.type, &event.entry.topic, &event.entry.key, &event.entry.data}) {
-      const std::size_t size = text->size();
-      *text = rest.substr(0, size);
-      rest.remove_prefix(size);
-    }
-    take(event.entry.event());
-  }
-  cursor_ = begin.tail;
-  position_ = newest;
+  for (auto event = found.events.rbegin(); event != found.events.rend(); ++event) take(event->view());
+  cursor_ = found.tail;
+  position_ = found.last;
   reader_is_checked_ = true;
-  const std::lock_guard guard(mutex_);
-  if (newest < acknowledged_.last) acknowledged_.last = newest;
+  {
+    const std::lock_guard guard(mutex_);
+    if (found.last < acknowledged_.last) acknowledged_.last = found.last;
+  }
+  LogBegin begin;
+  begin.created = found.last == EventId{};
+  begin.tail = found.tail;
+  begin.note = foreign_note(found.foreign);
   return begin;
 }
 
@@ -396,7 +368,7 @@ SSE_DECL const RedisReply* RedisEngine::receive_entries(std::chrono::millisecond
   const auto now = RedisConnection::Clock::now();
   auto deadline = now + wait;
   if (!read_is_pending_) {
-    const std::string count = std::to_string(count_), block = std::to_string(wait.count()), id = position_.text();
+    const std::string count = std::to_string(count_), block = std::to_string(wait.count()), id = to_string(position_);
     if (wait > wait.zero()) {
       reader_.send({"XREAD", "COUNT", count, "BLOCK", block, "STREAMS", options_.key, id});
     } else {
@@ -432,8 +404,8 @@ SSE_DECL void RedisEngine::give(const RedisReply& entries, const EventLog::Take&
     if (entry.id.n < first) {
       if (given == 0) {
         result.lost.reset();
-        result.note = "sse: " + target_.name + ": the entry " + entry.id.text() + " follows on " + position_.text() +
-                      ": the stream was rewritten";
+        result.note = "sse: " + target_.name + ": the entry " + to_string(entry.id) + " follows on " +
+                      to_string(position_) + ": the stream was rewritten";
       }
       break;
     }
@@ -445,7 +417,7 @@ SSE_DECL void RedisEngine::give(const RedisReply& entries, const EventLog::Take&
       ++given;
     }
     *result.lost += lost;
-    bytes += entry.type.size() + entry.topic.size() + entry.key.size() + entry.data.size();
+    bytes += entry.bytes();
     cursor_ = entry.id.n;
     position_ = entry.id;
   }
@@ -468,12 +440,12 @@ SSE_DECL std::uint64_t RedisEngine::newest_number() noexcept {
 /// Compares the stream's newest entry with the last one read and the last one acknowledged, and looks whether the
 /// server still takes events: a server that was emptied or demoted would let a reader wait for ever.
 SSE_DECL bool RedisEngine::is_rewritten(std::string& note) {
-  const RedisId known = std::max(position_, acknowledged().last);
+  const EventId known = std::max(position_, acknowledged().last);
   check_role(reader_);
   const RedisReply& reply = entries_before("+", 1);
-  const RedisId newest = reply.elements.empty() ? RedisId() : entry_of(reply.elements[0]).id;
+  const EventId newest = reply.elements.empty() ? EventId{} : entry_of(reply.elements[0]).id;
   if (newest >= known) return false;
-  note = "sse: " + target_.name + ": the stream's newest entry is " + newest.text() + ", but " + known.text() +
+  note = "sse: " + target_.name + ": the stream's newest entry is " + to_string(newest) + ", but " + to_string(known) +
          " was known: the server has lost events";
   return true;
 }
@@ -486,7 +458,7 @@ SSE_DECL bool RedisEngine::seek(std::uint64_t after) {
     const RedisReply& reply = entries_before(from, count);
     for (std::size_t i = from == "+" ? 0 : 1; i < reply.elements.size(); ++i) {
       const RedisEntry entry = entry_of(reply.elements[i]);
-      from = entry.id.text();
+      from = to_string(entry.id);
       if (!entry.is_ours) continue;
       if (entry.id.n < after && seen == 0) return false;
       ++seen;
@@ -500,7 +472,7 @@ SSE_DECL bool RedisEngine::seek(std::uint64_t after) {
     break;
   }
   cursor_ = after;
-  position_ = RedisId();
+  position_ = EventId{};
   return true;
 }
 

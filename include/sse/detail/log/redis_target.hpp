@@ -19,6 +19,13 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+/// False: the text is not a number of that type, and nothing else.
+template <class Number>
+bool parse_number(std::string_view text, Number& value) noexcept {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 /// One server's address: a host and a port, or the path of a Unix socket.
 struct RedisAddress {
   RedisAddress() = default;
@@ -137,8 +144,7 @@ class RedisUrlParser {
 
   unsigned number(std::string_view digits, unsigned limit, std::string_view what) const {
     unsigned value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error == std::errc() && end == digits.data() + digits.size() && value <= limit) return value;
+    if (parse_number(digits, value) && value <= limit) return value;
     refuse(what == "port" ? "the port is no number from 1 to 65535" : "the database is no number");
   }
 

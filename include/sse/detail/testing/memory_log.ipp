@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/log/kept_event.hpp"
 #include "sse/event_log.hpp"
 #include "sse/testing_log.hpp"
 #include "sse/version.hpp"
@@ -24,15 +25,6 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::testing {
-
-/// One event, which owns its texts.
-struct MemoryLogEvent {
-  std::uint64_t stamp, n;
-  bool is_message;
-  std::string type, topic, key, data;
-
-  LoggedEvent view() const { return {stamp, n, is_message, type, topic, key, data}; }
-};
 
 /// The log that the nodes share.
 struct MemoryLog::Store {
@@ -46,7 +38,7 @@ struct MemoryLog::Store {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<MemoryLogEvent> events;
+  std::deque<sse::detail::KeptEvent> events;
   std::uint64_t next_n = 1, next_stamp = 1'000;
 };
 
@@ -170,7 +162,7 @@ SSE_DECL LogBegin MemoryLog::open(std::size_t history, const Take& take) {
   LogBegin begin;
   begin.tail = node_->tail(*store_);
   begin.created = store_->next_n == 1;
-  for (const MemoryLogEvent& event : store_->events)
+  for (const sse::detail::KeptEvent& event : store_->events)
     if (event.n <= begin.tail && begin.tail - event.n < history) take(event.view());
   node_->cursor_stamp = store_->stamp_of(begin.tail);
   return begin;
@@ -185,9 +177,11 @@ SSE_DECL void MemoryLog::append(std::span<const LoggedEvent> events, std::uint64
   if (node.frozen) throw LogError("sse::testing::MemoryLog: interrupted while it is frozen", true);
   node.begin_call(*store_, lock);
   if (number > node.last_number) {
-    for (const LoggedEvent& event : events)
-      store_->events.push_back({store_->next_stamp, store_->next_n++, event.is_message, std::string(event.type),
-                                std::string(event.topic), std::string(event.key), std::string(event.data)});
+    for (LoggedEvent event : events) {
+      event.stamp = store_->next_stamp;
+      event.n = store_->next_n++;
+      store_->events.emplace_back(event);
+    }
     ++store_->next_stamp;
     ++node.appends;
     node.last_number = number;
@@ -218,7 +212,7 @@ SSE_DECL LogRead MemoryLog::read(std::uint64_t after, std::chrono::milliseconds 
   if (!has_more()) return read;
   read.lost = std::max(store_->first(), after + 1) - after - 1;
   const std::uint64_t last = node.tail(*store_);
-  for (const MemoryLogEvent& event : store_->events) {
+  for (const sse::detail::KeptEvent& event : store_->events) {
     if (event.n <= after || event.n > last) continue;
     take(event.view());
     node.cursor_stamp = event.stamp;
