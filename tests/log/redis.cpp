@@ -3,6 +3,7 @@
 #include <future>
 #include <thread>
 
+#include "promises.hpp"
 #include "redis_support.hpp"
 #include "sse/detail/log/redis_script.hpp"
 
@@ -10,31 +11,9 @@ using namespace sse_test;
 
 TEST_CASE("Redis: an event is read back as it was appended") {
   const RedisServer server;
+  check_read_back([&] { return std::make_unique<RedisLog>(server.url()); });
   RedisLog log(server.url());
-  std::vector<LoggedEvent> events(3);
-  events[0].type = "price";
-  events[0].topic = "EUR/USD";
-  events[0].key = "k";
-  events[0].data = R"({"type":"price","data":1,"timestamp":"2026-01-01T00:00:00.000Z"})";
-  events[1].is_message = true;
-  events[1].data = std::string_view("two\nlines\r\n\0 \xff", 15);
-  events[1].stamp = 77, events[1].n = 99;  // the log's to give
-  events[2].data = "{}";
-  log.append(events, 1);
-
-  const Events read = read_all(log, 0);
-  REQUIRE(read.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(read[i].n == i + 1);
-    CHECK(read[i].stamp > 1'600'000'000'000);
-    CHECK(read[i].is_message == events[i].is_message);
-    CHECK(read[i].type == events[i].type);
-    CHECK(read[i].topic == events[i].topic);
-    CHECK(read[i].key == events[i].key);
-    CHECK(read[i].data == events[i].data);
-  }
-  CHECK(newest(log, 10) == read);
-  const std::string id = std::to_string(read[2].stamp) + "-3";
+  const std::string id = std::to_string(newest(log, 1).at(0).stamp) + "-3";
   CHECK(server({"XREVRANGE", "{sse}", "+", "-", "COUNT", "1"}).starts_with(id + " sse e type"));
 }
 
@@ -45,23 +24,7 @@ TEST_CASE("Redis: the script has the name that the server gives it") {
 
 TEST_CASE("Redis: open gives the newest events, and tells whether there was a stream") {
   const RedisServer server;
-  {
-    RedisLog log(server.url());
-    const LogBegin begin = log.open(10, [](const LoggedEvent&) { FAIL("an event in a new log"); });
-    CHECK(begin.created);
-    CHECK(begin.tail == 0);
-    append_each(log, 1, 20);
-    CHECK_FALSE(log.open(0, [](const LoggedEvent&) { FAIL("an event that nobody asked for"); }).created);
-  }
-  RedisLog log(server.url());
-  Events events;
-  const LogBegin begin = log.open(3, into(events));
-  CHECK_FALSE(begin.created);
-  CHECK(begin.tail == 20);
-  CHECK(begin.note.empty());
-  CHECK(data_of(events) == std::vector<std::string>{"18", "19", "20"});
-  CHECK(newest(log, 100).size() == 20);
-  CHECK(read_all(log, 20).empty());
+  check_open([&] { return std::make_unique<RedisLog>(server.url()); });
 }
 
 TEST_CASE("Redis: a history of many pages is given whole, in order") {
@@ -76,16 +39,7 @@ TEST_CASE("Redis: a history of many pages is given whole, in order") {
 
 TEST_CASE("Redis: the same number again adds nothing, also after a failure and on another connection") {
   const RedisServer server;
-  RedisLog log(server.url());
-  append(log, 1, {"a", "b"});
-  append(log, 1, {"a", "b"});
-  append(log, 2, {"c"});
-  append(log, 1, {"a", "b"});
-  append(log, 7, {"d"});
-  CHECK(data_of(read_all(log, 0)) == std::vector<std::string>{"a", "b", "c", "d"});
-  RedisLog other(server.url());  // counts for itself
-  append(other, 1, {"e"});
-  CHECK(data_of(read_all(log, 3)) == std::vector<std::string>{"d", "e"});
+  check_same_number([&] { return std::make_unique<RedisLog>(server.url()); });
 }
 
 TEST_CASE("Redis: several that append give all readers one order, dense, with the same ids") {
@@ -207,53 +161,45 @@ TEST_CASE("Redis: an id far ahead of the clock is gone on from") {
   CHECK(events[2].stamp < events[0].stamp + 3000);
 }
 
-TEST_CASE("Redis: an append ends a read that waits, and an interrupt does") {
+TEST_CASE("Redis: a read that waits ends with an append, an interrupt or its time") {
   const RedisServer server;
-  RedisLog log(server.url());
-  log.open(0, {});
-  auto waiting = std::async(std::launch::async, [&] {
-    Events events;
-    while (events.empty()) read(log, 0, events, 60s);
-    return data_of(events);
-  });
-  append(log, 1, {"a"});
-  CHECK(waiting.get() == std::vector<std::string>{"a"});
-
   RedisLogOptions options;
   options.block = 60s;
-  RedisLog other(server.url(), options);
-  other.open(0, {});
+  check_waits([&] { return std::make_unique<RedisLog>(server.url(), options); });
+}
+
+TEST_CASE("Redis: an interrupted read's question is answered later, and nothing is lost") {
+  const RedisServer server;
+  RedisLogOptions options;
+  options.block = 60s;
+  RedisLog log(server.url(), options);
+  RedisLog appender(server.url());
+  append(appender, 1, {"a"});
+  log.open(0, {});
   auto ended = std::async(std::launch::async, [&] {
     Events none;
-    return read(other, 1, none, 60s).lost == 0u && none.empty();
+    return read(log, 1, none, 60s).lost == 0u && none.empty();
   });
-  other.interrupt();
+  log.interrupt();
   CHECK(ended.get());
   // The interrupted question is still at the server: its answer comes, and a read that does not wait sees all.
-  append(log, 2, {"b"});
-  CHECK(data_of(read_all(other, 1)) == std::vector<std::string>{"b"});
-  other.interrupt();
+  append(appender, 2, {"b"});
+  CHECK(data_of(read_all(log, 1)) == std::vector<std::string>{"b"});
+  log.interrupt();
   Events events;
-  CHECK(read(other, 2, events, 60s).lost == 0u);  // does not wait
-  other.interrupt();
-  auto again = std::async(std::launch::async, [&] { return read(other, 2, events, 60s); });
+  CHECK(read(log, 2, events, 60s).lost == 0u);  // does not wait
+  log.interrupt();
+  auto again = std::async(std::launch::async, [&] { return read(log, 2, events, 60s); });
   again.get();
-  append(log, 3, {"c"});
-  while (events.empty()) read(other, 2, events, 60s);
+  append(appender, 3, {"c"});
+  while (events.empty()) read(log, 2, events, 60s);
   CHECK(data_of(events) == std::vector<std::string>{"c"});
 }
 
 TEST_CASE("Redis: what the function throws that takes the events comes out, and the event counts as not given") {
   const RedisServer server;
+  check_throwing_taker([&] { return std::make_unique<RedisLog>(server.url()); });
   RedisLog log(server.url());
-  append_each(log, 1, 5);
-  log.open(0, {});
-  int given = 0;
-  const auto take = [&](const LoggedEvent&) {
-    if (++given == 3) throw std::runtime_error("enough");
-  };
-  CHECK_THROWS_AS(log.read(0, 0ms, take), std::runtime_error);
-  CHECK(data_of(read_all(log, 2)) == std::vector<std::string>{"3", "4", "5"});
   CHECK(data_of(read_all(log, 1)) == std::vector<std::string>{"2", "3", "4", "5"});
   Events events;
   CHECK_FALSE(read(log, 9, events).lost);  // beyond the tail

@@ -1,5 +1,8 @@
 // The promises of SqliteLog in one process: places, numbers, reading, trimming, waiting, bounds.
+#include "promises.hpp"
 #include "support.hpp"
+
+#include <sse/detail/log/file_lock.hpp>
 
 #include <atomic>
 #include <future>
@@ -9,50 +12,12 @@ using namespace sse_test;
 
 TEST_CASE("An event is read back as it was appended") {
   const Folder folder;
-  SqliteLog log(folder.file());
-  std::vector<LoggedEvent> events(3);
-  events[0].type = "price";
-  events[0].topic = "EUR/USD";
-  events[0].key = "k";
-  events[0].data = R"({"type":"price","data":1,"timestamp":"2026-01-01T00:00:00.000Z"})";
-  events[1].is_message = true;
-  events[1].data = std::string_view("two\nlines\r\n\0 \xff", 15);
-  events[1].stamp = 77, events[1].n = 99;  // the log's to give
-  events[2].data = "{}";
-  log.append(events, 1);
-
-  const Events read = read_all(log, 0);
-  REQUIRE(read.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(read[i].n == i + 1);
-    CHECK(read[i].stamp > 1'600'000'000'000);
-    CHECK(read[i].is_message == events[i].is_message);
-    CHECK(read[i].type == events[i].type);
-    CHECK(read[i].topic == events[i].topic);
-    CHECK(read[i].key == events[i].key);
-    CHECK(read[i].data == events[i].data);
-  }
-  CHECK(newest(log, 10) == read);
+  check_read_back([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }
 
 TEST_CASE("open gives the newest events, and tells whether it has made the log") {
   const Folder folder;
-  {
-    SqliteLog log(folder.file());
-    const LogBegin begin = log.open(10, [](const LoggedEvent&) { FAIL("an event in a new log"); });
-    CHECK(begin.created);
-    CHECK(begin.tail == 0);
-    append_each(log, 1, 20);
-    CHECK_FALSE(log.open(0, [](const LoggedEvent&) { FAIL("an event that nobody asked for"); }).created);
-  }
-  SqliteLog log(folder.file());
-  Events events;
-  const LogBegin begin = log.open(3, into(events));
-  CHECK_FALSE(begin.created);
-  CHECK(begin.tail == 20);
-  CHECK(begin.note.empty());
-  CHECK(data_of(events) == std::vector<std::string>{"18", "19", "20"});
-  CHECK(newest(log, 100).size() == 20);
+  check_open([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }
 
 TEST_CASE("n is dense and the stamp never falls, whatever the clock does") {
@@ -100,16 +65,7 @@ TEST_CASE("An event that takes a lost one's number has another stamp, also where
 
 TEST_CASE("The same number again adds nothing") {
   const Folder folder;
-  SqliteLog log(folder.file());
-  append(log, 1, {"a", "b"});
-  append(log, 1, {"a", "b"});
-  append(log, 2, {"c"});
-  append(log, 1, {"a", "b"});
-  append(log, 7, {"d"});
-  CHECK(data_of(read_all(log, 0)) == std::vector<std::string>{"a", "b", "c", "d"});
-  SqliteLog other(folder.file());  // counts for itself
-  append(other, 1, {"e"});
-  CHECK(data_of(read_all(log, 3)) == std::vector<std::string>{"d", "e"});
+  check_same_number([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }
 
 TEST_CASE("read goes on from where it was, and counts what was trimmed meanwhile") {
@@ -177,46 +133,7 @@ TEST_CASE("What this process has not yet read is trimmed last, and then it is") 
 
 TEST_CASE("A read that waits ends with an append, an interrupt or its time") {
   const Folder folder;
-  SqliteLog log(folder.file());
-  log.open(0, {});
-  Events events;
-
-  SECTION("an append") {
-    std::promise<void> started;
-    auto reading = std::async(std::launch::async, [&] {
-      started.set_value();
-      return read(log, 0, events, 60s);
-    });
-    started.get_future().wait();
-    const auto begin = std::chrono::steady_clock::now();
-    append(log, 1, {"a"});
-    CHECK(reading.get().lost == 0);
-    CHECK(std::chrono::steady_clock::now() - begin < 10s);
-    CHECK(data_of(events) == std::vector<std::string>{"a"});
-  }
-  SECTION("another object's append") {
-    auto reading = std::async(std::launch::async, [&] { return read(log, 0, events, 60s); });
-    SqliteLog other(folder.file());
-    append(other, 1, {"a"});
-    CHECK(reading.get().lost == 0);
-    CHECK(data_of(events) == std::vector<std::string>{"a"});
-  }
-  SECTION("an interrupt") {
-    auto reading = std::async(std::launch::async, [&] { return read(log, 0, events, 60s); });
-    log.interrupt();
-    CHECK(reading.get().lost == 0);
-    CHECK(events.empty());
-  }
-  SECTION("an interrupt before it") {
-    log.interrupt();
-    CHECK(read(log, 0, events, 60s).lost == 0);
-    append(log, 1, {"a"});  // is not disturbed
-    CHECK(read(log, 0, events, 60s).tail == 1);
-  }
-  SECTION("its time") {
-    CHECK(read(log, 0, events, 20ms).lost == 0);
-    CHECK(events.empty());
-  }
+  check_waits([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }
 
 TEST_CASE("One thread appends while another reads and a third interrupts: nothing is missing or doubled") {
@@ -366,15 +283,5 @@ TEST_CASE("A closed log leaves one file, with all of its events") {
 
 TEST_CASE("An exception of the taker ends the call, and the event counts as not given") {
   const Folder folder;
-  SqliteLog log(folder.file());
-  append_each(log, 1, 5);
-  int given = 0;
-  const auto third_throws = [&](const LoggedEvent&) {
-    if (++given == 3) throw std::runtime_error("the taker");
-  };
-  CHECK_THROWS_WITH(log.read(0, 0ms, third_throws), "the taker");
-  CHECK(data_of(read_all(log, 2)) == std::vector<std::string>{"3", "4", "5"});
-  given = 0;
-  CHECK_THROWS_WITH(log.open(5, third_throws), "the taker");
-  CHECK(newest(log, 5).size() == 5);
+  check_throwing_taker([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }

@@ -13,6 +13,8 @@
 
 #include "support.hpp"
 
+#include <sse/detail/log/file_lock.hpp>
+
 using namespace sse_test;
 
 namespace {
