@@ -19,6 +19,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+inline std::string system_message(int code) {
+  return std::generic_category().message(code);
+}
+
 /// True: SQLite's result code may be another one later.
 inline bool may_pass(int code) noexcept {
   switch (code & 0xff) {
@@ -171,7 +175,7 @@ class SqliteConnection {
     what += message;
     const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
     const int system = connection_ && of_system ? sqlite3_system_errno(get()) : 0;
-    if (system != 0) what += ": " + std::generic_category().message(system);
+    if (system != 0) what += ": " + system_message(system);
     what += " [SQLite " + std::to_string(code) + ": ";
     what += doing.substr(0, 60);
     what += "]";
