@@ -25,24 +25,25 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/sse" DESTINATION "${CMAKE_INSTA
 install(EXPORT sseTargets NAMESPACE sse:: DESTINATION "${package_dir}")
 install(FILES "${PROJECT_BINARY_DIR}/sseConfig.cmake" "${PROJECT_BINARY_DIR}/sseConfigVersion.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/Findasio.cmake" DESTINATION "${package_dir}")
-if(TARGET sse_sqlite) # in a set of its own: a component that is not asked for needs no SQLite
-  install(TARGETS sse_sqlite EXPORT sseSqliteTargets)
-  install(EXPORT sseSqliteTargets NAMESPACE sse:: DESTINATION "${package_dir}")
-  if(PROJECT_IS_TOP_LEVEL)
-    export(EXPORT sseSqliteTargets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/sseSqliteTargets.cmake")
+
+# sse_install_component(TARGET NAME): in a set of its own, NAMETargets. Who does not ask for the component needs no SQLite or hiredis.
+function(sse_install_component target name)
+  install(TARGETS ${target} EXPORT ${name}Targets)
+  install(EXPORT ${name}Targets NAMESPACE sse:: DESTINATION "${package_dir}")
+  if(PROJECT_IS_TOP_LEVEL) # a parent's own targets can't be named in its build tree
+    export(EXPORT ${name}Targets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/${name}Targets.cmake")
   endif()
+endfunction()
+if(TARGET sse_sqlite)
+  sse_install_component(sse_sqlite sseSqlite)
 endif()
 if(TARGET sse_redis)
   configure_file("${CMAKE_CURRENT_LIST_DIR}/Findhiredis.cmake" "${PROJECT_BINARY_DIR}/Findhiredis.cmake" COPYONLY)
   install(FILES "${CMAKE_CURRENT_LIST_DIR}/Findhiredis.cmake" DESTINATION "${package_dir}")
-  install(TARGETS sse_redis EXPORT sseRedisTargets)
-  install(EXPORT sseRedisTargets NAMESPACE sse:: DESTINATION "${package_dir}")
-  if(PROJECT_IS_TOP_LEVEL)
-    export(EXPORT sseRedisTargets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/sseRedisTargets.cmake")
-  endif()
+  sse_install_component(sse_redis sseRedis)
 endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-if(PROJECT_IS_TOP_LEVEL) # a parent's own targets can't be named in its build tree
+if(PROJECT_IS_TOP_LEVEL)
   export(EXPORT sseTargets NAMESPACE sse:: FILE "${PROJECT_BINARY_DIR}/sseTargets.cmake")
 endif()
 
