@@ -4,15 +4,16 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/percent.hpp"
 #include "sse/error.hpp"
 #include "sse/headers.hpp"
 #include "sse/proxy.hpp"
@@ -37,12 +38,9 @@ inline std::string base64(std::string_view bytes) {
 inline std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    unsigned byte = 0;
-    const char* const digits = text.data() + at + 1;
-    const bool escaped =
-        text[at] == '%' && at + 2 < text.size() && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    out.push_back(escaped ? static_cast<char>(byte) : text[at]);
-    if (escaped) at += 2;
+    const std::optional<char> byte = leading_escape(text.substr(at));
+    out.push_back(byte.value_or(text[at]));
+    if (byte) at += 2;
   }
   return out;
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sse/detail/base/percent.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/headers.hpp"
 #include "sse/request.hpp"
@@ -25,10 +25,8 @@ namespace sse::inline SSE_ABI::detail {
 inline std::string form_decoded(std::string_view text) {
   std::string bytes, decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char* const digits = text.data() + i + 1;
-    unsigned char byte = 0;
-    if (text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2)
-      bytes.push_back(static_cast<char>(byte)), i += 2;
+    if (const std::optional<char> byte = leading_escape(text.substr(i)))
+      bytes.push_back(*byte), i += 2;
     else
       bytes.push_back(text[i] == '+' ? ' ' : text[i]);
   }

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "sse/detail/base/percent.hpp"
 #include "sse/error.hpp"
 #include "sse/redis_log_options.hpp"
 #include "sse/version.hpp"
@@ -155,12 +157,9 @@ class RedisUrlParser {
         out.push_back(text[i]);
         continue;
       }
-      unsigned char value = 0;
-      const char* const digits = text.data() + i + 1;
-      if (i + 2 >= text.size() || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2) {
-        refuse("% is not followed by two hexadecimal digits");
-      }
-      out.push_back(static_cast<char>(value));
+      const std::optional<char> byte = leading_escape(text.substr(i));
+      if (!byte) refuse("% is not followed by two hexadecimal digits");
+      out.push_back(*byte);
       i += 2;
     }
     if (out.find('\0') != out.npos) refuse("it has a zero byte");
