@@ -80,48 +80,74 @@ sse::Observer observer_of(bool verbose) {
   return observer;
 }
 
-int run(const cast::Arguments& arguments) {
-  asio::io_context io;
-  tcp::acceptor acceptor(io);
+/// False: the address cannot be had, and the user has been told.
+bool listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
   try {
-    acceptor.open(arguments.listen.protocol());
+    acceptor.open(endpoint.protocol());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
-    acceptor.bind(arguments.listen);
+    acceptor.bind(endpoint);
     acceptor.listen();
+    return true;
   } catch (const std::system_error& error) {
-    const std::string listen = url(arguments.listen, "").substr(std::string_view("http://").size());
-    tell("cannot listen on " + listen + ": " + error.code().message());
-    return 1;
+    tell("cannot listen on " + url(endpoint, "").substr(std::string_view("http://").size()) + ": " +
+         error.code().message());
+    return false;
   }
-  asio::signal_set signals(io, SIGINT, SIGTERM);  // before the address is told: who reads it may send one
-  tell(url(acceptor.local_endpoint(), arguments.path));
+}
 
+sse::Options options_of(const cast::Arguments& arguments) {
   sse::Options options;
   options.max_queue_size = arguments.max_queue_size;
   options.max_connections = arguments.max_connections;
   options.history_size = arguments.history;
   options.max_event_size = 8 * cast::max_line_length;  // a byte of a line takes at most six in JSON ("\u0000")
   log_option::set_log(options, arguments.log);
-  sse::EventManager events(options);
-  events.set_observer(observer_of(arguments.verbose));
+  return options;
+}
 
-  sse::ServeOptions serve_options;
-  serve_options.path = arguments.path;
-  serve_options.stream.keep_alive = arguments.keep_alive;
-  serve_options.stream.send_timeout = arguments.send_timeout;
-  serve_options.stream.retry = arguments.retry;
-  serve_options.stream.allow_origin = arguments.allow_origin;
-  serve_options.metrics_path = arguments.metrics;
-  const local_host::Allowed hosts(arguments.listen.address(), arguments.hosts);
-  serve_options.admit_metrics = [&hosts](const sse::Request& request) {
-    const std::string* const host = request.header("Host");
-    if (host && !hosts.contains(*host)) throw sse::HttpError(421, "This name is not served here: see --host");
-  };
-  serve_options.admit = [check = serve_options.admit_metrics](const sse::Request& request, sse::ConnectionOptions&) {
+sse::ServeOptions serve_options_of(const cast::Arguments& arguments) {
+  sse::ServeOptions options;
+  options.path = arguments.path;
+  options.stream.keep_alive = arguments.keep_alive;
+  options.stream.send_timeout = arguments.send_timeout;
+  options.stream.retry = arguments.retry;
+  options.stream.allow_origin = arguments.allow_origin;
+  options.metrics_path = arguments.metrics;
+  options.admit_metrics =
+      [hosts = local_host::Allowed(arguments.listen.address(), arguments.hosts)](const sse::Request& request) {
+        const std::string* const host = request.header("Host");
+        if (host && !hosts.contains(*host)) throw sse::HttpError(421, "This name is not served here: see --host");
+      };
+  options.admit = [check = options.admit_metrics](const sse::Request& request, sse::ConnectionOptions&) {
     check(request);
   };
-  serve_options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
-  serve_options.spread = std::chrono::seconds(1);
+  options.grace = std::chrono::hours(24);  // a slow client gets all of it; the send time-out ends a dead one
+  options.spread = std::chrono::seconds(1);
+  return options;
+}
+
+/// Emits the line, or tells why it is skipped.
+void emit_or_tell(sse::EventManager& events, std::string_view type, const cast::Line& line) {
+  const std::string skipped = "line " + std::to_string(line.number) + " is skipped: ";
+  if (line.too_long) {
+    tell(skipped + std::to_string(line.length) + " bytes, and the limit is " + std::to_string(cast::max_line_length));
+    return;
+  }
+  try {
+    emit_line(events, type, line.text);
+  } catch (const sse::Error& error) {
+    tell(skipped + error.what());
+  }
+}
+
+int run(const cast::Arguments& arguments) {
+  asio::io_context io;
+  tcp::acceptor acceptor(io);
+  if (!listen(acceptor, arguments.listen)) return 1;
+  asio::signal_set signals(io, SIGINT, SIGTERM);  // before the address is told: who reads it may send one
+  tell(url(acceptor.local_endpoint(), arguments.path));
+  sse::EventManager events(options_of(arguments));
+  events.set_observer(observer_of(arguments.verbose));
 
   int status = 0;
   asio::cancellation_signal stop_serving;
@@ -131,18 +157,7 @@ int run(const cast::Arguments& arguments) {
   };
 
   cast::LineSplitter lines(cast::max_line_length);
-  const auto on_line = [&](const cast::Line& line) {
-    const std::string skipped = "line " + std::to_string(line.number) + " is skipped: ";
-    if (line.too_long) {
-      tell(skipped + std::to_string(line.length) + " bytes, and the limit is " + std::to_string(cast::max_line_length));
-      return;
-    }
-    try {
-      emit_line(events, arguments.type, line.text);
-    } catch (const sse::Error& error) {
-      tell(skipped + error.what());
-    }
-  };
+  const auto on_line = [&](const cast::Line& line) { emit_or_tell(events, arguments.type, line); };
   cast::StandardInput input([&](std::string_view bytes) { lines.feed(bytes, on_line); },
                             [&](std::string error) {
                               lines.finish(on_line);
@@ -174,7 +189,7 @@ int run(const cast::Arguments& arguments) {
     grace.cancel();
     if (error && !stopping) std::rethrow_exception(error);
   };
-  asio::co_spawn(io, sse::serve(std::move(acceptor), events, serve_options),
+  asio::co_spawn(io, sse::serve(std::move(acceptor), events, serve_options_of(arguments)),
                  asio::bind_cancellation_slot(stop_serving.slot(), on_served));
   io.run();
   return status;
