@@ -19,7 +19,7 @@ std::string printable(std::string_view text) {
 asio::awaitable<void> follow(std::string url, std::string token) {
   sse::ClientOptions options;
   if (!token.empty()) options.headers = {{"Authorization", "Bearer " + token}};  // sent to this origin only
-  options.idle_timeout = std::chrono::seconds(60);  // without a byte for so long, the connection counts as cut
+  options.idle_timeout = std::chrono::seconds(60);  // without a byte for so long, it counts as cut
   options.max_failures = 3;                         // attempts in a row; by default it never gives up
   options.retry = std::chrono::milliseconds(100);   // until the server names a time
   options.observer.retrying = [](std::chrono::milliseconds wait, std::string_view why) {

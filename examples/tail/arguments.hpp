@@ -33,7 +33,8 @@ Notices go to standard error: connections, their ends, new attempts, and the lib
 
 Without --reconnect it ends with the stream. With it, it connects again after an end, a cut, a failed attempt or
 a status 408, 429, 500, 502, 503 or 504, with the last event's id, and gives up only on an answer that is no stream
-of events, or on 204. The variables http_proxy, all_proxy and no_proxy are heeded; localhost needs no proxy.
+of events, or on 204. A stream that is silent for two of its server's keep-alive intervals counts as cut; without
+`: keep-alive N` in its first line, after a minute. The variables http_proxy, all_proxy and no_proxy are heeded; localhost needs no proxy.
 
 Exit status: 0 after the stream's end, status 204, SIGINT or SIGTERM, or when nobody reads standard output any
 more; 1 when it can't connect, on an answer that is no stream of events, when the stream is cut (without

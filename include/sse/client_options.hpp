@@ -60,7 +60,9 @@ struct ClientOptions {
 
   std::chrono::milliseconds connect_timeout{10'000};  ///< For one attempt to connect.
   std::chrono::milliseconds head_timeout{30'000};     ///< From the connection to the end of the response's head.
-  std::chrono::milliseconds idle_timeout{60'000};     ///< Time without a byte after which the stream counts as cut.
+  /// Time without a byte after which the stream counts as cut. A server that says its keep-alive interval in the
+  /// stream's first line (`: keep-alive 15000`, as `serve` does) has two intervals instead. 0: no time-out.
+  std::chrono::milliseconds idle_timeout{60'000};
 
   std::size_t max_message_size = 16 << 20;  ///< Bytes. A larger message is an error in its place.
   std::size_t max_head_size = 64 * 1024;    ///< bytes of a response's head

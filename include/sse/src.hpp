@@ -24,6 +24,7 @@
 #include "sse/detail/client/cookies.ipp"
 #include "sse/detail/client/exchange.ipp"
 #include "sse/detail/client/http_date.ipp"
+#include "sse/detail/client/keep_alive_line.ipp"
 #include "sse/detail/client/parser.ipp"
 #include "sse/detail/client/proxy.ipp"
 #include "sse/detail/client/reader.ipp"

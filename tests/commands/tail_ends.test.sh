@@ -24,6 +24,14 @@ run "$url"
 expect_equal "exit status where nobody listens" 1 $status
 expect_equal "the notices where nobody listens" "tail: Cannot connect to ${url:7:-7}: Connection refused" "$(cat "$work/notices")"
 
+# Silence past two of the intervals that the server has said.
+stream silent.open ': keep-alive 500\n\ndata: x\n\n'
+serve "$answer"
+run "$url"
+expect_equal "exit status after silence" 1 $status
+expect_equal "the last notice after silence" 'tail: disconnected: The server sent nothing for 1000 ms: Connection timed out' \
+  "$(sed -n '$p' "$work/notices")"
+
 # Signals, when it waits, and when it is stuck because nobody reads.
 stream waits.open 'data: x\n\n'
 for signal in INT TERM; do

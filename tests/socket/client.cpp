@@ -329,6 +329,22 @@ TEST_CASE("silence is a cut, and comments are no silence") {
   CHECK(reading.take() == "end");
 }
 
+TEST_CASE("a server that says its keep-alive interval may be silent for two of them") {
+  Listener listener;
+  Reading reading(listener.url());
+  {
+    Client peer = listener.answer(stream_head + ": keep-ali");
+    peer.send("ve 500\n\nid: 1\ndata: a\n\n");
+    CHECK(reading.take() == "message a 1");
+    CHECK(reading.note() == "connected /events");
+    CHECK(reading.note() == "disconnected: The server sent nothing for 1000 ms: Connection timed out");
+  }
+  // The next attempt's server says none, so its client has its own time again.
+  Client peer = listener.answer(stream_head + "data: b\n\n");
+  CHECK(listener.asked("Last-Event-ID: 1"));
+  CHECK(reading.take() == "message b 1");
+}
+
 TEST_CASE("a head that does not come, byte by byte or not at all, is a failed attempt") {
   Listener listener;
   sse::ClientOptions options = quick();
@@ -454,6 +470,30 @@ TEST_CASE("a client of this library's own server reads all that it emits, throug
     server.events.disconnect_all("round");
     CHECK(json::parse(data()).at("message") == "round");
   }
+}
+
+TEST_CASE("a client is told once that its place is of another start, also if no event follows") {
+  sse::Options settings;
+  settings.history_size = 10;
+  Server server({}, settings);
+  sse::ClientOptions options = quick();
+  options.last_event_id = "1700000000123456789-41";
+  Reading reading("http://127.0.0.1:" + std::to_string(server.port) + "/events", options);
+  const auto type_and_id = [&] {
+    const std::string text = reading.take();
+    const std::size_t begin = text.find('{'), end = text.rfind('}') + 1;
+    return json::parse(text.substr(begin, end - begin)).at("type").get<std::string>() + text.substr(end);
+  };
+  const std::string place = ' ' + server.events.last_id();
+  CHECK(type_and_id() == "connection 1700000000123456789-41");
+  CHECK(type_and_id() == "overflow" + place);
+  for (int cut = 0; cut < 2; ++cut) {
+    server.events.disconnect_all("cut");
+    CHECK(type_and_id() == "disconnect" + place);
+    CHECK(type_and_id() == "connection" + place);
+  }
+  server.events.emit_event("news", 1);
+  CHECK(type_and_id() == "news " + server.events.last_id());
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "sse/detail/client/backoff.hpp"
 #include "sse/detail/client/connect_attempt.hpp"
 #include "sse/detail/client/cookies.hpp"
+#include "sse/detail/client/keep_alive_line.hpp"
 #include "sse/detail/client/state.hpp"
 #include "sse/detail/http1/response_reader.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
@@ -66,6 +67,8 @@ class ClientReader {
   /// Waits on timer_; `reconnect_now` may end it.
   asio::awaitable<error_code> interruptible_wait();
   void feed(BodyDecoder& body, std::string_view bytes);
+  /// The time without a byte after which this attempt's stream counts as cut.
+  std::chrono::milliseconds longest_silence() const noexcept;
 
   /// Tells the observer, and returns the wait before the next attempt. Nullopt: there is none, and the client has
   /// ended.
@@ -88,6 +91,7 @@ class ClientReader {
   std::optional<CoarseTimer::Clock::time_point> connected_;  ///< When this attempt's stream began.
   std::size_t reported_skips_ = 0;                           ///< Of parser.skipped().
   bool got_message_ = false;                                 ///< True: this attempt has brought a message.
+  KeepAliveLine keep_alive_;                                 ///< Of this attempt's stream.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

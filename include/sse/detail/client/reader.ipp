@@ -187,6 +187,7 @@ SSE_DECL asio::awaitable<error_code> ClientReader::interruptible_wait() {
 
 SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const ResponseHead& head) {
   state_->parser.reset();
+  keep_alive_ = KeepAliveLine();
   std::optional<BodyDecoder> body;
   try {
     body.emplace(head.parser);
@@ -194,11 +195,11 @@ SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const 
     throw BadResponse(head.status, bad.what());
   }
   feed(*body, head.parser.rest());
-  const auto time = state_->options.idle_timeout;
   for (;;) {
     co_await wait_until_read();
     if (body->done() || state_->ended) co_return;
     error_code error;
+    const std::chrono::milliseconds time = longest_silence();
     const StreamTimeout<AnyStream> time_limit(stream, executor_, time);
     const std::size_t size = co_await stream.read_some(asio::buffer(buffer_), error);
     feed(*body, {buffer_.data(), size});
@@ -209,6 +210,11 @@ SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const 
     if (!body->until_close()) throw Unavailable(head.status, "The stream was cut in the middle of its body");
     co_return;
   }
+}
+
+SSE_DECL std::chrono::milliseconds ClientReader::longest_silence() const noexcept {
+  const std::chrono::milliseconds time = state_->options.idle_timeout;
+  return time.count() > 0 ? keep_alive_.silence().value_or(time) : time;
 }
 
 SSE_DECL asio::awaitable<void> ClientReader::wait_until_read() {
@@ -233,6 +239,7 @@ SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
   };
   try {
     body.feed(bytes, [&](std::string_view part) {
+      keep_alive_.read(part);
       parser.feed(part, on_message);
       report_skipped();
     });
