@@ -124,6 +124,7 @@ class EventStream {
   // For the event writer.
 
   detail::BatchPart take_batch(Event head);
+  std::string moved_place() const;
   void close(EndReason why, std::string_view reason);
   bool expires() const noexcept;
   bool has_clock() const noexcept;

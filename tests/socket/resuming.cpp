@@ -4,6 +4,8 @@
 #include <atomic>
 #include <random>
 
+#include <sse/testing_log.hpp>
+
 #include "support.hpp"
 
 namespace {
@@ -173,6 +175,71 @@ TEST_CASE("after a restart a client is told that its place is gone, and gets all
   CHECK(notice.at("dropped").is_null());
   CHECK(notice.at("reset") == true);
   CHECK(client.event()->at("type") == "new");
+}
+
+TEST_CASE("a client of quiet topics is moved on with its keep-alives, and its return replays nothing") {
+  const auto log = std::make_shared<sse::testing::MemoryLog>();
+  sse::ServeOptions options;
+  options.topics_from_query = true;
+  options.stream.keep_alive = 1ms;
+  for (const bool has_log : {false, true}) {
+    INFO(has_log);
+    sse::Options settings = with_history(10);
+    if (has_log) settings.log = log;
+    Server server(options, settings);
+    Client client = server.get(request_of("/events?topic=wanted"));
+    CHECK(client.status() == 200);
+    CHECK(client.take_until(": keep-alive 1\n\n"));
+    CHECK(client.event()->at("type") == "connection");
+    sse::EmitOptions other;
+    other.topic = "other";
+    for (int n = 0; n < 3; ++n) server.events.emit_event("n", n, other);
+    eventually("the last event", [&] { return number_of(server.events.last_id()) == 3; });
+    const std::string place = server.events.last_id();
+    CHECK(client.take_until("id: " + place + "\n\n"));
+    CHECK(client.take_until("\n\n") == ": keep-alive\n\n");  // told once
+    client.reset();
+    Client back = server.get(request_of("/events?topic=wanted", place));
+    CHECK(back.status() == 200);
+    const json connection = back.event().value();
+    CHECK(connection.at("resumed") == true);
+    other.topic = "wanted";
+    server.events.emit_event("n", 3, other);
+    CHECK(back.event()->at("data") == 3);
+  }
+}
+
+TEST_CASE("a page that comes back takes the place of its own dead connection, and of no other's") {
+  sse::ServeOptions options;
+  options.admit = [](const sse::Request& request, sse::ConnectionOptions& connection) {
+    connection.limit_key = request.query_value("user").value_or("");
+  };
+  options.stream.refusal = sse::RefusalForm::status;
+  sse::Options settings;
+  settings.max_connections_per_key = 1;
+  Server server(options, settings);
+  const std::string page = "&pageId=0123456789abcdefghijklmn";
+  Client dead = server.get(request_of("/events?user=ann" + page));
+  CHECK(dead.status() == 200);
+  CHECK(dead.event()->at("connection_id") == "ann/0123456789abcdefghijklmn");
+  Client other = server.get(request_of("/events?user=bob" + page));
+  CHECK(other.status() == 200);
+  CHECK(other.event()->at("type") == "connection");
+  for (const std::string_view another : {"", "&pageId=short", "&pageId=0123456789ABCDEF",
+                                         "&pageId=bob/0123456789abcdef", "&pageId=9876543210abcdefghijklmn"}) {
+    INFO(another);
+    CHECK(server.get(request_of("/events?user=ann" + std::string(another))).status() == 429);
+  }
+  Client back = server.get(request_of("/events?user=ann" + page));
+  CHECK(back.status() == 200);
+  CHECK(back.event()->at("type") == "connection");
+  CHECK(dead.event()->at("type") == "disconnect");
+  server.events.emit_event("n", 1);
+  CHECK(back.event()->at("data") == 1);
+  CHECK(other.event()->at("data") == 1);
+  Client nobody = server.get(request_of("/events?x" + page));  // without an owner there is nothing to take over
+  CHECK(nobody.status() == 200);
+  CHECK(nobody.event()->at("connection_id").get<std::string>().size() == 36);
 }
 
 TEST_CASE("write_events with a request goes on where its client was, and needs the request no longer") {

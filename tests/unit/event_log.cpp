@@ -441,12 +441,17 @@ TEST_CASE("a log that hangs before it is open leaves connections waiting, for a 
     CHECK(numbers(take(with_filter, 3)) == std::vector<int>{-1, 1, 3});
   } else {
     CHECK(take(fresh, 1)[0].id().empty());
-    CHECK(json_of(take(known, 2)[1])["reset"] == true);
+    const std::vector<Event> told = take(known, 2);
+    CHECK(json_of(told[0])["resumed"] == false);
+    CHECK(json_of(told[1])["reset"] == true);
     log->thaw();
   }
   emit(events, 4, 4);
   CHECK(number_of(take(fresh, 1)[0]) == 4);
-  if (in_time) CHECK(known.try_next()->id() == "1000-1");
+  if (!in_time) return;
+  const Event connection = known.try_next().value();
+  CHECK(connection.id() == "1000-1");
+  CHECK(json_of(connection)["resumed"] == true);
 }
 
 TEST_CASE("a client that is ahead of its node gets what follows, and no reset") {
@@ -458,7 +463,9 @@ TEST_CASE("a client that is ahead of its node gets what follows, and no reset") 
   emit(a, 1, 5);
   const std::string last(take(at_a, 6).back().id());
   EventStream moved = resume(b, last);
-  CHECK(take(moved, 1)[0].id() == last);
+  const Event connection = take(moved, 1)[0];
+  CHECK(connection.id() == last);
+  CHECK(json_of(connection)["resumed"] == true);
   slow->catch_up();
   CHECK(numbers(take(at_b, 6)) == std::vector<int>{-1, 1, 2, 3, 4, 5});
   CHECK_FALSE(moved.try_next());

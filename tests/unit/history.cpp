@@ -133,6 +133,27 @@ TEST_CASE("the history holds its last events and not one more; what it no longer
   }
 }
 
+TEST_CASE("connection says whether the stream goes on after the client's id without a loss") {
+  sse::Options options;
+  options.history_size = 2;
+  sse::EventManager events(options);
+  for (int n = 0; n < 4; ++n) events.emit_event("n", n);
+  const std::string last = events.last_id(), start = last.substr(0, last.find('-'));
+  const auto resumed = [](sse::EventManager& manager, std::optional<std::string> id) {
+    sse::ConnectionOptions connection;
+    connection.last_event_id = std::move(id);
+    const auto json = nlohmann::json::parse(manager.add_connection(std::move(connection)).try_next()->json());
+    return json.contains("resumed") ? json["resumed"].dump() : "";
+  };
+  for (const std::string& id : {last, start + "-3", start + "-2"}) CHECK(resumed(events, id) == "true");
+  for (const std::string& id : {start + "-1", start + "-5", std::string("1-1"), std::string("x")})
+    CHECK(resumed(events, id) == "false");
+  CHECK(resumed(events, std::nullopt).empty());
+  CHECK(resumed(events, "").empty());
+  sse::EventManager keeps_nothing;
+  CHECK(resumed(keeps_nothing, last) == "false");
+}
+
 TEST_CASE("the notice of what the history no longer holds is told at once, and names the ids") {
   EventManager manager(history_of(2));
   emit_numbers(manager, 1, 5);

@@ -124,7 +124,11 @@ class Model {
     if (reader.announce) {
       const std::string id_line =
           options_.history_size == 0 ? "" : "id: " + (cursor.empty() ? id_of(after) : cursor) + "\n";
-      reader.next.push_back(id_line + notice("connection", ",\"connection_id\":\"" + reader.id + "\""));
+      const bool resumed = !reader.reset && after + 1 >= oldest();
+      const std::string member = !last_event_id || last_event_id->empty() ? ""
+                                 : resumed                                ? ",\"resumed\":true"
+                                                                          : ",\"resumed\":false";
+      reader.next.push_back(id_line + notice("connection", ",\"connection_id\":\"" + reader.id + "\"" + member));
     }
     for (std::uint64_t n = after + 1; n <= last; ++n)
       if (n < oldest()) {  // whether it was wanted is not known any more

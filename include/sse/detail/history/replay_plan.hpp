@@ -25,6 +25,11 @@ struct ReplayPlan {
   bool ahead = false;
   bool held = false;  ///< The log is not open: the plan is made later.
 
+  /// Whether the stream goes on after the client's id without a loss, for the `connection` event. Unset: there is no
+  /// id (`asked` is false), or the plan is made later.
+  std::optional<bool> resumed(bool asked) const noexcept {
+    return asked && !held ? std::optional(!lost.any()) : std::nullopt;
+  }
   /// The live events after this number are for the stream. `last`: the history's last one.
   std::uint64_t live_after(std::uint64_t last) const noexcept {
     return held ? ~std::uint64_t{0} : ahead ? next - 1 : last;

@@ -25,6 +25,7 @@
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/history/event_id.hpp"
+#include "sse/detail/history/history.hpp"
 #include "sse/detail/history/loss.hpp"
 #include "sse/detail/history/loss_report.hpp"
 #include "sse/detail/history/replay.hpp"
@@ -42,6 +43,10 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
+
+/// Encodes the `connection` event. `resumed`: whether the stream goes on after the client's last_event_id without a
+/// loss. Unset: the client has sent none.
+Event encode_connection(const Options& options, std::string_view connection_id, std::optional<bool> resumed);
 
 /// The shared state of a stream. Everything that changes is guarded by shard->mutex.
 ///
@@ -92,10 +97,10 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   /// Gives its reader nothing until `release_held`: the log, which says where its stream begins, is not open yet.
   void hold() noexcept SSE_REQUIRES(shard->mutex) { held_ = true; }
-  /// Lets a held connection begin: with the `connection` event, and `lost` before its replay. It gets the live events
-  /// after the number `after`. False: it has ended.
-  bool release_held(const std::optional<EventId>& connect_id, const Loss& lost, Owned<Replay> replay,
-                    std::uint64_t after, Wakeups& wakeups) SSE_REQUIRES(shard->mutex);
+  /// Lets a held connection begin: with this `connection` event, if it has one, and `lost` before its replay. It gets
+  /// the live events after the number `after`. False: it has ended.
+  bool release_held(Event connect_event, const std::optional<EventId>& connect_id, const Loss& lost,
+                    Owned<Replay> replay, std::uint64_t after, Wakeups& wakeups) SSE_REQUIRES(shard->mutex);
   /// Tells its reader that an unknown number of events is lost here. It gets the live events after the number `last`.
   void tell_reset(std::uint64_t last, Wakeups& wakeups) noexcept SSE_REQUIRES(shard->mutex);
   /// Enters the shard's lists; an exception leaves it in none. `last` is the number of the history's last event: those
@@ -129,6 +134,10 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void subscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
   /// Unsubscribes from a topic. False: it has not subscribed to the topic by name.
   bool unsubscribe(const HashedName& topic) noexcept SSE_REQUIRES(shard->mutex);
+
+  /// The id that moves its client's place behind the events up to `last`, none of which it wanted. The last of the
+  /// manager must be `last`, and delivered. Nullopt: the client knows the place, something waits, or is lost.
+  std::optional<EventId> moved_place(const History::LastEvent& last) noexcept SSE_REQUIRES(shard->mutex);
 
   std::optional<EndReason> ended() const noexcept SSE_REQUIRES(shard->mutex) { return ended_; }
   std::size_t queued() const noexcept SSE_REQUIRES(shard->mutex) { return queue_.size(); }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/notice.hpp"
+#include "sse/detail/history/event_id.hpp"
 #include "sse/detail/history/history.hpp"
 #include "sse/detail/history/loss.hpp"
 #include "sse/detail/history/replay.hpp"
@@ -57,6 +60,15 @@ inline bool has_cold(const ConnectionOptions& options) noexcept {
 }
 
 /// Never destroyed: threads may ask for it while the process ends.
+SSE_DECL Event encode_connection(const Options& options, std::string_view connection_id, std::optional<bool> resumed) {
+  std::string members = ",\"connection_id\":";
+  append_quoted(members, connection_id);
+  if (resumed) members += *resumed ? ",\"resumed\":true" : ",\"resumed\":false";
+  EncodeOptions form = notice_form(options);
+  form.has_id = options.history_size != 0;
+  return encode_notice("connection", form, "Connection established", members);
+}
+
 SSE_DECL const std::string& no_text() noexcept {
   static const std::string& none = *new std::string;
   return none;
@@ -147,10 +159,13 @@ SSE_DECL void Connection::count_first_loss() noexcept {
   if (lost.reset) ++shard->counts.lost[LossReason::unknown];
 }
 
-SSE_DECL bool Connection::release_held(const std::optional<EventId>& connect_id, const Loss& lost, Owned<Replay> replay,
-                                       std::uint64_t after, Wakeups& wakeups) {
+SSE_DECL bool Connection::release_held(Event connect_event, const std::optional<EventId>& connect_id, const Loss& lost,
+                                       Owned<Replay> replay, std::uint64_t after, Wakeups& wakeups) {
   if (!open_ || !held_) return false;
-  if (connect_id && !connect_event_.empty()) set_connect_id(*connect_id);
+  if (!connect_event_.empty()) {
+    connect_event_ = std::move(connect_event);
+    if (connect_id) set_connect_id(*connect_id);
+  }
   held_ = false;
   queue_.begin_after(after);
   losses_.begin_with(lost);
@@ -229,6 +244,13 @@ SSE_DECL void Connection::subscribe(const HashedName& topic) {
 
 SSE_DECL bool Connection::unsubscribe(const HashedName& topic) noexcept {
   return subscriptions_ && subscriptions_->remove(shard->topics, topic);
+}
+
+SSE_DECL std::optional<EventId> Connection::moved_place(const History::LastEvent& last) noexcept {
+  if (!subscriptions_ || !open_ || held_ || something_waits()) return std::nullopt;
+  if (losses_.untold_loss().any() || queue_.has_lost() || !queue_.has_passed(last.sequence)) return std::nullopt;
+  if (last.id.start == 0 || std::exchange(subscriptions_->told, last.sequence) == last.sequence) return std::nullopt;
+  return last.id;
 }
 
 SSE_DECL bool Connection::something_waits() const noexcept {

@@ -169,6 +169,10 @@ SSE_DECL detail::BatchPart EventStream::take_batch(Event head) {
   });
 }
 
+SSE_DECL std::string EventStream::moved_place() const {
+  return connection_->shard->hub->moved_place(*connection_);
+}
+
 SSE_DECL void EventStream::close(EndReason why, std::string_view reason) {
   connection_->close(why, reason, {});
 }

@@ -80,6 +80,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
 
   /// EventManager::last_id.
   std::string last_id();
+  /// The id for a keep-alive, that moves the place of a client whose topics or filter are quiet. Empty: there is none.
+  std::string moved_place(Connection& connection);
   std::size_t size() const noexcept { return admission_.connections(); }
   Stats stats();
   ConnectionInfo info();
@@ -88,7 +90,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
  private:
   static Options checked(Options options);
 
-  std::shared_ptr<Connection> make_connection(const ConnectionOptions& settings, Shard& shard);
+  /// Makes the `connection` event.
+  void announce(Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan) const;
   std::shared_ptr<Connection> add_one(const ConnectionOptions& settings);
   /// Adds a connection that waits for the log, if it has to by now. False: it has not.
   bool add_waiting(Shard& shard, const std::shared_ptr<Connection>& connection, const ConnectionOptions& settings);

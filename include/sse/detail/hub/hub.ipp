@@ -107,22 +107,12 @@ SSE_DECL void Hub::refuse(const ConnectionOptions& settings, RefusalReason reaso
   notifier_.refused(settings, reason);
 }
 
-SSE_DECL std::shared_ptr<Connection> Hub::make_connection(const ConnectionOptions& settings, Shard& shard) {
-  auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
-  if (!settings.announce) return connection;
-  std::string id = ",\"connection_id\":";
-  append_quoted(id, connection->connection_id);
-  EncodeOptions form = notice_form(options);
-  form.has_id = publisher_.keeps_history();
-  connection->set_connect_event(encode_notice("connection", form, "Connection established", id));
-  return connection;
-}
-
 SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& settings) {
   Shard& shard = shards_.of(HashedName(settings.connection_id));
-  const std::shared_ptr<Connection> connection = make_connection(settings, shard);
+  const auto connection = std::make_shared<Connection>(std::shared_ptr<Shard>(shared_from_this(), &shard), settings);
   ReplayPlan plan = plan_for(settings);
-  for (; plan.held || plan.ahead; plan = plan_for(settings))
+  announce(*connection, settings, plan);
+  for (; plan.held || plan.ahead; announce(*connection, settings, plan = plan_for(settings)))
     if (add_waiting(shard, connection, settings)) return connection;
   connection->begin_with(plan.lost);
   ReplayFilter filter(settings, publisher_.history());
@@ -152,6 +142,12 @@ SSE_DECL std::shared_ptr<Connection> Hub::add_one(const ConnectionOptions& setti
     throw;
   }
   return connection;
+}
+
+SSE_DECL void Hub::announce(Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan) const {
+  if (!settings.announce) return;
+  const bool asked = !settings.last_event_id.value_or(std::string()).empty();
+  connection.set_connect_event(encode_connection(options, connection.connection_id, plan.resumed(asked)));
 }
 
 SSE_DECL bool Hub::add_waiting(Shard& shard, const std::shared_ptr<Connection>& connection,
@@ -271,6 +267,22 @@ SSE_DECL std::string Hub::last_id() {
   if (!publisher_.keeps_history()) return {};
   publisher_.history().renew_after_fork();
   return to_string(publisher_.history().last_event().id);
+}
+
+SSE_DECL std::string Hub::moved_place(Connection& connection) {
+  if (!publisher_.keeps_history()) return {};
+  {
+    const SpinLock lock(connection.shard->mutex);
+    connection.assert_locked();
+    if (!connection.subscriptions()) return {};  // most connections: emitters are not to wait for them
+  }
+  publisher_.history().renew_after_fork();
+  const MutexLock order(publisher_.order());  // no event is in the history that is not delivered yet
+  const History::LastEvent last = publisher_.history().last_event();
+  const SpinLock lock(connection.shard->mutex);
+  connection.assert_locked();
+  const std::optional<EventId> place = connection.moved_place(last);
+  return place ? to_string(*place) : std::string();
 }
 
 SSE_DECL bool Hub::subscribe(std::string_view connection_id, std::string_view topic) {

@@ -174,6 +174,9 @@ SSE_DECL void LogDelivery::release(LogWaiters::Held& held, bool is_open) {
     plan = history.plan(seen);
   else if (settings.from_earliest)
     plan = history.plan_all();
+  Event connect_event;
+  if (settings.announce)
+    connect_event = encode_connection(options_, connection->connection_id, plan.resumed(!seen.empty()));
   History::LastEvent last = history.last_event();
   Owned<Replay> replay;
   if (plan.after && !plan.ahead) {
@@ -190,7 +193,8 @@ SSE_DECL void LogDelivery::release(LogWaiters::Held& held, bool is_open) {
     if (is_open && !plan.after) plan.after = last.id;
     if (!is_open) last = history.last_event();  // the reading thread may have opened it meanwhile
     const std::uint64_t after = plan.ahead ? plan.next - 1 : last.sequence;
-    const bool released = connection->release_held(plan.after, plan.lost, std::move(replay), after, wakeups);
+    const bool released =
+        connection->release_held(std::move(connect_event), plan.after, plan.lost, std::move(replay), after, wakeups);
     if (released && plan.ahead)
       waiters_.add({connection, *plan.after, LogWaiters::Clock::now() + LogWaiters::longest_ahead});
   }

@@ -81,6 +81,7 @@ class Subscriptions {
 
   IntrusivePtr<Filter> filter;
   std::uint64_t serial = 0;            ///< Unique number of a connection with a filter. 0: it gets no events yet.
+  std::uint64_t told = 0;              ///< The number of the event whose id a keep-alive has told. 0: none yet.
   Connection* next_refused = nullptr;  ///< The next connection that the current event does not fit into.
   /// Indices in the shard's lists.
   std::size_t queued_index = nowhere, wide_index = nowhere, filtered_index = nowhere;

@@ -94,6 +94,8 @@ class ReaderQueue {
   void drop_private() noexcept { private_ = {}; }
   /// From now on `push` skips events up to the number `last`: they are before the stream, or in its replay.
   void begin_after(std::uint64_t last) noexcept { private_->after = last; }
+  /// True if it has a private queue, and gets the live events behind the number `last`.
+  bool has_passed(std::uint64_t last) const noexcept { return private_ && private_->after <= last; }
   /// Pushes an event into the private queue, and adds the number of events that were dropped for it to `dropped`.
   PushResult push(const Event& event, std::size_t& dropped) noexcept;
   /// Takes the oldest event of the private queue, and adds the events lost before it to `lost`. Empty: none waits.

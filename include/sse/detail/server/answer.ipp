@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <optional>
 #include <stdexcept>
@@ -84,6 +85,18 @@ void authorize(const ServeOptions& options, const Request& request, Ask&& ask) {
   throw HttpError(500, "The server failed while authorizing this request");
 }
 
+/// Names the connection of a page by its owner and the random id that sse.js sends, unless the service has named it. A
+/// page whose network has vanished then takes the place of its own dead connection when it comes back. The name begins
+/// with the limit_key, so no client can end the stream of another owner.
+inline void name_by_page(const Request& request, ConnectionOptions& connection) {
+  if (!connection.connection_id.empty() || connection.limit_key.empty()) return;
+  const std::string page = request.query_value("pageId").value_or("");
+  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const bool is_random =
+      page.size() >= 16 && page.size() <= 64 && std::all_of(page.begin(), page.end(), is_alphanumeric);
+  if (is_random) connection.connection_id = connection.limit_key + '/' + page;
+}
+
 /// Asks `admit`, and returns the options of the request's connection. Throws the HttpError that the peer gets.
 inline ConnectionOptions admitted(const ServeOptions& options, const Request& request, ConnectionOptions connection) {
   if (options.topics_from_query) connection.topics = request.query_values("topic");
@@ -94,6 +107,7 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
     if (connection.max_queue_size == 0u)
       throw std::invalid_argument("ConnectionOptions::max_queue_size must be at least 1, is 0");
   });
+  name_by_page(request, connection);
   return connection;
 }
 

@@ -63,7 +63,7 @@ class EventWriter {
   enum class Due : std::uint8_t {
     nothing,     ///< Wait until due().
     events,      ///< Begin a turn.
-    keep_alive,  ///< Begin a turn with keep_alive_comment().
+    keep_alive,  ///< Begin a turn with keep_alive().
     end,         ///< the stream has been given up
   };
 
@@ -76,6 +76,9 @@ class EventWriter {
   };
 
   static const Event& keep_alive_comment();
+  /// The comment. Or, if events have passed a client that does not want them, a block of an id alone: it moves the
+  /// client's place, so that no long replay follows the next cut, and dispatches nothing (WHATWG HTML, 9.2.6).
+  Event keep_alive() const;
 
   void start(EventStream&& events) { events_.emplace(std::move(events)); }
   bool started() const noexcept { return events_.has_value(); }

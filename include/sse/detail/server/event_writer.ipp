@@ -32,6 +32,11 @@ SSE_DECL const Event& EventWriter::keep_alive_comment() {
   return comment;
 }
 
+SSE_DECL Event EventWriter::keep_alive() const {
+  const std::string place = events_->moved_place();
+  return place.empty() ? keep_alive_comment() : Event(raw_frame("id: " + place + "\n\n"));
+}
+
 SSE_DECL EventWriter::Step EventWriter::next(Turn& turn) {
   while (turn.more_ && turn.batches_ < Turn::max_batches) {
     ++turn.batches_;

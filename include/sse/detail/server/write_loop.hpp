@@ -261,7 +261,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     switch (writer_.on_time(EventWriter::Clock::now(), untaken_bytes, owner().times())) {
       case EventWriter::Due::nothing: return set_due();
       case EventWriter::Due::events: return write();
-      case EventWriter::Due::keep_alive: return write(EventWriter::keep_alive_comment());
+      case EventWriter::Due::keep_alive: return write(writer_.keep_alive());
       case EventWriter::Due::end: return;
     }
   }
