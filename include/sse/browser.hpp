@@ -52,7 +52,7 @@ clearInterval(g),t.abort()}if(c)return this.close(),e.end(a);if(e.state("waiting
 this.k=s,this.M=i,this.D=e,this.J=0,this.L()}L(){this.N?.close(),this.O=0;const{M:s}=this;try{
 const i=new SharedWorker(this.C,{type:"module",name:t+JSON.stringify(this.k)});i.onerror=()=>this.q()
 ;const e=this.N=i.port;e.onmessage=async({data:[t,...i]})=>{if(e===this.N)if(this.O=this.J=0,
-"headers"===t)try{e.postMessage(["headers",await s.headers(...i)])}catch{}else{if(!this.W)return
+"headers"===t)try{e.postMessage(["headers",await s.headers(...i),i[1]])}catch{}else{if(!this.W)return
 ;if("take"===t){const[t,h]=i;if(h!==this.B)return;for(const i of t)this.W&&h===this.B&&s.take(...i)
 ;e.postMessage(["taken",t.length])}else"dropped"===t?this.open(s.place()):"pong"!==t&&s[t](...i)}}}catch{
 return this.q()}
@@ -95,9 +95,9 @@ reportError(t)}}t(t,s,i,h,n){const[,r,a]=h&&/^\{"type":"((?:[^"\\]|\\.)*)","(dat
 ;void 0!==r&&(t=r.includes("\\")?JSON.parse(`"${r}"`):r);const c="message"===a,d=new o(t,s,h)
 ;if(c&&"overflow"===t){if(i&&e(s,this.id)&&(!d.json.reset||!n||n.split("-")[0]!==s.split("-")[0]))return
 ;return i&&(this.id=s),this.ft(d.json)}
-if(c&&"connection"===t)!i||this.id&&"earliest"!==this.id||"earliest"===n||(this.id=s);else{if(i){
+if(c&&"connection"===t)!i||this.id&&"earliest"!==this.id||"earliest"===n||(this.id=s);else if(i){
 if(e(s,this.id))return;this.id=s}void 0===h||c&&"disconnect"===t||(this.lt(this.V.event,d),
-this.X[t]?.forEach(t=>this.lt(t,d)))}}}export const subscribe=(t,s={})=>new r(t,s)
+this.X[t]?.forEach(t=>this.lt(t,d)))}}export const subscribe=(t,s={})=>new r(t,s)
 ;globalThis.SharedWorkerGlobalScope&&self.name.startsWith(t)&&(()=>{const t=new Map
 ;let i,n,o,r=[],a=["connecting"]
 ;const c=()=>[...t].filter(([,t])=>t.joined),d=(...t)=>c().forEach(([s])=>s.postMessage(t)),l=t=>{t.joined=!1,
@@ -105,15 +105,16 @@ c().length||i?.close(),o?.()},f={state:(...t)=>d("state",...a=t),take:(...t)=>r.
 ;if(r=[],
 t.length)for(const[s,i]of c())s.postMessage(["take",t,i.turn]),(i.behind+=t.length)>16e3&&(s.postMessage(["dropped"]),
 l(i))},room:()=>c().every(([,t])=>t.behind>2e3)?new Promise(t=>o=t):void 0,
-headers:t=>i.k.asks&&new Promise((s,i)=>{n=s,n.refresh=t,setTimeout(i,1e4,"no tab knows the headers"),
-d("headers",t)}),end(s){d("end",s),t.forEach(t=>t.joined=!1)}};setInterval(()=>{
-for(const[i,e]of t)s()-e.seen>18e4&&(i.postMessage(["dropped"]),l(e),t.delete(i))},3e4),
+headers:t=>i.k.asks&&new Promise((s,i)=>{n={resolve:s,question:["headers",t,Math.random()]},
+setTimeout(i,1e4,"no tab knows the headers"),d(...n.question)}),end(s){d("end",s),t.forEach(t=>t.joined=!1)}}
+;setInterval(()=>{for(const[i,e]of t)s()-e.seen>18e4&&(i.postMessage(["dropped"]),l(e),t.delete(i))},3e4),
 self.onconnect=({ports:[r]})=>{r.onmessage=({data:[c,d,u,p]})=>{t.has(r)||t.set(r,{joined:!1,behind:0,seen:s()
 });const w=t.get(r)
-;if(w.seen=s(),"ping"===c)r.postMessage(["pong"]);else if("leave"===c)l(w);else if("again"===c)i?.again(d);else if("headers"===c)n?.(d),
-n=void 0;else if("taken"===c)(w.behind-=d)<=2e3&&o?.();else{const t=i?.j;if(i??=new h(d,f),w.joined=!0,
-w.behind=0,w.turn=p,!t)return i.open(u);r.postMessage(["state",...a]),n&&r.postMessage(["headers",n.refresh]),
-!u&&i.S?r.postMessage(["take",[["",i.S,!0]],p]):u&&u!==i.S&&!e(i.S??"",u)&&i.open(u)}}}})();
+;if(w.seen=s(),"ping"===c)r.postMessage(["pong"]);else if("leave"===c)l(w);else if("again"===c)i?.again(d);else if("headers"===c)u===n?.question[2]&&n.resolve(d);else if("taken"===c)(w.behind-=d)<=2e3&&o?.();else{
+const t=i?.j;if(i??=new h(d,f),w.joined=!0,w.behind=0,w.turn=p,!t)return i.open(u)
+;r.postMessage(["state",...a]),
+n&&r.postMessage(n.question),!u&&i.S?r.postMessage(["take",[["",i.S,!0]],p]):u&&u!==i.S&&!e(i.S??"",u)&&i.open(u)
+}}}})();
 )js";
 // clang-format on
 

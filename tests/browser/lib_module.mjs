@@ -18,6 +18,7 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
   window.log = [];
   window.states = [];
   window.asked_headers = [];
+  window.questions = []; // answered by the test: questions.shift()()
   window.errors = [];
   window.addEventListener('error', (event) => (event.preventDefault(), errors.push(String(event.message))));
   const options = {
@@ -35,8 +36,9 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
     log.push({ snapshot: n });
     return id;
   };
-  if (asked.token) options.headers = ({ refresh }) => {
+  if (asked.token) options.headers = async ({ refresh }) => {
     asked_headers.push(refresh);
+    if (asked.by_hand) await new Promise((resolve) => questions.push(resolve));
     return { Authorization: refresh ? 'Bearer new' : 'Bearer old' };
   };
   if (asked.sw) {

@@ -191,6 +191,28 @@ both('401 once: other headers; 401 for good: the end', async (context, how) => {
   await site.close();
 });
 
+alone('two tabs share a log-in that expires, and one answers late', async (context) => {
+  const site = await Site.make();
+  site.refusal = (head) => (/bearer new/i.test(head) ? null : respond('401 No'));
+  const answer = async (page, count) => {
+    await page.waitForFunction((n) => questions.length === n, count, patience);
+    await page.evaluate(() => questions.shift()());
+  };
+  const options = { shared: true, token: true, by_hand: true };
+  const quick = await site.open(context, options);
+  await answer(quick, 1);
+  await answer(quick, 1);
+  const late = await site.open(context, options);
+  for (const page of [quick, late]) await has_state(page, 'live');
+  site.cut();
+  await answer(quick, 1); // the old log-in: it is refused, and both are asked for another
+  await answer(late, 2); // to the first question
+  await answer(quick, 1);
+  site.emit(3);
+  for (const page of [quick, late]) await has_number(page, 3);
+  await site.close();
+});
+
 both('a handler that throws is reported, and the place has moved', async (context, how) => {
   const { site, page } = await opened(context, { ...how, throws: true });
   await has_state(page, 'live');

@@ -34,7 +34,7 @@ export interface Options<Events extends object = Record<string, any>> {
   snapshot?(context: { signal: AbortSignal }): Promise<string | null | undefined | void> | string | null | undefined | void;
   /** Handlers by type. */
   on?: { [Type in keyof Events & string]?: (message: Message<Events[Type], Type>) => void };
-  /** Gets each message, of every type. */
+  /** Gets each message, of every type; `connection`, with the `connection_id` in its `json`, is one too. */
   event?(message: Message<Events[keyof Events], keyof Events & string>): void;
   /** Events were lost. With a `snapshot`, that is asked for next. */
   gap?(gap: Gap): void;

@@ -225,7 +225,7 @@ class Shared {
         this.unanswered_ = this.failures_ = 0;
         if (what === 'headers') {
           try {
-            port.postMessage(['headers', await sink.headers(...values)]);
+            port.postMessage(['headers', await sink.headers(...values), values[1]]);
           } catch {} // another tab may know
         } else if (!this.joined_) return;
         else if (what === 'take') {
@@ -303,10 +303,10 @@ function work() {
     headers: (refresh) =>
       stream.target_.asks &&
       new Promise((resolve, reject) => {
-        answer = resolve;
-        answer.refresh = refresh;
+        // Numbered: a tab that answers late answers the question before.
+        answer = { resolve, question: ['headers', refresh, Math.random()] };
         setTimeout(reject, 10_000, 'no tab knows the headers');
-        send('headers', refresh);
+        send(...answer.question);
       }),
     end(why) {
       send('end', why);
@@ -331,7 +331,7 @@ function work() {
       if (what === 'ping') port.postMessage(['pong']);
       else if (what === 'leave') leave(tab);
       else if (what === 'again') stream?.again(value);
-      else if (what === 'headers') answer?.(value), (answer = undefined);
+      else if (what === 'headers') place === answer?.question[2] && answer.resolve(value);
       else if (what === 'taken') {
         if ((tab.behind -= value) <= 2000) make_room?.();
       } else {
@@ -342,7 +342,7 @@ function work() {
         tab.turn = turn;
         if (!is_on) return stream.open(place);
         port.postMessage(['state', ...state]);
-        if (answer) port.postMessage(['headers', answer.refresh]);
+        if (answer) port.postMessage(answer.question);
         // From the place of the tab that is behind: the others know what they have seen.
         if (!place && stream.place_) port.postMessage(['take', [['', stream.place_, true]], turn]);
         else if (place && place !== stream.place_ && !is_behind(stream.place_ ?? '', place)) stream.open(place);
@@ -526,9 +526,7 @@ class Feed {
     }
     if (is_notice && type === 'connection') {
       if (has_id && (!this.id || this.id === 'earliest') && from !== 'earliest') this.id = id;
-      return;
-    }
-    if (has_id) {
+    } else if (has_id) {
       if (is_behind(id, this.id)) return;
       this.id = id;
     }
