@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { kill_all, launch, patience, start, start_cutter, stop, until } from './lib_browser.mjs';
+import { kill_all, launch, patience, start, start_cutter, stop } from './lib_browser.mjs';
 
 const upstream_script = fileURLToPath(new URL('../commands/lib_dashboard_upstream.mjs', import.meta.url));
 
@@ -212,19 +212,41 @@ async function recovers(page, expected, dashboard, restart) {
   return again;
 }
 
+/** In a page, before its scripts: `window.received` gets each event that comes, as the network gives it. */
+const watch_events = `{
+  window.received = [];
+  const plain_fetch = fetch;
+  window.fetch = async (...asked) => {
+    const response = await plain_fetch(...asked);
+    if (!/event-stream/.test(response.headers.get('Content-Type'))) return response;
+    const decoder = new TextDecoder();
+    let rest = '';
+    const watched = response.body.pipeThrough(new TransformStream({
+      transform(bytes, controller) {
+        const blocks = (rest + decoder.decode(bytes, { stream: true })).split('\\n\\n');
+        rest = blocks.pop();
+        for (const block of blocks) {
+          const data = /^data: (.*)$/m.exec(block);
+          if (data) received.push(JSON.parse(data[1]));
+        }
+        controller.enqueue(bytes);
+      },
+    }));
+    return new Response(watched, response);
+  };
+}`;
+
 /** A page that is stopped in the debugger reads nothing; what it loses is told where it was lost, and the numbers add up. */
 async function overflow(browser, upstream) {
   const dashboard = await start_dashboard('--listen', '127.0.0.1:0', '--upstream', upstream, '--max-queue-size', '5');
-  const { page, problems } = await open(browser, dashboard.url);
+  const { page, problems } = await open(browser, dashboard.url, watch_events);
   await stats_are(page, { watchers: 1 });
   const cdp = await page.context().newCDPSession(page);
-  const received = [];
-  cdp.on('Network.eventSourceMessageReceived', ({ data }) => received.push(JSON.parse(data)));
-  await cdp.send('Network.enable');
+  const stats_come = (after) => page.waitForFunction((n) => received.slice(n).some(({ type }) => type === 'stats'), after, patience);
   await cdp.send('Debugger.enable');
   assert.equal(await ask(`${dashboard.url}/status?code=200&before`), 200);
   await stats_are(page, { completed: 1 });
-  await until('the first stats', () => received.some(({ type }) => type === 'stats'));
+  await stats_come(0);
 
   const paused = once(cdp, 'Debugger.paused');
   await cdp.send('Debugger.pause');
@@ -240,13 +262,14 @@ async function overflow(browser, upstream) {
   await page.waitForFunction(() => window.dashboard.stats().running === 0, null, patience);
   await page.waitForFunction(
     () => document.querySelector('[data-testid="row"] .target').textContent.includes('after'), null, patience);
+  const seen = await page.evaluate(() => received.length);
+  await stats_come(seen);
+  const received = await page.evaluate(() => window.received);
   const told = received.filter(({ type }) => type === 'overflow').reduce((sum, { dropped }) => sum + dropped, 0);
   const shown = (await stats(page)).overflow_dropped;
   assert.equal(shown, told, 'what the page shows as lost is what it was told');
   // The stats come too, one a second, and say how many events there have been before them.
-  const seen = received.length;
   const stats_from = (at) => received.findIndex(({ type }, i) => i >= at && type === 'stats');
-  await until('stats after the overflow', () => stats_from(seen) >= 0);
   const [first, last] = [stats_from(0), stats_from(seen)];
   const between = received.slice(first, last);
   const emitted = between.filter(({ type }) => /^(request_|stats$|watchers$)/.test(type)).length;
@@ -324,7 +347,7 @@ async function keeps_what_happened(browser, upstream) {
   const hung = new AbortController();
   const gone = ask(`${dashboard.url}/hang`, { signal: hung.signal, agent: false });
   await stats_are(page, { running: 1 });
-  const resumed = page.waitForRequest(/_sse\/events\?lastEventId=\d+-\d+$/, patience);
+  const resumed = page.waitForRequest(/_sse\/events\?lastEventId=\d+-\d+&/, patience);
   [wanted] = await Promise.all([requests(50), page.reload(), resumed]);
   await stats_are(page, { ...wanted, running: 1, rows: wanted.completed + 1, overflow_dropped: 0 });
   await charts_are(page, wanted);

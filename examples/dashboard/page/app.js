@@ -1,5 +1,5 @@
+import { subscribe } from './sse.min.js';
 import { Charts, windows } from './charts.js';
-import { Feed } from './feed.js';
 import * as format from './format.js';
 import { keep, kept } from './keep.js';
 import { Metrics } from './metrics.js';
@@ -50,10 +50,10 @@ function restore() {
 }
 
 addEventListener('pagehide', () => {
-  if (feed.last_id === null) return;
+  if (!clock_known) return; // nothing has come yet
   const now = server_now();
   metrics.sees_nothing(now);
-  const known = { started, last_id: feed.last_id, metrics: metrics.save(now) };
+  const known = { started, last_id: feed.id, metrics: metrics.save(now) };
   // The tab's storage takes about 5e6 characters: all is well below that, but for very many requests of odd durations.
   for (const most_characters of [3e6, 0]) if (keep({ ...known, requests: requests.save(most_characters) })) break;
 });
@@ -67,13 +67,13 @@ function on_event(event) {
   const data = event.data ?? {};
   if (event.type === 'connection') clock_known = false;
   set_clock(at);
-  if (joining && event.type !== 'overflow' && event.type !== 'connection') {
+  if (joining && event.type !== 'connection') {
     joining = false;
     metrics.sees(at);
   }
   switch (event.type) {
     case 'connection':
-      begin(at);
+      begin(event, at);
       break;
     case 'state':
       clearTimeout(later);
@@ -99,35 +99,34 @@ function on_event(event) {
     case 'stats':
       stream.add(data, at);
       break;
-    case 'overflow':
-      lose(event, at);
-      break;
     case 'error':
-      requests.note(event.message, at);
+      requests.note(event.json.message, at);
       break;
   }
   dirty = true;
 }
 
-function begin(at) {
-  const id = feed.last_id;
-  if (!feed.resumes || !id) metrics.misses();
+function begin({ id, json }, at) {
+  const resumes = 'resumed' in json; // the page has said where it was
+  if (!resumes || !id) metrics.misses();
   if (!id) metrics.sees(at); // the proxy keeps nothing
-  else if (!feed.resumes && id.endsWith('-0')) metrics.sees(Math.floor(parseInt(id) / 1e9) || at); // nothing has happened since it started
+  else if (!resumes && id.endsWith('-0')) metrics.sees(Math.floor(parseInt(id) / 1e9) || at); // nothing has happened since it started
   joining = Boolean(id);
   refresh_later(); // should the state not come
 }
 
-function lose(event, at) {
+function lose({ dropped, reset }) {
   // What was lost while there was no connection belongs to that time, not to now.
   const since = metrics.misses();
-  const when = Number.isFinite(since) ? since : at;
-  if (event.reset) { // ids begin anew
+  const when = Number.isFinite(since) ? since : server_now();
+  if (reset) { // ids begin anew
     requests.forget_running('unknown: proxy restarted');
     started = null;
   }
-  requests.gap(event.dropped, event.reset ? 'the proxy was restarted' : event.message, when);
-  metrics.lost(event.dropped, when);
+  const missed = joining ? 'the page was away for longer than the proxy keeps events' : 'the page was slower than the events';
+  requests.gap(dropped, reset ? 'the proxy was restarted' : missed, when);
+  metrics.lost(dropped, when);
+  dirty = true;
   if (joining) refresh_later();
   else refresh_after_gap();
 }
@@ -188,25 +187,22 @@ function refresh_later() {
 
 let announced = '';
 
-function on_state({ state }) {
+let reason = '';
+
+function on_state(name, why) {
+  // An attempt that follows a failed one is no news: the connection is lost till it is there again.
+  const state = name === 'live' || (name === 'connecting' && root.dataset.state !== 'lost' && root.dataset.state !== 'live') ? name : 'lost';
   if (state === 'lost' && root.dataset.state === 'live') metrics.sees_nothing(server_now());
   root.dataset.state = state;
+  reason = why ?? '';
   // Said once for each change: a countdown read aloud would drown all else.
   const said = { connecting: '', live: 'Connected.', lost: 'Connection lost. Trying again.' }[state];
   if (said !== announced) element('announcement').textContent = announced = said;
-  show_connection();
-  dirty = true;
-}
-
-function show_connection() {
-  let text = { connecting: 'connecting\u2026', live: 'live', lost: 'lost' }[feed.state];
-  if (feed.state === 'lost') {
-    if (feed.reason) text += `: ${feed.reason}`;
-    const wait = Math.max(0, Math.ceil((feed.retry_at - performance.now()) / 1e3));
-    text += feed.retry_at === null ? ' \u00b7 trying\u2026' : ` \u00b7 retry in ${wait} s`;
-  }
+  let text = { connecting: 'connecting\u2026', live: 'live', lost: 'lost' }[state];
+  if (state === 'lost') text += (reason && `: ${reason}`) + (name === 'connecting' ? ' \u00b7 trying\u2026' : '');
   write(element('connection-text'), text);
-  element('retry').hidden = feed.retry_at === null;
+  element('retry').hidden = state !== 'lost' || name === 'connecting';
+  dirty = true;
 }
 
 // ---- drawing
@@ -301,7 +297,6 @@ function draw() {
     charts_of = second;
     charts.show(metrics, now, chart_window);
   }
-  show_connection();
   dirty = false;
 }
 
@@ -394,7 +389,7 @@ for (const id of ['filter', 'filter-status', 'only-errors', 'slower-than']) elem
 element('clear').addEventListener('click', () => { clear_filter(); element('filter').focus(); });
 element('pause').addEventListener('click', toggle_pause);
 element('theme').addEventListener('click', () => window.toggle_theme());
-element('retry').addEventListener('click', () => feed.retry_now());
+element('retry').addEventListener('click', () => feed.reconnect());
 element('newer').addEventListener('click', () => table.to_newest());
 element('detail-close').addEventListener('click', () => { table.close(); table.focus(); });
 element('help-button').addEventListener('click', () => element('help').showModal());
@@ -471,7 +466,6 @@ window.dashboard = Object.freeze({
 });
 
 restore();
-const feed = new Feed('events', { last_id, on_event, on_state, probe: refresh });
 try {
   choose_window(localStorage.getItem(window_key) ?? 60);
 } catch {
@@ -479,5 +473,5 @@ try {
 }
 show_theme();
 open_stream();
-feed.connect();
+const feed = subscribe('events', { since: last_id ?? 'earliest', event: on_event, gap: lose, state: on_state });
 tick_while_visible();
