@@ -108,7 +108,8 @@ class EventManager {
   /// and still does. False: no connection has that id.
   bool subscribe(std::string_view connection_id, std::string_view topic);
   /// Unsubscribes a connection from a topic. A connection whose last topic is removed gets only events that have no
-  /// topic. False: no connection has that id, or it has not subscribed to the topic by name.
+  /// topic. False: no connection has that id, or it has not subscribed to the topic by name. Throws std::bad_alloc;
+  /// then nothing has changed.
   bool unsubscribe(std::string_view connection_id, std::string_view topic);
 
   /// Ends one stream: its reader gets the queued events, then `disconnect` with `reason`, then the end. False: no

@@ -2,7 +2,9 @@
 //   in_process waiting sse|channel STREAMS ROUNDS   one emit to streams that all wait, each in a coroutine of its own
 //   in_process queued STREAMS ROUNDS                one emit to streams that are never read, their queues full
 //   in_process blocked STREAMS ROUNDS               how long one emit keeps another thread from the manager
-//   in_process drain THREADS STREAMS ROUNDS         threads that each drain so many full streams of one manager
+//   in_process topics TOPICS STREAMS ROUNDS         one emit, and a burst, to waiting streams of so many topics; 0:
+//   without topics in_process drain THREADS STREAMS ROUNDS         threads that each drain so many full streams of one
+//   manager
 #include <algorithm>
 #include <atomic>
 #include <barrier>
@@ -193,6 +195,39 @@ void blocked(std::size_t count, std::size_t rounds) {
         part_of(add_calls, 0.99));
 }
 
+void topics(std::size_t topics, std::size_t count, std::size_t rounds) {
+  constexpr std::size_t burst = 64;
+  asio::io_context io(1);
+  sse::EventManager events;
+  const nlohmann::json data = {{"n", 1}, {"text", bench::text}};
+  std::vector<sse::Event> buffer;
+  std::vector<std::unique_ptr<Waiter>> waiters;
+  sse::EmitOptions emit;
+  const auto name_of = [](std::size_t topic) { return "topic " + std::to_string(topic); };
+  for (std::size_t i = 0; i < count; ++i) {
+    sse::ConnectionOptions options;
+    if (topics != 0) options.topics = {name_of(i % topics)};
+    waiters.push_back(std::unique_ptr<Waiter>(new Waiter{events.add_connection(options), io.get_executor(), buffer}));
+    waiters.back()->wait();
+  }
+  if (topics != 0) emit.topic = name_of(0);
+  io.poll();
+  std::vector<std::int64_t> emits, bursts;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    const std::int64_t start = now_ns();
+    events.emit_event("tick", data, emit);
+    emits.push_back(now_ns() - start);
+    io.poll();
+    const std::int64_t burst_start = now_ns();
+    for (std::size_t i = 0; i < burst; ++i) events.emit_event("tick", data, emit);
+    io.poll();
+    bursts.push_back(now_ns() - burst_start);
+  }
+  const double readers = static_cast<double>(topics == 0 ? count : count / topics);
+  reply(R"({"emit_ns":%.0f,"burst_per_second":%.0f})", part_of(emits, 0.5),
+        1e9 * static_cast<double>(burst) * readers / part_of(bursts, 0.5));
+}
+
 void drain(std::size_t threads, std::size_t count, std::size_t rounds) {
   sse::EventManager events;
   const nlohmann::json data = {{"n", 1}, {"text", bench::text}};
@@ -246,6 +281,8 @@ int main(int argc, char** argv) {
       queued(number(1), number(2));
     else if (words.at(0) == "blocked")
       blocked(number(1), number(2));
+    else if (words.at(0) == "topics")
+      topics(number(1), number(2), number(3));
     else
       drain(number(1), number(2), number(3));
   } catch (const std::exception& error) {

@@ -53,6 +53,27 @@ export const in_process = [
     },
   })),
   {
+    name: 'topics',
+    figure: 'emit_event to 1,000 waiting streams of one topic / without topics',
+    measure: async (quick) => {
+      const streams = (topics) => () => in_process_once(server_core, 'topics', topics, 1000, quick ? 200 : 1000);
+      const { a, b } = await alternately(quick ? 1 : 5, streams(1), streams(0));
+      const rate = (runs) => `${(median(pick(runs, 'burst_per_second')) / 1e6).toFixed(1)} M/s`;
+      const hundred = [];
+      for (let i = 0; i < (quick ? 1 : 5); ++i) hundred.push((await streams(100)()).emit_ns / 1000);
+      return [
+        { most: 1.3, values: both(a, b, 'emit_ns'), note: `one topic ${micro(median(pick(a, 'emit_ns')))}, none ${micro(median(pick(b, 'emit_ns')))}` },
+        {
+          figure: 'burst to 1,000 streams of one topic / without topics',
+          least: 0.95,
+          values: both(a, b, 'burst_per_second'),
+          note: `one topic ${rate(a)}, none ${rate(b)}`,
+        },
+        { figure: 'emit_event to one of 100 topics with 10 streams each', unit: ' µs', values: hundred },
+      ];
+    },
+  },
+  {
     name: 'blocked',
     figure: 'p99 of what an emit to 100,000 keeps another thread',
     measure: async (quick) => {

@@ -182,11 +182,16 @@ TEST_CASE("a client of quiet topics is moved on with its keep-alives, and its re
   sse::ServeOptions options;
   options.topics_from_query = true;
   options.stream.keep_alive = 1ms;
-  for (const bool has_log : {false, true}) {
-    INFO(has_log);
+  for (const auto& [has_log, shares] : {std::pair(false, false), std::pair(true, false), std::pair(false, true)}) {
+    INFO(has_log << shares);
     sse::Options settings = with_history(10);
     if (has_log) settings.log = log;
     Server server(options, settings);
+    std::vector<sse::EventStream> others;  // with one topic they share their events
+    sse::ConnectionOptions wanted;
+    wanted.topics = {"wanted"};
+    if (shares)
+      for (int i = 0; i < 200; ++i) others.push_back(server.events.add_connection(wanted));
     Client client = server.get(request_of("/events?topic=wanted"));
     CHECK(client.status() == 200);
     CHECK(client.take_until(": keep-alive 1\n\n"));

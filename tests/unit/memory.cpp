@@ -210,6 +210,51 @@ TEST_CASE("running out of memory, wherever it hits, harms no connection and no c
   harmless([] {}, [&] { manager.disconnect_all(text); });
 }
 
+TEST_CASE("a change of topics without memory is done whole or not at all, and loses no event") {
+  EventManager manager(1000);
+  sse::ConnectionOptions options;
+  options.topics = {"x"};
+  std::vector<EventStream> others;  // some share a backlog with it
+  while (others.size() < 100) others.push_back(manager.add_connection(options));
+  options.connection_id = "id";
+  EventStream stream = manager.add_connection(options);
+  REQUIRE(stream.try_next()->type() == "connection");
+  const auto reached = [&](const std::string& topic) {
+    sse::EmitOptions emit;
+    emit.topic = topic;
+    return manager.emit_event("x", 1, emit);
+  };
+  std::size_t wanted = 0;
+  const auto whole_or_not = [&](auto change, const std::string& topic, std::size_t before, std::size_t after) {
+    for (std::size_t n = 1, left = 0; left == 0; ++n) {
+      bool done = false;
+      failing = n;
+      try {
+        done = change();
+      } catch (const std::bad_alloc&) {
+      }
+      left = std::exchange(failing, 0);
+      INFO("allocation " << n);
+      REQUIRE(reached(topic) == (done ? after : before));
+      if (topic == "x" ? !done : done) ++wanted;
+      REQUIRE(done == (left != 0));
+    }
+  };
+  const auto read = [&] {
+    std::size_t count = 0;
+    while (stream.try_next()) ++count;
+    return count;
+  };
+  for (const bool drained : {false, true}) {
+    whole_or_not([&] { return manager.subscribe("id", "y"); }, "y", 0, 1);
+    if (drained) REQUIRE(read() == std::exchange(wanted, 0));
+    whole_or_not([&] { return manager.unsubscribe("id", "x"); }, "x", 101, 100);
+    REQUIRE(read() == std::exchange(wanted, 0));
+    REQUIRE(manager.subscribe("id", "x"));
+    REQUIRE(manager.unsubscribe("id", "y"));
+  }
+}
+
 // Emits with the n-th allocation failing, for each n, until none fails. After each, `check(emitted)`: an event more
 // than before, unless the emitter was told.
 template <class Check>

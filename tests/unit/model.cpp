@@ -38,7 +38,8 @@ class Run {
   Run(std::uint64_t seed, std::size_t steps)
       : random_(seed),
         steps_(steps),
-        most_streams_(one_of<std::size_t>({3, 8, 8, 40})),
+        most_streams_(one_of<std::size_t>({3, 8, 8, 40, 40})),
+        ids_(most_streams_ == 40 ? one_of<std::size_t>({6, 100}) : 6),
         options_(some_options()),
         model_(options_) {}
 
@@ -105,7 +106,7 @@ class Run {
   }
   std::string some_topic() { return one_of<std::string>({"", "x", "y", "z"}); }
   std::string some_connection_id() {
-    const std::string fixed = "c" + std::to_string(below(6));
+    const std::string fixed = "c" + std::to_string(below(ids_));
     return one_in(2) || streams_.empty() ? fixed : streams_[below(streams_.size())].reader->id;
   }
 
@@ -176,7 +177,7 @@ class Run {
     if (streams_.size() == most_streams_) destroy(below(most_streams_));
     ConnectionOptions options;
     Reader reader;
-    if (!one_in(4)) options.connection_id = "c" + std::to_string(below(6));
+    if (!one_in(4)) options.connection_id = "c" + std::to_string(below(ids_));
     if (one_in(3)) options.request_id = "r" + std::to_string(below(100));
     if (!one_in(3)) options.last_event_id = some_last_event_id();
     options.from_earliest = one_in(4);
@@ -440,7 +441,7 @@ class Run {
   }
 
   std::mt19937_64 random_;
-  std::size_t steps_, most_streams_;
+  std::size_t steps_, most_streams_, ids_;  // many connections with one topic meet in a shard
   sse::Options options_;
   Model model_;
   asio::io_context io_;

@@ -25,6 +25,7 @@ class Owned {
   }
   ~Owned() { delete object_; }
 
+  T* release() noexcept { return std::exchange(object_, nullptr); }
   T* operator->() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }

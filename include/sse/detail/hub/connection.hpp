@@ -125,16 +125,20 @@ class Connection : public IntrusiveList<Connection>::Hook {
     return queue_.loses_first(backlog, at);
   }
 
-  /// The topics and the filter. Null: the connection shares a backlog and gets every event.
+  /// The topics and the filter. Null: the connection shares a backlog.
   Subscriptions* subscriptions() const noexcept SSE_REQUIRES(shard->mutex) {
     return subscriptions_ ? &*subscriptions_ : nullptr;
   }
-  /// True if it wants the events of a topic. Null: a topic without subscribers.
+  /// True if a connection that shares no backlog wants the events of a topic. Null: a topic without subscribers.
   bool wants(const Topic* topic) const noexcept SSE_REQUIRES(shard->mutex);
   void subscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
   /// Unsubscribes from a topic. False: it has not subscribed to the topic by name.
-  bool unsubscribe(const HashedName& topic) noexcept SSE_REQUIRES(shard->mutex);
+  bool unsubscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
 
+  /// True if it shares a backlog that gets every event.
+  bool shares_all() const noexcept SSE_REQUIRES(shard->mutex) {
+    return queue_.is_shared() && queue_.backlog()->gets_all();
+  }
   /// The id that moves its client's place behind the events up to `last`, none of which it wanted. The last of the
   /// manager must be `last`, and delivered. Nullopt: the client knows the place, something waits, or is lost.
   std::optional<EventId> moved_place(const History::LastEvent& last) noexcept SSE_REQUIRES(shard->mutex);
@@ -214,7 +218,15 @@ class Connection : public IntrusiveList<Connection>::Hook {
   // The shard's lists:
 
   void enter_queues(std::uint64_t last) SSE_REQUIRES(shard->mutex);
+  /// True if others may share its events. An audience of one would cost more memory than a queue.
+  bool can_share() const noexcept SSE_REQUIRES(shard->mutex);
+  /// Moves to the end of the backlog of its topics. If it throws, nothing has changed.
+  void enter_backlog() SSE_REQUIRES(shard->mutex);
+  /// Moves to a backlog if its private queue is empty.
   void share_again() noexcept SSE_REQUIRES(shard->mutex);
+  void release(Backlog& backlog) noexcept SSE_REQUIRES(shard->mutex);
+  /// True if it shares the backlog of an audience that has the topic.
+  bool audience_has(const HashedName& topic) const noexcept SSE_REQUIRES(shard->mutex);
   /// Moves from the backlog to a private queue, with its events. If it throws, nothing has changed.
   void take_own_queue() SSE_REQUIRES(shard->mutex);
   /// Keeps the queued events for the reader, except those that it has no right to after `expires_at`.

@@ -31,6 +31,7 @@
 #include "sse/detail/history/loss.hpp"
 #include "sse/detail/history/replay.hpp"
 #include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/audience.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/shard.hpp"
@@ -45,10 +46,9 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// True if a connection may share a backlog: it gets every event, drops the oldest, and has no bound in bytes.
+/// True if a connection may share a backlog: it has no filter, drops the oldest, and has no bound in bytes.
 inline bool may_share(const ConnectionOptions& options, std::size_t max_bytes) noexcept {
-  return options.topics.empty() && !options.filter && max_bytes == 0 &&
-         options.overflow_policy == OverflowPolicy::drop_oldest;
+  return !options.filter && max_bytes == 0 && options.overflow_policy == OverflowPolicy::drop_oldest;
 }
 
 inline std::size_t max_bytes_of(const ConnectionOptions& options, const Options& defaults) noexcept {
@@ -83,7 +83,7 @@ SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOpt
              options.overflow_policy, may_share(options, max_bytes_of(options, *shard->options))),
       announce_(options.announce),
       let_finish_(options.let_finish) {
-  if (!queue_.may_share()) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
+  if (!queue_.may_share() || !options.topics.empty()) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
   if (options.filter) subscriptions_->filter = IntrusivePtr<Filter>(new Filter(options.filter));
 }
 
@@ -116,13 +116,13 @@ SSE_DECL std::chrono::system_clock::duration Connection::time_left() const {
 }
 
 /// Topics that a connection enters or leaves under one lock.
-inline constexpr std::size_t topics_at_once = 32;
+inline constexpr std::size_t topics_at_once = Audience::max_topics;
 
 SSE_DECL void Connection::subscribe_first(const std::vector<std::string>& topics) {
   for (std::size_t i = 0; i < topics.size();) {
     const std::size_t end = std::min(topics.size(), i + topics_at_once);
     const SpinLock lock(shard->mutex);
-    for (; i < end; ++i) subscriptions_->add(*this, shard->topics, HashedName(topics[i]));
+    for (; i < end; ++i) subscriptions_->add(this, shard->topics, HashedName(topics[i]));
   }
 }
 
@@ -139,8 +139,8 @@ SSE_DECL void Connection::enter_map(std::uint64_t last) {
   try {
     shard->by_id.insert(*this);
     enter(shard->connections, index_);
-    if (queue_.may_share() && last == shard->backlogs.sequence())
-      queue_.share(shard->backlogs, waits);
+    if (can_share() && last == shard->backlogs.sequence())
+      enter_backlog();
     else
       enter_queues(last);
   } catch (...) {
@@ -237,20 +237,40 @@ SSE_DECL bool Connection::wants(const Topic* topic) const noexcept {
   return topic && subscriptions_->contains(*topic);
 }
 
-SSE_DECL void Connection::subscribe(const HashedName& topic) {
-  if (subscriptions_ && subscriptions_->wide_index == Subscriptions::nowhere)
-    subscriptions_->add(*this, shard->topics, topic);
+SSE_DECL bool Connection::audience_has(const HashedName& topic) const noexcept {
+  const Topic* const found = shard->topics.find(topic);
+  return found && static_cast<const Audience&>(*queue_.backlog()).contains(*found);
 }
 
-SSE_DECL bool Connection::unsubscribe(const HashedName& topic) noexcept {
-  return subscriptions_ && subscriptions_->remove(shard->topics, topic);
+SSE_DECL void Connection::subscribe(const HashedName& topic) {
+  if (queue_.is_shared()) {
+    if (queue_.backlog()->gets_all() || audience_has(topic)) return;
+    take_own_queue();
+  }
+  if (subscriptions_->wide_index != Subscriptions::nowhere) return;
+  subscriptions_->add(this, shard->topics, topic);
+  share_again();
+}
+
+SSE_DECL bool Connection::unsubscribe(const HashedName& topic) {
+  if (queue_.is_shared()) {
+    if (queue_.backlog()->gets_all() || !audience_has(topic)) return false;
+    take_own_queue();
+  }
+  const bool had_it = subscriptions_->remove(shard->topics, topic);
+  share_again();
+  return had_it;
 }
 
 SSE_DECL std::optional<EventId> Connection::moved_place(const History::LastEvent& last) noexcept {
-  if (!subscriptions_ || !open_ || held_ || something_waits()) return std::nullopt;
-  if (losses_.untold_loss().any() || queue_.has_lost() || !queue_.has_passed(last.sequence)) return std::nullopt;
-  if (last.id.start == 0 || std::exchange(subscriptions_->told, last.sequence) == last.sequence) return std::nullopt;
-  return last.id;
+  if (shares_all() || !open_ || held_ || something_waits()) return std::nullopt;
+  if (last.id.start == 0 || losses_.untold_loss().any() || queue_.has_lost()) return std::nullopt;
+  bool moves;
+  if (queue_.is_shared())
+    moves = queue_.pass(last.sequence);
+  else
+    moves = queue_.has_passed(last.sequence) && std::exchange(subscriptions_->told, last.sequence) != last.sequence;
+  return moves ? std::optional(last.id) : std::nullopt;
 }
 
 SSE_DECL bool Connection::something_waits() const noexcept {
@@ -304,7 +324,7 @@ SSE_DECL void Connection::load_taken_event() noexcept {
     });
   } else if (queue_.size() != 0 || !open_) {
     taken_event_ = queue_.pop(untold);
-    if (open_ && queue_.can_share_again(shard->backlogs.sequence())) share_again();
+    if (open_) share_again();
   }
 }
 
@@ -378,7 +398,9 @@ SSE_DECL void Connection::discard_queue() noexcept {
   if (queue_.is_shared()) {
     skip_lost();
     queue_.read_shared(queue_.size(), discard);
-    queue_.leave_backlog(shard->backlogs, waits);
+    Backlog& left = *queue_.backlog();
+    queue_.leave_backlog(waits);
+    release(left);
   } else {
     for (Event event = queue_.pop(untold); !event.empty(); event = queue_.pop(untold)) discard(event);
   }
@@ -420,26 +442,62 @@ SSE_DECL void Connection::enter_queues(std::uint64_t last) {
   if (subscriptions_->size() == 0) enter(shard->wide, subscriptions_->wide_index);
 }
 
-SSE_DECL void Connection::share_again() noexcept {
+SSE_DECL bool Connection::can_share() const noexcept {
+  if (!queue_.may_share() || !subscriptions_) return queue_.may_share();
+  return subscriptions_->size() <= Audience::max_topics && !subscriptions_->is_unique();
+}
+
+SSE_DECL void Connection::enter_backlog() {
+  const bool gets_all = !subscriptions_ || subscriptions_->wide_index != Subscriptions::nowhere;
+  Backlog& backlog =
+      gets_all ? shard->backlogs.get(queue_.max_size())
+               : shard->audiences.get(queue_.max_size(), *subscriptions_, shard->topics, shard->backlogs.sequence());
   try {
-    queue_.share(shard->backlogs, waits);
-  } catch (const std::bad_alloc&) {  // it tries again later
-    return;
+    queue_.share(backlog, waits);
+  } catch (...) {
+    release(backlog);
+    throw;
   }
+  if (!subscriptions_) return;
   leave(shard->queued, &Subscriptions::queued_index);
   leave(shard->wide, &Subscriptions::wide_index);
+  subscriptions_->remove_some(shard->topics, Audience::max_topics);
   subscriptions_ = {};
-  queue_.drop_private();
+}
+
+SSE_DECL void Connection::share_again() noexcept {
+  if (!queue_.can_share_again(shard->backlogs.sequence()) || !can_share()) return;
+  try {
+    enter_backlog();
+    queue_.drop_private();
+  } catch (const std::bad_alloc&) {  // it tries again later
+  }
+}
+
+SSE_DECL void Connection::release(Backlog& backlog) noexcept {
+  if (backlog.gets_all())
+    shard->backlogs.release(backlog);
+  else
+    shard->audiences.release(static_cast<Audience&>(backlog), shard->topics);
 }
 
 SSE_DECL void Connection::take_own_queue() {
+  Backlog& left = *queue_.backlog();
   queue_.make_private();
   try {
     Owned<Subscriptions> subscriptions(new Subscriptions);
     enter(shard->queued, subscriptions->queued_index);
     try {
-      enter(shard->wide, subscriptions->wide_index);
+      if (left.gets_all()) {
+        enter(shard->wide, subscriptions->wide_index);
+      } else {
+        static_cast<const Audience&>(left).for_each([&](const Topic& topic) {
+          assert_locked();
+          subscriptions->add(this, shard->topics, HashedName(topic.name(), topic.name_hash()));
+        });
+      }
     } catch (...) {
+      subscriptions->remove_some(shard->topics, Audience::max_topics);
       shard->queued.pop_back();
       throw;
     }
@@ -448,7 +506,8 @@ SSE_DECL void Connection::take_own_queue() {
     queue_.drop_private();
     throw;
   }
-  count_lost(queue_.move_to_private(shard->backlogs, waits), LossReason::queue_full);
+  count_lost(queue_.move_to_private(waits), LossReason::queue_full);
+  release(left);
 }
 
 SSE_DECL void Connection::enter(std::vector<Connection*>& list, std::size_t& index) {
@@ -480,7 +539,9 @@ SSE_DECL void Connection::leave_lists() noexcept {
   });
   if (queue_.is_shared()) {
     skip_lost();
-    queue_.leave_backlog(shard->backlogs, waits);
+    Backlog& left = *queue_.backlog();
+    queue_.leave_backlog(waits);
+    release(left);
   }
   if (!subscriptions_) return;
   leave(shard->filtered, &Subscriptions::filtered_index);

@@ -15,6 +15,7 @@
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/frame/notice.hpp"
+#include "sse/detail/hub/audience.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/fan_out.hpp"
 #include "sse/detail/hub/notifier.hpp"
@@ -65,12 +66,15 @@ SSE_DECL std::size_t FanOut::deliver(Shard& shard, const Event& event, const Has
   if (const std::uint64_t sequence = EventFactory::sequence(event); sequence != 0)
     shard.backlogs.set_sequence(sequence);
   if (topic.text.empty()) {
+    for (Audience* audience = shard.audiences.first(); audience; audience = shard.audiences.next(*audience))
+      reached += append(shard, *audience, event, wakeups);
     for (Connection* connection : shard.queued) reached += push(*connection, event, filters, wakeups);
   } else {
     for (Connection* connection : shard.wide) reached += push(*connection, event, filters, wakeups);
     if (const Topic* const subscribed = shard.topics.find(topic))
       for (const Topic::Member& member : subscribed->members)
-        reached += push_topic(*member.connection, event, filters, wakeups);
+        reached += member.connection ? push_topic(*member.connection, event, filters, wakeups)
+                                     : append(shard, static_cast<Audience&>(*member.set), event, wakeups);
   }
   end_refused(wakeups);
   return reached;

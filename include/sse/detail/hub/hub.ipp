@@ -274,7 +274,7 @@ SSE_DECL std::string Hub::moved_place(Connection& connection) {
   {
     const SpinLock lock(connection.shard->mutex);
     connection.assert_locked();
-    if (!connection.subscriptions()) return {};  // most connections: emitters are not to wait for them
+    if (connection.shares_all()) return {};  // most connections: emitters are not to wait for them
   }
   publisher_.history().renew_after_fork();
   const MutexLock order(publisher_.order());  // no event is in the history that is not delivered yet

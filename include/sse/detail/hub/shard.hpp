@@ -14,6 +14,7 @@
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/hub/audience.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
 #include "sse/detail/queue/backlog.hpp"
 #include "sse/options.hpp"
@@ -47,9 +48,11 @@ struct Shard {
   std::vector<Connection*> wide SSE_GUARDED_BY(mutex);      ///< The connections of `queued` without topics.
   std::vector<Connection*> filtered SSE_GUARDED_BY(mutex);  ///< The connections of `queued` with a filter.
   IntrusiveMap<Connection> by_id SSE_GUARDED_BY(mutex);
-  Topics topics SSE_GUARDED_BY(mutex);      ///< The topics that have members.
-  Backlogs backlogs SSE_GUARDED_BY(mutex);  ///< The queues of the connections that are not in `queued`.
-  std::atomic<bool> cut{false};             ///< True: nothing is delivered any more. Written under the mutex.
+  Topics topics SSE_GUARDED_BY(mutex);  ///< The topics that have members.
+  // The queues of the connections that are not in `queued`:
+  Backlogs backlogs SSE_GUARDED_BY(mutex);
+  Audiences audiences SSE_GUARDED_BY(mutex);
+  std::atomic<bool> cut{false};  ///< True: nothing is delivered any more. Written under the mutex.
 
   // Immutable, and the same for all shards of a manager. They live as long as the hub, which the streams keep alive.
 

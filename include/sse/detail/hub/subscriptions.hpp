@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The topics and the filter of one connection. The time to find a topic does not grow with their number.
+// The topics and the filter of one connection, and the topics of an audience. The time to find a topic does not grow
+// with their number.
 
 #pragma once
 
@@ -23,15 +24,15 @@
 namespace sse::inline SSE_ABI::detail {
 
 class Connection;
-class Subscriptions;
+class TopicSet;
 
-/// The connections of one shard that have subscribed to a topic. Guarded by the shard's mutex.
+/// The connections and audiences of one shard that have subscribed to a topic. Guarded by the shard's mutex.
 class Topic : public IntrusiveList<Topic>::Hook {
  public:
   struct Member {
-    Connection* connection;
-    Subscriptions* subscriptions;  ///< The connection's subscriptions.
-    std::size_t slot;              ///< The index in Subscriptions::list_.
+    Connection* connection;  ///< Null: `set` is an Audience.
+    TopicSet* set;
+    std::size_t slot;  ///< The index in TopicSet::list_.
   };
   explicit Topic(const HashedName& its_name) : name_(its_name.text), hash_(its_name.hash) {}
   std::string_view name() const noexcept { return name_; }
@@ -60,31 +61,30 @@ class Filter : public RefCounted {
   const std::function<bool(const Event&)> function_;  ///< Immutable.
 };
 
-/// The topics and the filter of a connection that has a queue of its own, and its places in its shard's lists. Guarded
-/// by the shard's mutex.
-class Subscriptions {
+/// The topics of one owner, which is a member of each. Guarded by the shard's mutex.
+class TopicSet {
  public:
   static constexpr auto nowhere = static_cast<std::size_t>(-1);
 
-  Subscriptions() = default;
-  Subscriptions(const Subscriptions&) = delete;
-  Subscriptions& operator=(const Subscriptions&) = delete;
+  TopicSet() = default;
+  TopicSet(const TopicSet&) = delete;
+  TopicSet& operator=(const TopicSet&) = delete;
 
   bool contains(const Topic& topic) const noexcept { return find(topic) != nowhere; }
-  /// Subscribes the owner to a topic, unless it has subscribed already. If it throws, nothing has changed.
-  void add(Connection& owner, Topics& topics, const HashedName& name);
+  /// Subscribes to a topic, unless that is done already. If it throws, nothing has changed. `owner` is null for an
+  /// audience.
+  void add(Connection* owner, Topics& topics, const HashedName& name);
   /// Unsubscribes from a topic. False: there was no subscription.
   bool remove(Topics& topics, const HashedName& name) noexcept;
   /// Removes at most `most` of the topics. False: none is left.
   bool remove_some(Topics& topics, std::size_t most) noexcept;
   std::size_t size() const noexcept { return list_.size(); }
-
-  IntrusivePtr<Filter> filter;
-  std::uint64_t serial = 0;            ///< Unique number of a connection with a filter. 0: it gets no events yet.
-  std::uint64_t told = 0;              ///< The number of the event whose id a keep-alive has told. 0: none yet.
-  Connection* next_refused = nullptr;  ///< The next connection that the current event does not fit into.
-  /// Indices in the shard's lists.
-  std::size_t queued_index = nowhere, wide_index = nowhere, filtered_index = nowhere;
+  /// True if one of the topics has no other member: then no other set is like this one.
+  bool is_unique() const noexcept;
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Subscription& one : list_) visit(*one.topic);
+  }
 
  private:
   struct Subscription {
@@ -107,6 +107,18 @@ class Subscriptions {
   std::vector<Subscription> list_;
   /// Each entry is slot + 1, or 0. Empty while list_ is short: then find() searches list_.
   std::vector<std::uint32_t> table_;
+};
+
+/// The topics and the filter of a connection that has a queue of its own, and its places in its shard's lists. Guarded
+/// by the shard's mutex.
+class Subscriptions : public TopicSet {
+ public:
+  IntrusivePtr<Filter> filter;
+  std::uint64_t serial = 0;            ///< Unique number of a connection with a filter. 0: it gets no events yet.
+  std::uint64_t told = 0;              ///< The number of the event whose id a keep-alive has told. 0: none yet.
+  Connection* next_refused = nullptr;  ///< The next connection that the current event does not fit into.
+  /// Indices in the shard's lists.
+  std::size_t queued_index = nowhere, wide_index = nowhere, filtered_index = nowhere;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -27,7 +27,7 @@ SSE_DECL bool Filter::ask(const std::function<bool(const Event&)>& function, con
   }
 }
 
-SSE_DECL void Subscriptions::add(Connection& owner, Topics& topics, const HashedName& name) {
+SSE_DECL void TopicSet::add(Connection* owner, Topics& topics, const HashedName& name) {
   Topic* topic = topics.find(name);
   if (topic && contains(*topic)) return;
   const std::size_t slot = list_.size();
@@ -39,7 +39,7 @@ SSE_DECL void Subscriptions::add(Connection& owner, Topics& topics, const Hashed
     topics.insert(*topic);
   }
   try {
-    topic->members.push_back({&owner, this, slot});
+    topic->members.push_back({owner, this, slot});
   } catch (...) {
     release(topics, *topic);
     throw;
@@ -48,7 +48,7 @@ SSE_DECL void Subscriptions::add(Connection& owner, Topics& topics, const Hashed
   if (!table_.empty()) entry_of(slot) = static_cast<std::uint32_t>(slot + 1);
 }
 
-SSE_DECL bool Subscriptions::remove(Topics& topics, const HashedName& name) noexcept {
+SSE_DECL bool TopicSet::remove(Topics& topics, const HashedName& name) noexcept {
   const Topic* const topic = topics.find(name);
   const std::size_t slot = topic ? find(*topic) : nowhere;
   if (slot == nowhere) return false;
@@ -56,12 +56,17 @@ SSE_DECL bool Subscriptions::remove(Topics& topics, const HashedName& name) noex
   return true;
 }
 
-SSE_DECL bool Subscriptions::remove_some(Topics& topics, std::size_t most) noexcept {
+SSE_DECL bool TopicSet::remove_some(Topics& topics, std::size_t most) noexcept {
   for (; most > 0 && !list_.empty(); --most) leave(topics, list_.size() - 1);
   return !list_.empty();
 }
 
-SSE_DECL std::size_t Subscriptions::find(const Topic& topic) const noexcept {
+SSE_DECL bool TopicSet::is_unique() const noexcept {
+  return std::any_of(list_.begin(), list_.end(),
+                     [](const Subscription& one) { return one.topic->members.size() == 1; });
+}
+
+SSE_DECL std::size_t TopicSet::find(const Topic& topic) const noexcept {
   if (table_.empty()) {
     for (std::size_t slot = 0; slot < list_.size(); ++slot)
       if (list_[slot].topic == &topic) return slot;
@@ -73,7 +78,7 @@ SSE_DECL std::size_t Subscriptions::find(const Topic& topic) const noexcept {
   }
 }
 
-SSE_DECL void Subscriptions::leave(Topics& topics, std::size_t slot) noexcept {
+SSE_DECL void TopicSet::leave(Topics& topics, std::size_t slot) noexcept {
   Topic& topic = *list_[slot].topic;
   const std::size_t index = list_[slot].index, last = list_.size() - 1;
   if (!table_.empty()) erase_entry(slot);
@@ -88,31 +93,31 @@ SSE_DECL void Subscriptions::leave(Topics& topics, std::size_t slot) noexcept {
   topic.members.pop_back();
   if (index < topic.members.size()) {
     const Topic::Member& moved = topic.members[index];
-    moved.subscriptions->list_[moved.slot].index = index;
+    moved.set->list_[moved.slot].index = index;
   }
   release(topics, topic);
 }
 
-SSE_DECL void Subscriptions::release(Topics& topics, Topic& topic) noexcept {
+SSE_DECL void TopicSet::release(Topics& topics, Topic& topic) noexcept {
   if (!topic.members.empty()) return;
   topics.erase(topic);
   delete &topic;
 }
 
-SSE_DECL std::size_t Subscriptions::home(const Topic& topic) const noexcept {
+SSE_DECL std::size_t TopicSet::home(const Topic& topic) const noexcept {
   const std::uint64_t address = reinterpret_cast<std::uintptr_t>(&topic);
   return static_cast<std::size_t>(address * 0x9e3779b97f4a7c15 >> 32) & (table_.size() - 1);
 }
 
 /// The slot's place in the table, or the free one where it belongs.
-SSE_DECL std::uint32_t& Subscriptions::entry_of(std::size_t slot) noexcept {
+SSE_DECL std::uint32_t& TopicSet::entry_of(std::size_t slot) noexcept {
   std::size_t at = home(*list_[slot].topic);
   while (table_[at] != 0 && table_[at] != slot + 1) at = (at + 1) & (table_.size() - 1);
   return table_[at];
 }
 
 /// A new table of twice the size, at least half of which is free.
-SSE_DECL void Subscriptions::grow_table() {
+SSE_DECL void TopicSet::grow_table() {
   std::size_t size = std::max<std::size_t>(2 * table_.size(), 64);
   std::vector<std::uint32_t> larger(size);
   table_.swap(larger);
@@ -120,7 +125,7 @@ SSE_DECL void Subscriptions::grow_table() {
 }
 
 /// Frees the slot's place, and moves the entries behind it that would not be found any more.
-SSE_DECL void Subscriptions::erase_entry(std::size_t slot) noexcept {
+SSE_DECL void TopicSet::erase_entry(std::size_t slot) noexcept {
   const std::size_t mask = table_.size() - 1;
   auto hole = static_cast<std::size_t>(&entry_of(slot) - table_.data());
   for (std::size_t at = (hole + 1) & mask; table_[at] != 0; at = (at + 1) & mask) {

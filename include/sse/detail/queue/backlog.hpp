@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
@@ -21,7 +22,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The live events of the connections that get every event and drop the oldest, as most connections do. They are kept
+/// The live events of connections that want the same ones and drop the oldest, as most connections do. They are kept
 /// once for all of them, and each connection is a place among them. So an event costs the emitter the same for 10
 /// connections as for 10,000, and the queued events take memory once. All readers of one backlog have the same
 /// max_queue_size. Guarded by its shard's mutex.
@@ -33,14 +34,16 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
     std::uint64_t sequence = 0;  ///< Number of the last event with an id before the place.
   };
 
-  /// `sequence` is the number of the last event with an id before the backlog.
-  Backlog(std::size_t capacity, std::uint64_t sequence)
-      : copies_(capacity), events_(capacity), begin_{0, sequence}, end_(begin_) {}
+  /// `sequence` is the number of the last event with an id before the backlog. `gets_all`: it gets every event, as
+  /// opposed to those of some topics.
+  Backlog(std::size_t capacity, std::uint64_t sequence, bool gets_all)
+      : copies_(capacity), events_(capacity), begin_{0, sequence}, end_(begin_), gets_all_(gets_all) {}
   Backlog(const Backlog&) = delete;
   Backlog& operator=(const Backlog&) = delete;
 
   std::size_t capacity() const noexcept { return events_.capacity(); }
   std::size_t readers() const noexcept { return readers_; }
+  bool gets_all() const noexcept { return gets_all_; }
   WaitList waits;  ///< The waits of the readers.
 
   /// Adds a reader and returns its place, which is the end.
@@ -84,10 +87,22 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
     std::size_t readers = 0;     ///< The number of readers whose next event this is.
   };
 
+  /// Readers that have lost their next event.
+  struct Lagging {
+    std::uint64_t at = 0;     ///< Their place.
+    std::uint64_t first = 0;  ///< Number of the first lost event with an id. 0: none so far.
+    std::size_t readers = 0;
+  };
+
+  /// True if copies with counts of their own pay: there may be many audiences of one reader.
+  bool has_company() const noexcept { return gets_all_ || readers_ > 1; }
   Slot& slot(std::uint64_t at) noexcept { return events_[static_cast<std::size_t>(at - begin_.at)]; }
   std::size_t& count_at(const Place& place) noexcept;
   void move(Place& place, std::size_t count) noexcept;
   void drop_oldest() noexcept;
+  void note_loss(const Slot& oldest) noexcept;
+  /// A reader at this place lags no more. Returns the number of the first event with an id that it has lost.
+  std::uint64_t forget_loss(const Place& place) noexcept;
   /// Frees the events that all readers have read.
   void trim() noexcept;
 
@@ -99,9 +114,13 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   std::size_t caught_up_ = 0;     ///< Readers at the end.
   std::size_t lagging_ = 0;       ///< Readers that have lost events which skip_lost has not counted yet.
   std::uint64_t marker_end_ = 0;  ///< The place behind the last marker of the log that was dropped.
+  /// By their place. Empty if the backlog gets all events: then the numbers have no holes. Without memory a place
+  /// may be missing here, and the loss is then told from the number behind the reader's last event on.
+  std::vector<Lagging> losses_;
+  const bool gets_all_;  ///< Immutable.
 };
 
-/// The backlogs of a shard, one for each max_queue_size. Guarded by the shard's mutex.
+/// The backlogs of a shard that get all events, one for each max_queue_size. Guarded by the shard's mutex.
 class Backlogs {
  public:
   bool empty() const noexcept { return list_.empty(); }

@@ -44,8 +44,8 @@ struct PrivateQueue {
 
 /// The live events that wait for one reader. Guarded by its shard's mutex.
 ///
-/// A reader shares a backlog while it gets every event and drops the oldest. It gets a queue of its own when an event
-/// is sent to it alone, and returns to the backlog when that queue is empty.
+/// A reader shares a backlog while others may want the same events, and drops the oldest. It gets a queue of its own
+/// when an event is sent to it alone or its topics change, and returns to a backlog when that queue is empty.
 class ReaderQueue {
  public:
   ReaderQueue(std::size_t max_size, std::size_t max_bytes, OverflowPolicy policy, bool may_share)
@@ -57,6 +57,9 @@ class ReaderQueue {
 
   bool may_share() const noexcept { return may_share_; }
   bool is_shared() const noexcept { return backlog_ != nullptr; }
+  /// The backlog that it shares, or null.
+  Backlog* backlog() const noexcept { return backlog_; }
+  std::size_t max_size() const noexcept { return max_size_; }
 
   std::size_t size() const noexcept {
     return backlog_ ? backlog_->count(place_) : private_ ? private_->queue.size() : 0;
@@ -72,12 +75,15 @@ class ReaderQueue {
 
   // In a backlog:
 
-  /// Enters a backlog at its end. If it throws, nothing has changed.
-  void share(Backlogs& backlogs, WaitPlace& waits);
-  /// Leaves the backlog. Call skip_lost first.
-  void leave_backlog(Backlogs& backlogs, WaitPlace& waits) noexcept;
+  /// Enters a backlog of its max_size at the end. If it throws, nothing has changed.
+  void share(Backlog& backlog, WaitPlace& waits);
+  /// Leaves the backlog, which the caller releases. Call skip_lost first.
+  void leave_backlog(WaitPlace& waits) noexcept;
   /// Adds the events lost in the backlog to `lost`, moves behind them, and returns their number.
   std::size_t skip_lost(Loss& lost) noexcept;
+  /// Moves a reader that has caught up behind the events up to the number `last`, none of which is in the backlog.
+  /// False: it is there.
+  bool pass(std::uint64_t last) noexcept { return place_.sequence < last && (place_.sequence = last, true); }
   template <class Take>
   void read_shared(std::size_t count, Take&& take) noexcept {
     backlog_->read(place_, count, take);
@@ -88,9 +94,9 @@ class ReaderQueue {
 
   /// Makes the private queue if there is none.
   void make_private();
-  /// Moves from the backlog to the private queue, with the events that wait, and returns how many were lost. Call
-  /// make_private first.
-  std::size_t move_to_private(Backlogs& backlogs, WaitPlace& waits) noexcept;
+  /// Moves from the backlog, which the caller releases, to the private queue, with the events that wait, and returns
+  /// how many were lost. Call make_private first.
+  std::size_t move_to_private(WaitPlace& waits) noexcept;
   void drop_private() noexcept { private_ = {}; }
   /// From now on `push` skips events up to the number `last`: they are before the stream, or in its replay.
   void begin_after(std::uint64_t last) noexcept { private_->after = last; }
@@ -102,7 +108,7 @@ class ReaderQueue {
   Event pop(Loss& lost) noexcept;
   /// True if the private queue is empty and the reader may return to a backlog whose last event is `sequence`.
   bool can_share_again(std::uint64_t sequence) const noexcept {
-    return may_share_ && private_ && private_->queue.empty() && private_->after <= sequence;
+    return may_share_ && private_ && private_->queue.empty() && !has_lost() && private_->after <= sequence;
   }
 
   /// Discards the events that were made at `limit` or later, because the reader has no right to them.

@@ -22,22 +22,15 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL void ReaderQueue::share(Backlogs& backlogs, WaitPlace& waits) {
-  Backlog& backlog = backlogs.get(max_size_);
-  try {
-    waits.join(&backlog.waits);
-  } catch (...) {
-    backlogs.release(backlog);
-    throw;
-  }
+SSE_DECL void ReaderQueue::share(Backlog& backlog, WaitPlace& waits) {
+  waits.join(&backlog.waits);
   backlog_ = &backlog;
   place_ = backlog.enter();
 }
 
-SSE_DECL void ReaderQueue::leave_backlog(Backlogs& backlogs, WaitPlace& waits) noexcept {
+SSE_DECL void ReaderQueue::leave_backlog(WaitPlace& waits) noexcept {
   waits.join(nullptr);
-  backlog_->leave(place_);
-  backlogs.release(*std::exchange(backlog_, nullptr));
+  std::exchange(backlog_, nullptr)->leave(place_);
 }
 
 SSE_DECL std::size_t ReaderQueue::skip_lost(Loss& lost) noexcept {
@@ -50,13 +43,13 @@ SSE_DECL void ReaderQueue::make_private() {
   if (!private_) private_ = Owned<PrivateQueue>(new PrivateQueue(max_size_, 0, OverflowPolicy::drop_oldest));
 }
 
-SSE_DECL std::size_t ReaderQueue::move_to_private(Backlogs& backlogs, WaitPlace& waits) noexcept {
+SSE_DECL std::size_t ReaderQueue::move_to_private(WaitPlace& waits) noexcept {
   PrivateQueue& own = *private_;
   std::size_t lost = skip_lost(own.lost);
   const std::size_t before = own.lost.count;
   backlog_->read(place_, backlog_->count(place_), [&](const Event& event) { own.queue.push(event, own.lost); });
   lost += own.lost.count - before;
-  leave_backlog(backlogs, waits);
+  leave_backlog(waits);
   return lost;
 }
 
