@@ -245,6 +245,11 @@ class Task {
   void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) {
     asio::post(strand_, [state = state_, type] { state->signal.emit(type); });
   }
+  /// Calls the function on the coroutine's strand.
+  template <class Function>
+  void post(Function function) {
+    asio::post(strand_, std::move(function));
+  }
   bool ready() const { return !done_.valid() || done_.wait_for(0s) == std::future_status::ready; }
   /// Waits for the end, and throws what the coroutine threw.
   void get() {

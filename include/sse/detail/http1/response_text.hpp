@@ -18,8 +18,8 @@ namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL void append_header(std::string& head, std::string_view name, std::string_view value);
 
-/// The head of a stream's response.
-SSE_DECL std::string stream_head(const StreamOptions& options);
+/// The head of a stream's response. `chunked`: of a body that is chunked.
+SSE_DECL std::string stream_head(const StreamOptions& options, bool chunked = false);
 
 /// The head of a stream's response, and the `retry:` before the first event.
 SSE_DECL std::string stream_start(const StreamOptions& options);

@@ -25,10 +25,11 @@ SSE_DECL void append_header(std::string& head, std::string_view name, std::strin
 
 inline constexpr std::string_view expose_headers = "Access-Control-Expose-Headers";
 
-SSE_DECL std::string stream_head(const StreamOptions& options) {
+SSE_DECL std::string stream_head(const StreamOptions& options, bool chunked) {
   std::string head =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
       "X-Accel-Buffering: no\r\nConnection: close\r\n";
+  if (chunked) append_header(head, "Transfer-Encoding", "chunked");
   if (!options.allow_origin.empty()) {
     append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
     if (!find_header(options.headers, expose_headers)) append_header(head, expose_headers, "Retry-After");
