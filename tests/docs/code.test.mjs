@@ -249,6 +249,20 @@ const tests = {
     await read_till(last, '"type":"connection"');
     await service.stop();
   },
+  async answering() {
+    const service = await start_service('answering');
+    const answer_of = async (text, method = 'POST') => {
+      const request = http.request(service.addresses[0], { method, agent: false });
+      request.end(text);
+      return (await once(request, 'response'))[0];
+    };
+    assert.equal(await read_till(await answer_of('one two'), '[DONE]'), 'data: {"delta":"one"}\n\ndata: {"delta":"two"}\n\ndata: [DONE]\n\n');
+    assert.equal(await status_of(await answer_of('fail')), 502);
+    assert.match(await read_till(await answer_of('one fail'), 'event: error'), /"The model has failed"/);
+    assert.equal(await status_of(await answer_of('', 'GET')), 405);
+    await attack(service, '/answers');
+    await service.stop();
+  },
   async services() {
     const service = await start_service('services');
     assert.equal(await status_of(await service.get('/events')), 401);
