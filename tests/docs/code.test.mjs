@@ -126,7 +126,7 @@ const binary = join(directory, 'pages');
 const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1' };
 function compile() {
   const flags = ['-std=c++20', '-O0', '-Wall', '-Wextra', '-Wconversion', '-Wno-unused-function', '-Wno-unused-variable',
-    '-Wno-unused-but-set-variable', '-Wno-mismatched-new-delete', '-Wno-maybe-uninitialized', '-Werror', '-pthread', `-I${join(top, 'include')}`,
+    '-Wno-unused-but-set-variable', '-Wno-subobject-linkage', '-Wno-mismatched-new-delete', '-Wno-maybe-uninitialized', '-Werror', '-pthread', `-I${join(top, 'include')}`,
     '-fsanitize=address'];
   writeFileSync(`${binary}.cpp`, source);
   const compiler = process.env.CXX ?? 'g++';
