@@ -38,8 +38,9 @@ struct AnswerOptions {
 
   FailureForm failure_form = FailureForm::event;  ///< The form of a failure after the first event.
   std::string error_type = "error";               ///< The type of the error event. Empty: it has no `event:` field.
-  /// Makes the data of the error event of a failure, on the answer's executor. Unset: `{"error":{"message":…}}`, whose
-  /// text is that of an HttpError, and for every other exception one that tells nothing about it.
+
+  /// Makes the data of a failure's error event, on the answer's executor. Unset: a JSON object `error` with a member
+  /// `message`, the text of an HttpError, and for every other exception one that tells nothing about it.
   std::function<std::string(std::exception_ptr)> error_data;
   /// For your logger: called with what the producer has thrown, on the answer's executor. Its exceptions are ignored.
   std::function<void(std::exception_ptr)> on_failure;
