@@ -78,6 +78,7 @@ targets() {
       commands:*) sed -E 's/commands: ([a-z]+).*/\1/' <<<"$name" ;;
       browser:\ dashboard*) echo dashboard ;;
       browser:\ tls*) echo tls ;;
+      browser:\ live*) echo live ;;
       browser:* | proxies:*) echo cast ;;
       *) echo all ;;
     esac

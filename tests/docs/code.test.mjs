@@ -169,7 +169,7 @@ async function start_service(name, ports = 1) {
     assert.deepEqual(await program.exit, [0, null], program.log());
     return program.log();
   };
-  return { ...program, addresses, port: Number(of('/').port), get, stop };
+  return { ...program, of, addresses, port: Number(of('/').port), get, stop };
 }
 async function read_till(response, wanted) {
   let text = '';
@@ -374,6 +374,30 @@ const tests = {
     await read_till(await service.get('/events', good), '"type":"connection"');
     await attack(service, '/events');
     expect_clean_log(await service.stop(), /^refused "\/events[ -~]*" from 127\.0\.0\.1$/);
+  },
+  async live() {
+    const service = await start_service('live');
+    const token = async () => {
+      const request = http.request(service.of('/login'), { method: 'POST', agent: false });
+      request.end();
+      return JSON.parse(await read_till((await once(request, 'response'))[0], '}')).token;
+    };
+    assert.equal(await status_of(await service.get('/orders')), 401);
+    const good = { Authorization: `Bearer ${await token()}` };
+    assert.match(await read_till(await service.get('/sse.js'), 'subscribe'), /SPDX/);
+    const stream = await service.get('/events', good);
+    const order = http.request(service.of('/orders'), { method: 'POST', headers: good, agent: false });
+    order.end('tea\u0000</script>\ud83c\udf75');
+    const { id, orders } = JSON.parse(await read_till((await once(order, 'response'))[0], '}]}'));
+    assert.deepEqual(orders, [{ number: 1, what: 'tea\u0000</script>\ud83c\udf75' }]);
+    assert.match(await read_till(stream, '"type":"order"'), new RegExp(`^id: ${id}$`, 'm'));
+    const bad = http.request(service.of('/orders'), { method: 'POST', headers: good, agent: false });
+    bad.end(Buffer.from([0x22, 0xff, 0xfe])); // not UTF-8
+    await status_of((await once(bad, 'response'))[0]);
+    await attack(service, '/events');
+    await attack(service, '/orders');
+    await read_till(await service.get('/events', good), '"type":"connection"');
+    await service.stop();
   },
   async program_readme() {
     const [name] = [...programs.keys()].filter((program) => program.startsWith('program_'));
