@@ -35,8 +35,8 @@ const{M:e,k:h}=this,n=()=>t!==this.j;let o=0,r=!1;for(;;){const t=this.R=new Abo
 ;let a,c,d=s(),l=1/0,f=!1,u=!1,p=0;const w=this.$=()=>{s()-d>l&&(u=f,t.abort())},g=setInterval(w,500);try{
 e.state("connecting",a);const i=await e.headers(r);if(n())return;d=s(),l=1e4;const w=new URL(h.url),g=this.S
 ;"earliest"===g?w.searchParams.set("since",g):g&&w.searchParams.set("lastEventId",g),
-w.searchParams.set("pageId",this.I);const v=await fetch(w,{method:h.method,body:h.body,
-credentials:h.credentials,headers:{Accept:"text/event-stream, */*;q=0.1",...i},cache:"no-store",
+w.searchParams.set("pageId",this.I),w.searchParams.set("at",s());const v=await fetch(w,{method:h.method,
+body:h.body,credentials:h.credentials,headers:{Accept:"text/event-stream, */*;q=0.1",...i},cache:"no-store",
 signal:t.signal});if(n())return;const{status:m}=v
 ;if(a="status "+m,200===m&&/^text\/event-stream/i.test(v.headers.get("Content-Type"))){if(d=s(),l=1/0,f=!0,
 o=0,r=!1,e.state("live"),n())return;const t=new Parser((t,s,i,h)=>{n()||(i&&(this.S=s),e.take(t,s,i,h,g))

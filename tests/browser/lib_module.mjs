@@ -13,8 +13,18 @@ const module_text = await readFile(new URL('../../include/sse/browser/sse.min.js
 /** The page: `log` has a number for each event, {snapshot}, {gap}, {state}. `feed_options` come with the URL, as JSON. */
 const page_text = `<!doctype html><title>page</title><link rel="icon" href="data:,">
 <script type="module">
-  import { subscribe } from '/sse.js';
+  window.ahead = 0; // how much later it is than it seems
+  const clock = Date.now;
+  Date.now = () => clock() + ahead;
+  window.ports = []; // to the workers
+  const Worker = window.SharedWorker;
+  window.SharedWorker = function (...args) {
+    const worker = new Worker(...args);
+    ports.push(worker.port);
+    return worker;
+  };
   const asked = JSON.parse(decodeURIComponent(location.hash.slice(1)) || '{}');
+  const { subscribe } = await import(asked.module ?? '/sse.js');
   window.log = [];
   window.states = [];
   window.asked_headers = [];
@@ -42,7 +52,7 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
     return { Authorization: refresh ? 'Bearer new' : 'Bearer old' };
   };
   if (asked.sw) {
-    await navigator.serviceWorker.register('/worker.js');
+    await navigator.serviceWorker.register(asked.sw);
     await navigator.serviceWorker.ready;
     if (!navigator.serviceWorker.controller) await new Promise((resolve) => (navigator.serviceWorker.oncontrollerchange = resolve));
   }
@@ -50,9 +60,19 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
   window.feed = feeds[0];
 </script>`;
 
-const worker_text = `self.onactivate = (event) => event.waitUntil(clients.claim());
+const worker_text = (answer) => `self.onactivate = (event) => event.waitUntil(clients.claim());
 self.oninstall = () => skipWaiting();
-self.onfetch = (event) => event.respondWith(fetch(event.request));`;
+self.onfetch = (event) => event.respondWith(${answer});`;
+const workers = {
+  '/passes_on.js': worker_text('fetch(event.request)'),
+  '/caches_first.js': worker_text(`caches.open('all').then(async (cache) => {
+    const known = await cache.match(event.request);
+    if (known) return known;
+    const response = await fetch(event.request);
+    event.waitUntil(cache.put(event.request, response.clone()).catch(() => {}));
+    return response;
+  })`),
+};
 
 export class Site {
   streams = 0; // that are open
@@ -68,7 +88,7 @@ export class Site {
 
   static async make(options = {}) {
     const site = new Site();
-    site.options = { history: 10_000, retry: 100, keep_alive: 1, ...options };
+    site.options = { history: 10_000, retry: 100, keep_alive: 1, type: 'line', ...options };
     await site.start_service();
     const server = net.createServer((client) => site.#serve(client));
     server.listen(0, '127.0.0.1');
@@ -82,7 +102,7 @@ export class Site {
   async start_service() {
     const { history, retry, keep_alive } = this.options;
     const { child, line } = await start('cast', ['--listen', this.address ?? '127.0.0.1:0', '--history', String(history), '--retry',
-      String(retry), '--max-queue-size', '100000', '--keep-alive', String(keep_alive), '--type', 'line'], 'stderr');
+      String(retry), '--max-queue-size', '100000', '--keep-alive', String(keep_alive), '--type', this.options.type, ...(this.options.args ?? [])], 'stderr');
     this.child = child;
     this.address = line.match(/^cast: http:\/\/(.*)\/events$/)[1];
     // The service's state, for the snapshots: the last number, with its id.
@@ -90,7 +110,7 @@ export class Site {
       const request = http.get(`http://${this.address}/events`, (response) => {
         const parser = new Parser((type, id, has_id, text) => {
           const { type: name, data } = JSON.parse(text);
-          if (has_id) this.state = { n: name === 'line' ? data : this.number, id };
+          if (has_id) this.state = { n: typeof data === 'number' ? data : this.number, id };
           resolve();
         });
         response.setEncoding('utf8').on('data', (part) => parser.feed(part)).on('error', () => {});
@@ -117,6 +137,10 @@ export class Site {
   cut() {
     for (const { client, upstream } of this.#pairs) client.resetAndDestroy(), upstream.destroy();
   }
+  /** Ends every stream in good order. */
+  end() {
+    for (const { client, upstream } of this.#pairs) upstream.removeAllListeners('data').destroy(), client.end();
+  }
   /** From now on nothing passes through the streams that are open, and nobody is told. */
   silence() {
     for (const { upstream } of this.#pairs) upstream.removeAllListeners('data').resume();
@@ -130,10 +154,14 @@ export class Site {
       const answer = (type, body, status = '200 OK', more = '') =>
         client.end(`HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}Connection: close\r\n\r\n${body}`);
       if (path === '/') return answer('text/html', page_text, '200 OK', this.options.page_head ?? '');
-      if (path === '/sse.js') return answer('text/javascript', module_text);
-      if (path === '/worker.js') return answer('text/javascript', worker_text);
+      if (path === '/app') return answer('text/html', '<!doctype html><title>app</title><link rel="icon" href="data:,"><body></body><script type="module" src="/app.js"></script>');
+      if (this.options.files?.[path]) return answer('text/javascript', this.options.files[path]);
+      if (path === '/sse.js') return answer('text/javascript', module_text, '200 OK', 'Access-Control-Allow-Origin: *\r\n');
+      if (path === '/older.js') return answer('text/javascript', module_text.replace('sse1 ', 'sse0 '));
+      if (workers[path]) return answer('text/javascript', workers[path]);
       if (path === '/snapshot') {
         this.snapshots += 1;
+        if (this.snapshots === this.hanging_snapshot) return;
         if (this.snapshots === this.failing_snapshot) return answer('text/plain', 'no', '500 No');
         return answer('application/json', JSON.stringify(this.state));
       }

@@ -6,18 +6,25 @@ import { Site, check, checked, has_number, has_state } from './lib_module.mjs';
 
 const scenarios = {};
 /** For a stream of its own, and for one that tabs share. */
-function both(name, run, site) {
-  scenarios[name] = { run: (context) => run(context, {}), ...site };
-  scenarios[name + ', shared'] = { run: (context) => run(context, { shared: true }), ...site };
+function both(name, run) {
+  scenarios[name] = (context) => run(context, {});
+  scenarios[name + ', shared'] = (context) => run(context, { shared: true });
 }
 function alone(name, run) {
-  scenarios[name] = { run };
+  scenarios[name] = run;
 }
 const respond = (status, ...headers) => `HTTP/1.1 ${status}\r\n${headers.map((header) => header + '\r\n').join('')}Content-Length: 0\r\nConnection: close\r\n\r\n`;
+/** A new site with a page that is live. */
 const opened = async (context, options, settings) => {
   const site = await Site.make(settings);
   const page = await site.open(context, options);
+  await has_state(page, 'live');
   return { site, page };
+};
+/** Emits events, and waits until the page has them. */
+const emitted = async (site, page, count) => {
+  site.emit(count);
+  await has_number(page, site.number);
 };
 const more = async (site, page, count = 30) => {
   const target = site.number + count;
@@ -25,9 +32,19 @@ const more = async (site, page, count = 30) => {
   await has_number(page, target);
 };
 
+// The longest is the first, so that the others run beside it.
+alone('a worker that dies is found by its silence', async (context) => {
+  const { site, page } = await opened(context, { shared: true });
+  await emitted(site, page, 3);
+  await page.evaluate(() => ports[0].close());
+  site.emit(3);
+  await page.waitForFunction(() => log.length === 6, null, { timeout: 60_000 });
+  assert.deepEqual(await checked(page), { snapshots: 0, gaps: 0, events: 6 });
+  await site.close();
+});
+
 both('cut again and again', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
   site.load(200);
   for (let cut = 0; cut < 10; ++cut) await more(site, page), site.cut();
   await more(site, page);
@@ -37,7 +54,6 @@ both('cut again and again', async (context, how) => {
 
 both('killed and up, cut past an empty history', async (context, how) => {
   const { site, page } = await opened(context, { ...how, snapshot: true });
-  await has_state(page, 'live');
   site.load(50);
   await more(site, page);
   site.load(0);
@@ -47,8 +63,7 @@ both('killed and up, cut past an empty history', async (context, how) => {
   site.emit(20);
   await until('the state is known', () => site.state.n === site.number);
   await has_number(page, site.number);
-  site.emit(5);
-  await has_number(page, site.number);
+  await emitted(site, page, 5);
   const counts = await checked(page);
   assert.deepEqual([counts.snapshots, counts.gaps], [2, 1]);
   await site.close();
@@ -56,9 +71,7 @@ both('killed and up, cut past an empty history', async (context, how) => {
 
 both('cut past the history', async (context, how) => {
   const { site, page } = await opened(context, how, { history: 10 });
-  await has_state(page, 'live');
-  site.emit(20);
-  await has_number(page, 20);
+  await emitted(site, page, 20);
   site.mode = 'refuse';
   site.cut();
   site.emit(50);
@@ -71,7 +84,6 @@ both('cut past the history', async (context, how) => {
 
 both('20 reloads under load', async (context, how) => {
   const { site, page } = await opened(context, { ...how, keep: 'place' });
-  await has_state(page, 'live');
   const log = [];
   site.load(50);
   for (let n = 0; n < 20; ++n) {
@@ -100,27 +112,21 @@ both('snapshot, then live, under load', async (context, how) => {
 
 both('the network vanishes', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
-  site.emit(5);
-  await has_number(page, 5);
+  await emitted(site, page, 5);
   site.silence();
-  site.emit(5);
-  await has_number(page, 10);
+  await emitted(site, page, 5);
   assert.equal((await checked(page)).gaps, 0);
   await site.close();
 });
 
 both('the next connection is never answered', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
-  site.emit(5);
-  await has_number(page, 5);
+  await emitted(site, page, 5);
   site.mode = 'hang';
   site.cut();
   await until('it asks', () => site.requests.length > 1);
   site.mode = 'pass';
-  site.emit(5);
-  await has_number(page, 10);
+  await emitted(site, page, 5);
   assert.equal((await checked(page)).gaps, 0);
   await site.close();
 });
@@ -147,16 +153,13 @@ alone('8 tabs share a stream; two close, then a cut; all close', async (context)
 
 both('502, 503 and 429 with Retry-After, then back', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
-  site.emit(3);
-  await has_number(page, 3);
+  await emitted(site, page, 3);
   for (const [status, ...headers] of [['502 Bad Gateway'], ['503 No', 'Retry-After: 1'], ['429 No', 'Retry-After: 1']]) {
     const before = site.requests.length;
     let refused;
     site.refusal = () => ((site.refusal = null), (refused = Date.now()), respond(status, ...headers));
     site.cut();
-    site.emit(3);
-    await has_number(page, site.number);
+    await emitted(site, page, 3);
     assert.equal(site.requests.length, before + 2);
     if (headers.length) assert.ok(Date.now() - refused >= 950, 'Retry-After is obeyed');
   }
@@ -166,7 +169,6 @@ both('502, 503 and 429 with Retry-After, then back', async (context, how) => {
 
 both('204 ends it', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
   site.refusal = () => respond('204 No Content');
   site.cut();
   await has_state(page, 'closed');
@@ -215,12 +217,9 @@ alone('two tabs share a log-in that expires, and one answers late', async (conte
 
 both('a handler that throws is reported, and the place has moved', async (context, how) => {
   const { site, page } = await opened(context, { ...how, throws: true });
-  await has_state(page, 'live');
-  site.emit(3);
-  await has_number(page, 3);
+  await emitted(site, page, 3);
   site.cut();
-  site.emit(3);
-  await has_number(page, 6);
+  await emitted(site, page, 3);
   assert.equal((await checked(page)).events, 6);
   assert.equal(await page.evaluate(() => errors.length), 6);
   await site.close();
@@ -230,15 +229,13 @@ both('opened twice at once', async (context, how) => {
   const { site, page } = await opened(context, { ...how, twice: true });
   await page.waitForFunction(() => feeds.every((one) => one.state === 'live'), null, patience);
   await page.evaluate(() => feeds[1].close());
-  site.emit(3);
-  await has_number(page, 3);
+  await emitted(site, page, 3);
   assert.equal((await checked(page)).events, 3);
   await site.close();
 });
 
 both('hidden and shown, as by the back/forward cache', async (context, how) => {
   const { site, page } = await opened(context, how);
-  await has_state(page, 'live');
   site.load(50);
   for (let n = 0; n < 3; ++n) {
     await more(site, page, 10);
@@ -256,28 +253,23 @@ alone('a snapshot that fails is asked for again', async (context) => {
   site.failing_snapshot = 1;
   const page = await site.open(context, { snapshot: true });
   await has_state(page, 'live');
-  site.emit(3);
-  await has_number(page, 3);
+  await emitted(site, page, 3);
   assert.equal(site.snapshots, 2);
   await site.close();
 });
 
 alone('POST with a body and Authorization, cut', async (context) => {
   const { site, page } = await opened(context, { method: 'POST', body: '{"a":1}', token: true });
-  await has_state(page, 'live');
-  site.emit(3);
-  await has_number(page, 3);
+  await emitted(site, page, 3);
   site.cut();
-  site.emit(3);
-  await has_number(page, 6);
+  await emitted(site, page, 3);
   assert.ok(site.requests.every((head) => head.startsWith('POST ') && /bearer old/i.test(head)), site.requests[0]);
   assert.equal((await checked(page)).events, 6);
   await site.close();
 });
 
 alone('behind a service worker that passes on', async (context) => {
-  const { site, page } = await opened(context, { sw: true });
-  await has_state(page, 'live');
+  const { site, page } = await opened(context, { sw: '/passes_on.js' });
   site.load(100);
   for (let cut = 0; cut < 5; ++cut) await more(site, page), site.cut();
   await more(site, page);
@@ -288,9 +280,164 @@ alone('behind a service worker that passes on', async (context) => {
 alone('a policy without workers: shared falls back to a stream of its own', async (context) => {
   const { site, page } = await opened(context, { shared: true }, {
     page_head: "Content-Security-Policy: worker-src 'none'\r\n" });
-  await has_state(page, 'live');
+  await emitted(site, page, 3);
+  await site.close();
+});
+
+alone('behind a service worker that caches first', async (context) => {
+  const { site, page } = await opened(context, { sw: '/caches_first.js' });
+  for (const count of [3, 3, 0, 0]) {
+    if (count) await emitted(site, page, count);
+    const before = site.requests.length;
+    site.end();
+    await until('it connects again', () => site.requests.length > before);
+  }
+  await emitted(site, page, 3);
+  assert.deepEqual(await checked(page), { snapshots: 0, gaps: 0, events: 9 });
+  await site.close();
+});
+
+alone('the module of another origin has no worker, and a stream of its own', async (context) => {
+  const other = await Site.make();
+  const { site, page } = await opened(context, { module: `${other.url.replace('localhost', '127.0.0.1')}/sse.js`, shared: true });
+  await emitted(site, page, 3);
+  await site.close();
+  await other.close();
+});
+
+alone('a stream of another origin: its Retry-After is obeyed', async (context) => {
+  const other = await Site.make({ args: ['--allow-origin', '*'] });
+  const { site, page } = await opened(context, { url: `${other.url.replace('localhost', '127.0.0.1')}/events` });
+  await emitted(other, page, 3);
+  let refused;
+  const allowed = ['Access-Control-Allow-Origin: *', 'Access-Control-Expose-Headers: Retry-After'];
+  other.refusal = () => ((other.refusal = null), (refused = Date.now()), respond('503 No', 'Retry-After: 1', ...allowed));
+  other.cut();
+  await emitted(other, page, 3);
+  assert.ok(Date.now() - refused >= 950);
+  assert.equal((await checked(page)).events, 6);
+  await site.close();
+  await other.close();
+});
+
+alone('asleep for hours: it connects anew before it reads on', async (context) => {
+  const { site, page } = await opened(context, {}, { keep_alive: 3600 });
+  await emitted(site, page, 3);
+  await page.evaluate(() => (ahead = 3 * 3600e3));
+  await until('it has connected again', () => site.opened === 2);
+  await emitted(site, page, 3);
+  assert.deepEqual(await checked(page), { snapshots: 0, gaps: 0, events: 6 });
+  await site.close();
+});
+
+both('frozen and resumed', async (context, how) => {
+  const { site, page } = await opened(context, how);
+  await emitted(site, page, 3);
+  await page.evaluate(() => document.dispatchEvent(new Event('freeze')));
+  await until('it is closed', () => site.streams === 0);
   site.emit(3);
-  await has_number(page, 3);
+  await page.evaluate(() => document.dispatchEvent(new Event('resume')));
+  await has_number(page, 6);
+  assert.equal((await checked(page)).events, 6);
+  await site.close();
+});
+
+alone('hidden for as long as `hidden` says, then shown', async (context) => {
+  const { site, page } = await opened(context, { hidden: 50 });
+  await emitted(site, page, 3);
+  const become = (state) => page.evaluate((now) => {
+    Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
+  await become('hidden');
+  await until('it is closed', () => site.streams === 0);
+  await become('visible');
+  await emitted(site, page, 3);
+  assert.equal((await checked(page)).events, 6);
+  await site.close();
+});
+
+alone('a snapshot that hangs is given up with the page, and asked for again', async (context) => {
+  const site = await Site.make();
+  site.hanging_snapshot = 1;
+  const page = await site.open(context, { snapshot: true });
+  await until('it asks', () => site.snapshots === 1);
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await has_state(page, 'paused');
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await has_state(page, 'live');
+  await emitted(site, page, 3);
+  assert.deepEqual([site.snapshots, site.opened], [2, 1]);
+  await site.close();
+});
+
+alone('users with different `share`, and an older version of the module, have streams of their own', async (context) => {
+  const site = await Site.make();
+  const pages = [];
+  for (const options of [{ share: 'ann' }, { share: 'ben' }, { share: 'ann' }, { share: 'ann', module: '/older.js' }])
+    pages.push(await site.open(context, { shared: true, ...options }));
+  for (const page of pages) await has_state(page, 'live');
+  assert.equal(site.streams, 3);
+  site.emit(3);
+  for (const page of pages) await has_number(page, 3);
+  await site.close();
+});
+
+alone('a busy tab holds no other, and loses nothing', async (context) => {
+  const site = await Site.make({ history: 50_000 });
+  const busy = await site.open(context, { shared: true }), other = await site.open(context, { shared: true });
+  for (const page of [busy, other]) await has_state(page, 'live');
+  await busy.evaluate(() => {
+    setTimeout(() => {
+      for (const end = performance.now() + 4000; performance.now() < end; );
+    });
+  });
+  for (let n = 0; n < 10; ++n) {
+    site.emit(2000);
+    await has_number(other, site.number);
+  }
+  await has_number(busy, site.number);
+  for (const page of [busy, other]) assert.deepEqual(await checked(page), { snapshots: 0, gaps: 0, events: 20_000 });
+  await site.close();
+});
+
+alone('50,000 events of replay', async (context) => {
+  const site = await Site.make({ history: 60_000 });
+  for (let n = 0; n < 50; ++n) site.emit(1000);
+  await until('they are kept', () => site.state.n === site.number);
+  const page = await site.open(context, { since: 'earliest' });
+  await has_number(page, 50_000);
+  assert.equal((await checked(page)).events, 50_000);
+  await site.close();
+});
+
+const stream_text = (...lines) => `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n${lines.join('\n')}\n\n`;
+const line_event = (n) => `data: {"type":"line","data":${n},"timestamp":1}`;
+
+alone('a retry of 0 and of 2^63', async (context) => {
+  const site = await Site.make();
+  let streams = 0;
+  const begin = Date.now();
+  site.refusal = () => (++streams === 6 ? ((site.refusal = null), stream_text('retry: 9223372036854775808')) : stream_text('retry: 0'));
+  const page = await site.open(context);
+  await until('the last one', () => streams === 6);
+  assert.ok(Date.now() - begin >= 500, 'a server cannot ask for more than ten attempts a second');
+  await has_state(page, 'waiting');
+  await page.evaluate(() => feed.reconnect());
+  await has_state(page, 'live');
+  await emitted(site, page, 3);
+  await site.close();
+});
+
+alone('ids of other services', async (context) => {
+  const site = await Site.make();
+  const answers = [stream_text('retry: 100', '', 'id: x', line_event(1), '', 'id: x', line_event(2), '', line_event(3)),
+    stream_text('id: x y', line_event(4), '', 'id: -', line_event(5))];
+  site.refusal = () => answers.shift() ?? respond('204 No Content');
+  const page = await site.open(context);
+  await has_state(page, 'closed');
+  assert.equal((await checked(page)).events, 5);
+  assert.deepEqual(site.requests.slice(1).map((head) => /lastEventId=([^&]*)/.exec(head)[1]), ['x', '-']);
   await site.close();
 });
 
@@ -303,7 +450,7 @@ export async function run_scenarios(launch, wanted = process.argv[2] ?? '') {
     const browser = await launch();
     const run_some = async () => {
       for (let next; (next = queue.shift()); ) {
-        const [title, { run }] = next;
+        const [title, run] = next;
         const context = await browser.newContext();
         const started = Date.now();
         try {

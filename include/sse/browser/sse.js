@@ -121,6 +121,7 @@ class Stream {
         if (from === 'earliest') url.searchParams.set('since', from);
         else if (from) url.searchParams.set('lastEventId', from);
         url.searchParams.set('pageId', this.page_);
+        url.searchParams.set('at', now()); // a service worker that caches first would play the stream before again
         const response = await fetch(url, {
           method: target.method,
           body: target.body,
