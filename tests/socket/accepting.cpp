@@ -137,6 +137,7 @@ TEST_CASE("a stream's end reaches its client, though another process has its soc
 }
 #endif
 
+#if defined(SSE_TEST_POSIX)
 /// A service over a Unix socket.
 struct LocalServer {
   explicit LocalServer(const sse::ServeOptions& options = {}, const sse::Options& settings = {}) : events(settings) {
@@ -205,6 +206,7 @@ TEST_CASE("serve takes a Unix socket's acceptor of any executor") {
   CHECK(client.status() == 200);
   std::filesystem::remove(path);
 }
+#endif
 
 /// A service that answers each admitted request with the address that it has seen.
 std::string address_seen(std::vector<std::string> proxies, const std::string& bytes) {

@@ -11,15 +11,15 @@ const std::string host = "Host: localhost\r\n";
 const std::string end = "\r\n";
 
 /// The result of `read_request` for a head: the request, or the status of its HttpError (0: the end came first).
-struct Outcome {
+struct HeadResult {
   std::optional<sse::Request> request;
   unsigned status = 0;
 };
 
-Outcome read(std::vector<std::string> parts, const sse::RequestLimits& limits = {}) {
+HeadResult read(std::vector<std::string> parts, const sse::RequestLimits& limits = {}) {
   asio::io_context io;
   sse_test::Parts stream(io.get_executor(), std::move(parts));
-  Outcome outcome;
+  HeadResult outcome;
   const auto work = [&]() -> asio::awaitable<void> {
     try {
       outcome.request = co_await sse::read_request(stream, limits);
@@ -155,7 +155,7 @@ TEST_CASE("a request head is read, whatever parts it comes in") {
       "\r\nPOST /a/b?c=d&e?f HTTP/1.1\r\nHost: x:80\r\nContent-Type: \t text/plain \t\r\nEmpty:\r\n"
       "X: \xE4\r\nX: second\r\nContent-Length: 18446744073709551615\r\n\r\n{\"body\":1}\r\n\n\0GET"s;
   const std::size_t head_size = bytes.find('{');
-  const auto check = [&](const Outcome& outcome, std::string_view rest) {
+  const auto check = [&](const HeadResult& outcome, std::string_view rest) {
     REQUIRE(outcome.request);
     const sse::Request& request = *outcome.request;
     CHECK(request.method == "POST");
@@ -183,7 +183,7 @@ TEST_CASE("a request head is read, whatever parts it comes in") {
 
 TEST_CASE("odd request heads that are right") {
   const auto path = [](const std::string& bytes) {
-    const Outcome outcome = read({bytes});
+    const HeadResult outcome = read({bytes});
     return outcome.request ? outcome.request->path + '|' + outcome.request->query : std::to_string(outcome.status);
   };
   CHECK(path("GET http://localhost/events?x HTTP/1.1\r\n" + host + end) == "/events|x");
@@ -208,7 +208,7 @@ TEST_CASE("odd request heads that are right") {
 
 TEST_CASE("the authority of an absolute target takes the place of the Host header") {
   const auto host_of = [](const std::string& bytes) {
-    const Outcome outcome = read({bytes});
+    const HeadResult outcome = read({bytes});
     return outcome.request && outcome.request->header("Host") ? *outcome.request->header("Host")
                                                               : std::to_string(outcome.status);
   };
@@ -259,7 +259,7 @@ TEST_CASE("a head that is wrong or ambiguous is refused with the status that say
 TEST_CASE("the end in the middle of a head is an end, not an answer") {
   const std::string bytes = get + host + end;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const Outcome outcome = read({bytes.substr(0, i)});
+    const HeadResult outcome = read({bytes.substr(0, i)});
     CHECK_FALSE(outcome.request);
     CHECK(outcome.status == 0);
   }

@@ -1,6 +1,12 @@
-// The system calls of the socket tests, for POSIX. A port to another system writes this file anew; no other one here
-// calls the system, but through Asio.
+// The system calls of the socket tests, for POSIX and, in platform_windows.hpp, for Windows. No other file here calls
+// the system, but through Asio.
 #pragma once
+
+#if defined(_WIN32)
+#include "platform_windows.hpp"
+#else
+/// For the tests of what only POSIX has: child processes, a limit of descriptors, a Unix socket's path.
+#define SSE_TEST_POSIX 1
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -18,6 +24,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -25,6 +32,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+extern "C" char** environ;  // not declared by every system
 
 namespace platform {
 
@@ -44,6 +53,10 @@ inline void pause(std::chrono::milliseconds time) {
 /// A new TCP socket of IPv4. `receive_buffer`: its size in bytes; 0: the system's choice.
 inline Descriptor tcp_socket(int receive_buffer = 0) {
   const Descriptor socket = ::socket(AF_INET, SOCK_STREAM, 0);
+#if defined(SO_NOSIGPIPE)
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
   if (receive_buffer) ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   return socket;
 }
@@ -109,7 +122,12 @@ inline void set_receive_timeout(Descriptor socket, std::chrono::seconds time) {
 }
 /// The bytes that were sent; 0: none could be.
 inline std::size_t send(Descriptor socket, std::string_view bytes) {
-  const auto size = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+#if defined(MSG_NOSIGNAL)
+  constexpr int flags = MSG_NOSIGNAL;
+#else
+  constexpr int flags = 0;  // Asio has set SO_NOSIGPIPE for its sockets, tcp_socket for its own
+#endif
+  const auto size = ::send(socket, bytes.data(), bytes.size(), flags);
   return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
 /// The bytes that were read into `buffer`; 0: the end, or an error.
@@ -126,8 +144,13 @@ inline bool wait_readable(Descriptor socket, std::chrono::milliseconds time) {
 /// Those of this process.
 inline std::vector<Descriptor> descriptors() {
   std::vector<Descriptor> found;
+#if defined(__linux__)
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
     found.push_back(std::stoi(entry.path().filename().string()));
+#else
+  for (Descriptor descriptor = 0; descriptor < ::getdtablesize(); ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) != -1) found.push_back(descriptor);
+#endif
   return found;
 }
 inline bool is_inherited(Descriptor descriptor) {
@@ -154,6 +177,14 @@ class NoMoreDescriptors {
  private:
   rlimit before_{};
 };
+
+/// A variable of this process's environment.
+inline void set_variable(const char* name, const std::string& value) {
+  ::setenv(name, value.c_str(), 1);
+}
+inline void unset_variable(const char* name) {
+  ::unsetenv(name);
+}
 
 /// A name for a Unix socket that no other test process takes.
 inline std::string local_path(const std::string& name) {
@@ -190,3 +221,4 @@ class ReadingProcess {
 };
 
 }  // namespace platform
+#endif

@@ -160,8 +160,9 @@ TEST_CASE("a peer that goes while the stream is idle is found at once") {
   }
   SECTION("RST") {
     stream.client.reset();
-    CHECK(stream.log.removed(1) == std::vector{"The peer is gone: Connection reset by peer"s});
+    CHECK(stream.log.removed(1) == std::vector{"The peer is gone: " + text_of(asio::error::connection_reset)});
   }
+#if defined(SSE_TEST_POSIX)
   SECTION("a process that is killed") {
     platform::ReadingProcess child(stream.client.descriptor());
     stream.client.close();
@@ -170,6 +171,7 @@ TEST_CASE("a peer that goes while the stream is idle is found at once") {
     child.kill();
     CHECK(stream.log.removed(1).front().starts_with("The peer is gone: "));
   }
+#endif
   CHECK(stream.events.get_connection_count() == 0);
   CHECK_NOTHROW(stream.task->get());
 }
@@ -324,6 +326,7 @@ TEST_CASE("a stream around a socket works as the socket does") {
   }
 }
 
+#if defined(SSE_TEST_POSIX)
 TEST_CASE("a local socket works as a TCP socket does") {
   sse::EventManager events;
   Context context;
@@ -341,6 +344,7 @@ TEST_CASE("a local socket works as a TCP socket does") {
   }
   CHECK_NOTHROW(task.get());
 }
+#endif
 
 TEST_CASE("a request is read and answered in a coroutine of any executor, over a socket of any executor") {
   using Executor = asio::io_context::executor_type;
@@ -372,6 +376,7 @@ TEST_CASE("a request is read and answered in a coroutine of any executor, over a
   CHECK_NOTHROW(ended.get());
 }
 
+#if defined(SSE_TEST_POSIX)
 TEST_CASE("the send time-out holds without the help of TCP's own") {
   Log log;
   sse::EventManager events(4);
@@ -384,6 +389,7 @@ TEST_CASE("the send time-out holds without the help of TCP's own") {
   CHECK(log.removed(1) == std::vector{"Sending timed out after 300 ms"s});
   CHECK_NOTHROW(task.get());
 }
+#endif
 
 TEST_CASE("write_events can be cancelled at any time, and leaves a socket that works") {
   sse::EventManager events(4);

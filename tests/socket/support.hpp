@@ -46,6 +46,12 @@ void eventually(const std::string& what, Condition&& condition) {
   }
 }
 
+/// The words of the system, or of Asio, for an error.
+template <class Error>
+std::string text_of(Error error) {
+  return sse::error_code(error).message();
+}
+
 inline std::size_t open_descriptors() {
   return platform::descriptors().size();
 }

@@ -1,13 +1,15 @@
-// The part of Catch2's interface that the unit tests use, in one header: for systems where there is no Catch2 that is
+// The part of Catch2's interface that the tests use, in one header: for systems where there is no Catch2 that is
 // compiled. A test has one level of SECTION at most.
 #pragma once
 
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <initializer_list>
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -60,6 +62,11 @@ struct State {
   const Test* test = nullptr;
   std::size_t assertions = 0, failures = 0;
   std::size_t section = 0, sections = 0;  ///< The one that this run of the test enters; those that it has met.
+  struct Choice {
+    std::size_t taken, count;
+  };
+  std::vector<Choice> choices;  ///< Of this run's GENERATEs, in their order.
+  std::size_t next_choice = 0;
   std::vector<std::string> infos;
 };
 inline State& state() {
@@ -119,14 +126,27 @@ inline bool enters_section() {
   return state().sections++ == state().section;
 }
 
-/// The exit status of a program whose tests these are.
-inline int run_all() {
-  for (const Test& test : tests()) {
-    State& now = state();
-    now.test = &test;
+/// A value for this run. There is one run for each of them.
+template <class T>
+T generate(std::initializer_list<T> values) {
+  State& now = state();
+  if (now.next_choice == now.choices.size()) now.choices.push_back({0, values.size()});
+  return values.begin()[now.choices[now.next_choice++].taken];
+}
+/// Chooses the values of the next run. False: there were runs for all.
+inline bool choose_next() {
+  auto& choices = state().choices;
+  while (!choices.empty() && ++choices.back().taken == choices.back().count) choices.pop_back();
+  return !choices.empty();
+}
+
+inline void run(const Test& test) {
+  State& now = state();
+  now.test = &test;
+  do {
     now.section = 0;
     do {
-      now.sections = 0;
+      now.sections = now.next_choice = 0;
       now.infos.clear();
       try {
         test.run();
@@ -137,9 +157,23 @@ inline int run_all() {
         report("an exception", 0);
       }
     } while (++now.section < now.sections);
+  } while (choose_next());
+}
+
+/// The exit status of a program whose tests these are. `left_out`: parts of the names of tests that are not run.
+inline int run_all(const std::vector<std::string_view>& left_out = {}) {
+  std::setvbuf(stdout, nullptr, _IONBF, 0);  // so that the last line names a test that hangs
+  std::size_t cases = 0;
+  for (const Test& test : tests()) {
+    bool wanted = true;
+    for (const std::string_view part : left_out) wanted = wanted && std::string_view(test.name).find(part) == part.npos;
+    if (!wanted) continue;
+    ++cases;
+    std::printf("%s\n", test.name);
+    run(test);
   }
-  std::printf("%zu test cases, %zu assertions, %zu failed\n", tests().size(), state().assertions, state().failures);
-  return state().failures == 0 && !tests().empty() ? 0 : 1;
+  std::printf("%zu test cases, %zu assertions, %zu failed\n", cases, state().assertions, state().failures);
+  return state().failures == 0 && cases != 0 ? 0 : 1;
 }
 
 }  // namespace catch2_part
@@ -186,6 +220,8 @@ inline int run_all() {
 #define INFO(...)                                              \
   const catch2_part::Info CATCH2_PART_NAME(catch2_part_info_)( \
       [&](std::ostream& catch2_part_text) { catch2_part_text << __VA_ARGS__; })
+#define CAPTURE(value) INFO(#value " := " << (value))
+#define GENERATE(...) catch2_part::generate({__VA_ARGS__})
 #define UNSCOPED_INFO(...) \
   catch2_part::state().infos.push_back((static_cast<std::ostringstream&&>(std::ostringstream() << __VA_ARGS__)).str())
 #define FAIL(...)                                                                                                      \

@@ -1,0 +1,4 @@
+// GENERATE is in the one header.
+#pragma once
+
+#include "../catch_test_macros.hpp"
