@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/nightly.sh [SECONDS]: what takes too long for each change, beside tests/run.sh: all unit and socket tests header-only
-# and optimised, 50 rounds of kill -9 at each level of SqliteLog, every corner of tests/matrix.sh, each fuzz target for SECONDS
-# (default 1800), each line of the pages, and the soak.
+# and optimised, 50 rounds of kill -9 at each level of SqliteLog, every corner of tests/matrix.sh and tests/matrix/platforms.sh,
+# each fuzz target for SECONDS (default 1800), each line of the pages, and the soak.
 #
 # Goes on after a failure. The last line names the parts that failed; the exit status is 0 only if none did. Parts for which
 # this machine lacks something (root, a Debian mirror, libFuzzer) say so and are no failure.
@@ -25,6 +25,7 @@ part() {
 part tests/run.sh header-only
 part env SSE_LOG_ROUNDS=50 tests/run.sh -R 'log: after kill' release
 part tests/matrix.sh
+part tests/matrix/platforms.sh --or-skip
 for target in tests/fuzz/corpus/*/; do part tests/fuzz/run.sh "$seconds" "$(basename "$target")"; done
 part env SSE_NIGHTLY=1 node tests/docs/shell.test.mjs
 part tests/soak/run.sh

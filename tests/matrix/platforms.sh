@@ -12,6 +12,7 @@
 #   m32             32 bits: no warning, and the matrix program runs (g++-12-multilib; g++-multilib keeps cross compilers out)
 #   mingw           Windows: no warning, and the matrix program runs (g++-mingw-w64-x86-64-posix, wine64)
 #   mingw-unit      Windows: the unit tests that need no system but C++ and Asio (the same)
+#   mingw-socket    Windows: the socket tests (the same)
 #   aarch64         ARM, 64 bits: the matrix program runs (g++-aarch64-linux-gnu, qemu-user)
 #   pool            two threads and a load for some seconds, optimised, with each compiler that is there
 #   thread-keyword  a Clang before 19 says what is wrong where Asio came first
@@ -24,7 +25,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=tests/matrix/platforms.sh
-all="unsigned-char m32 mingw mingw-unit aarch64 pool thread-keyword configurations one-manager asio"
+all="unsigned-char m32 mingw mingw-unit mingw-socket aarch64 pool thread-keyword configurations one-manager asio"
 boost='' asios=() wanted=() skipped_status=0
 bad_argument() { printf '%s: %s\n' "$program" "$1" >&2; exit 2; }
 while [ $# -gt 0 ]; do
@@ -68,7 +69,8 @@ compile_matrix() { # compiler, output, flags...
 corner_unsigned_char() { compile_matrix g++ "$out/unsigned" -funsigned-char && timeout 60 "$out/unsigned"; }
 corner_m32() {
   echo 'int main() {}' | g++ -m32 -x c++ - -o "$out/m32" 2>/dev/null || skip "needs g++-12-multilib"
-  compile_matrix g++ "$out/m32" -m32 && timeout 60 "$out/m32"
+  # The system's own headers have a folder of each architecture.
+  compile_matrix g++ "$out/m32" -m32 -idirafter /usr/include/x86_64-linux-gnu && timeout 60 "$out/m32"
 }
 # Compiles the sources for Windows, and runs the program.
 run_in_wine() { # output, option or source...
@@ -79,13 +81,16 @@ run_in_wine() { # output, option or source...
   bare_headers
   "$compiler" "${warnings[@]}" -Wa,-mbig-obj -D_WIN32_WINNT=0x0A00 -DNOMINMAX -isystem "$out/headers" "$@" \
     -static -lws2_32 -lmswsock -o "$output" || return
-  WINEDEBUG=-all WINEPREFIX=$PWD/$out/wine timeout 120 "$wine" "$output"
+  WINEDEBUG=-all WINEPREFIX=$PWD/$out/wine timeout 300 "$wine" "$output"
 }
 corner_mingw() { run_in_wine "$out/matrix.exe" "${matrix[@]}"; }
 # As tests/CMakeLists.txt has it, a name of one test file may hide one of another. (Without -O1 it takes minutes to link.)
-corner_mingw_unit() {
-  run_in_wine "$out/unit.exe" -O1 -Wno-shadow -Wno-subobject-linkage -Wno-mismatched-new-delete -Itests/matrix/catch2_part tests/matrix/unit_part.cpp
+run_tests_in_wine() {
+  run_in_wine "$out/$1.exe" -O1 -Wno-shadow -Wno-subobject-linkage -Wno-mismatched-new-delete -Itests/matrix/catch2_part \
+    "tests/matrix/$1.cpp"
 }
+corner_mingw_unit() { run_tests_in_wine unit_part; }
+corner_mingw_socket() { run_tests_in_wine socket_part; }
 corner_aarch64() {
   local compiler=aarch64-linux-gnu-g++
   has "$compiler" || skip "needs g++-aarch64-linux-gnu"
@@ -117,7 +122,7 @@ corner_thread_keyword() {
 }
 corner_configurations() {
   local directory
-  for directory in "$boost" build/matrix/packages/boost-1.8*/usr/include /usr/include; do
+  for directory in "$boost" build/matrix/packages/boost-1.8*/usr/include build/headers/*boost*/usr/include /usr/include; do
     [ "$(sed -n 's/^#define BOOST_VERSION \([0-9]*\).*/\1/p' "$directory/boost/version.hpp" 2>/dev/null || echo 0)" -ge 108100 ] &&
       boost=$directory && break
   done 2>/dev/null
