@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -53,16 +54,16 @@ class Session::OnReady {
   IntrusivePtr<Session> session_;
 };
 
-/// The peer's address; empty: it has none.
+/// The peer's address; empty: it has none. Windows may say that it is as long as the place for it.
 inline std::string remote_address(const Session::Socket& socket) {
   error_code error;
   const asio::generic::stream_protocol::endpoint peer = socket.remote_endpoint(error);
   const int family = peer.protocol().family();
   tcp::endpoint endpoint;
-  if (error || (family != tcp::v4().family() && family != tcp::v6().family()) || peer.size() > endpoint.capacity())
-    return {};
-  std::memcpy(endpoint.data(), peer.data(), peer.size());
-  endpoint.resize(peer.size());
+  if (error || (family != tcp::v4().family() && family != tcp::v6().family())) return {};
+  const std::size_t size = std::min(peer.size(), endpoint.capacity());
+  std::memcpy(endpoint.data(), peer.data(), size);
+  endpoint.resize(size);
   return address_text(endpoint.address());
 }
 
