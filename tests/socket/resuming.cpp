@@ -132,6 +132,38 @@ TEST_CASE("a client that was cut before its first event goes on without a hole")
   CHECK(first_event(client).at("type") == "missed");
 }
 
+TEST_CASE("half a close within a replay ends the stream, and its client goes on where it was") {
+  constexpr int total = 8'000;  // 8 MB: more than the system holds for a peer that does not read
+  Server server({}, with_history(total));
+  for (int n = 0; n < total; ++n) server.events.emit_event("n", {{"n", n}, {"text", std::string(1'000, 'x')}});
+  int seen = 0;
+  std::string id;
+  const auto take = [&](const json& event) {
+    REQUIRE(event.at("data").at("n") == seen);
+    ++seen;
+  };
+  {
+    Client client = server.get(request_of("/events?since=earliest"), 4096);
+    take(first_event(client));
+    while (seen < 10) take(client.event().value());
+    client.end_sending();
+    CHECK(server.log.removed(1) == std::vector{"The peer is gone: End of file"s});
+    CHECK(server.events.get_connection_count() == 0);
+    id = client.last_event_id;
+    try {
+      while (const auto event = client.event()) {
+        take(*event);
+        id = client.last_event_id;
+      }
+    } catch (const std::runtime_error&) {  // the end came in the middle of a frame
+    }
+    CHECK(seen < total);
+  }
+  Client client = server.get(request_of("/events", id));
+  take(first_event(client));
+  while (seen < total) take(client.event().value());
+}
+
 TEST_CASE("since=earliest gets what the history holds, and lastEventId what came after it") {
   Server server({}, with_history(3));
   for (int n = 1; n <= 5; ++n) server.events.emit_event("n", n);

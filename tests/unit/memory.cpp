@@ -1,8 +1,12 @@
 #include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 #include <sse/detail/net/coarse_timer.hpp>
@@ -421,6 +425,69 @@ TEST_CASE("an emit without memory harms no strand of serve: every client gets wh
   stop.emit(asio::cancellation_type::terminal);
   io.run_for(deadline);
   CHECK(io.stopped());
+}
+
+enum class Stopped { in_order, not_in_order, terminated, all_tried };
+
+// Runs `serve` with one stream, which is cancelled with the n-th allocation failing. A process of its own, because Asio
+// 1.22 terminates it where a co_await finds no memory.
+Stopped cancel_serve_without(std::size_t n) {
+  using asio::ip::tcp;
+  const pid_t child = ::fork();
+  if (child != 0) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? static_cast<Stopped>(WEXITSTATUS(status)) : Stopped::not_in_order;
+  }
+  const auto exit = [](Stopped how) { std::_Exit(static_cast<int>(how)); };
+  std::set_terminate([] { std::_Exit(static_cast<int>(Stopped::terminated)); });
+  EventManager manager;
+  asio::io_context io;
+  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  tcp::socket peer(io);
+  peer.connect(acceptor.local_endpoint());
+  asio::write(peer, asio::buffer(std::string("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")));
+  asio::cancellation_signal stop;
+  asio::co_spawn(io, sse::serve(std::move(acceptor), manager),
+                 asio::bind_cancellation_slot(stop.slot(), [](std::exception_ptr) {}));
+  const auto limit = std::chrono::steady_clock::now() + deadline;
+  const auto run_until = [&](auto condition) {
+    while (!condition() && std::chrono::steady_clock::now() < limit) try {
+        io.run_one_for(std::chrono::milliseconds(10));
+      } catch (const std::bad_alloc&) {  // the completion of co_spawn
+      }
+    return condition();
+  };
+  if (!run_until([&] { return manager.get_connection_count() == 1; })) exit(Stopped::not_in_order);
+  io.poll();
+  failing = n;
+  try {
+    stop.emit(asio::cancellation_type::terminal);
+    io.poll();
+  } catch (const std::bad_alloc&) {
+  }
+  if (std::exchange(failing, 0) != 0) exit(Stopped::all_tried);
+  peer.non_blocking(true);
+  const bool good = run_until([&] {
+    std::array<char, 4096> bytes;
+    error_code error;
+    peer.read_some(asio::buffer(bytes), error);
+    return error == asio::error::eof && manager.get_connection_count() == 0;
+  });
+  exit(good ? Stopped::in_order : Stopped::not_in_order);
+  return {};
+}
+
+TEST_CASE("serve that is cancelled without memory ends its streams all the same") {
+  int in_order = 0;
+  Stopped how{};
+  for (std::size_t n = 1; how != Stopped::all_tried; ++n) {
+    how = cancel_serve_without(n);
+    INFO("the allocation that fails: " << n);
+    REQUIRE(how != Stopped::not_in_order);
+    if (how == Stopped::in_order) ++in_order;
+  }
+  CHECK(in_order > 3);
 }
 
 // A deadline whose owner has no other reference than the one that it posts, as a session whose operations have
