@@ -50,7 +50,7 @@ class LogDelivery final : public LogReader {
   SSE_DECL void log_missed(std::uint64_t count) override;
   SSE_DECL void deliver_local(LocalEvent& local) override;
   SSE_DECL void log_state(LogState state, std::string_view what) noexcept override;
-  SSE_DECL void log_tick() override;
+  SSE_DECL bool log_tick() override;
 
  private:
   /// Connections that are destroyed, perhaps with a user's filter, after the locks are released.

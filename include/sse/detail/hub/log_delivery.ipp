@@ -215,9 +215,10 @@ SSE_DECL void LogDelivery::log_state(LogState state, std::string_view what) noex
   notifier_.log_state(state, what);
 }
 
-SSE_DECL void LogDelivery::log_tick() {
+SSE_DECL bool LogDelivery::log_tick() {
   const LogWaiters::Clock::time_point now = LogWaiters::Clock::now();
   std::vector<LogWaiters::Held> held;
+  bool any = false;
   {
     Kept kept;
     Wakeups wakeups;
@@ -225,8 +226,10 @@ SSE_DECL void LogDelivery::log_tick() {
     held = waiters_.expired_held(now);
     tell_reset(waiters_.take_ahead([&](const auto& one) { return one.limit <= now; }), publisher_.history().last(),
                wakeups, kept);
+    any = waiters_.any();
   }
   for (LogWaiters::Held& one : held) release(one, false);
+  return any;
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -45,6 +45,7 @@ class LogWaiters {
   /// Also without the order mutex, for a first look.
   bool is_open() const noexcept { return open_.load(std::memory_order_acquire); }
   bool any_ahead() const noexcept { return !ahead_.empty(); }
+  bool any() const noexcept { return !held_.empty() || !ahead_.empty(); }
 
   /// Makes room, so that the next `add` of either kind throws nothing.
   void reserve_one() {

@@ -70,8 +70,8 @@ class LogReader {
   // On the watching thread:
 
   virtual void log_state(LogState state, std::string_view what) noexcept = 0;
-  /// Called some times a second.
-  virtual void log_tick() = 0;
+  /// Ends the waits of connections whose time is up. Called some times a second until no connection waits: false.
+  virtual bool log_tick() = 0;
 
  protected:
   ~LogReader() = default;

@@ -34,7 +34,7 @@ namespace sse::inline SSE_ABI::detail {
 /// the log can be left behind. Thread-safe.
 ///
 /// The watching thread calls neither the log nor a filter, so it goes on while both others hang. It tells the hub the
-/// state, and that a call takes too long.
+/// state, and that a call takes too long. It sleeps until a call that is under way is late, or a connection waits.
 class LogRunner final : public LogDriver, public std::enable_shared_from_this<LogRunner> {
  public:
   LogRunner(std::shared_ptr<EventLog> log, const LogSettings& settings, std::weak_ptr<LogReader> reader);
@@ -102,7 +102,10 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   // The watching thread:
 
   void watch_all();
+  /// The time at which there may be something to see, unless the thread is notified before.
+  Clock::time_point next_look() const SSE_REQUIRES(mutex_);
   void find_late_calls() SSE_REQUIRES(mutex_);
+  void tick();
   bool tell_change();
 
   /// True if the reading thread may not know soon that everything has been delivered, and somebody waits for that.
@@ -138,6 +141,8 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   /// By LogSide: the time after which the call that is under way takes too long. Unset: there is no call.
   std::array<std::optional<Clock::time_point>, 2> late_ SSE_GUARDED_BY(mutex_);
   std::uint64_t read_since_ SSE_GUARDED_BY(mutex_) = 0;  ///< Outbox::appended() when the last read was begun.
+  Clock::time_point look_at_ SSE_GUARDED_BY(mutex_);     ///< The watching thread sleeps until then.
+  bool has_waiters_ SSE_GUARDED_BY(mutex_) = false;  ///< Connections may wait for the log: LogReader::log_tick is due.
   bool opened_ SSE_GUARDED_BY(mutex_) = false;
   bool ignores_lag_ SSE_GUARDED_BY(mutex_) = false;  ///< Nobody reads any more, and the rest is appended at once.
   bool closing_ SSE_GUARDED_BY(mutex_) = false;

@@ -93,9 +93,9 @@ SSE_DECL void LogRunner::emit(Event event) {
   {
     const MutexLock lock(mutex_);
     outbox_.push(std::move(event));
-    has_work_.notify_one();
     wake = must_wake_reader();
   }
+  has_work_.notify_one();  // the thread that wakes finds the mutex free
   if (wake) wake_reader();
 }
 
@@ -140,6 +140,10 @@ SSE_DECL void LogRunner::wake_reader() noexcept {
 }
 
 SSE_DECL void LogRunner::read_now() noexcept {
+  {
+    const MutexLock lock(mutex_);
+    if (!std::exchange(has_waiters_, true)) has_change_.notify_one();
+  }
   wake_reader();
 }
 
@@ -184,7 +188,9 @@ LogRunner::Outcome LogRunner::call(LogSide side, std::chrono::milliseconds expec
 
 SSE_DECL void LogRunner::begin_call(LogSide side, std::chrono::milliseconds expected) {
   const MutexLock lock(mutex_);
-  late_[static_cast<std::size_t>(side)] = Clock::now() + expected + log_patience;
+  const Clock::time_point late = Clock::now() + expected + log_patience;
+  late_[static_cast<std::size_t>(side)] = late;
+  if (late < look_at_) has_change_.notify_one();
 }
 
 /// LogState::none: the state stays.
@@ -311,6 +317,7 @@ SSE_DECL void LogRunner::open() {
   measure();
   const MutexLock lock(mutex_);
   opened_ = true;
+  has_waiters_ = true;  // those that are ahead of what was opened
   read_since_ = outbox_.appended();
   stats_.lag_events = 0;
   has_work_.notify_one();
@@ -415,21 +422,38 @@ SSE_DECL void LogRunner::measure() {
 }
 
 SSE_DECL void LogRunner::watch_all() {
-  constexpr std::chrono::milliseconds tick{250};
   for (;;) {
     {
       const MutexLock lock(mutex_);
-      Clock::time_point next = Clock::now() + tick;
-      for (const auto& late : late_)
-        if (late && *late > Clock::now()) next = std::min(next, *late);
-      if (!closing_ && !status_.has_change()) has_change_.wait_until(mutex_, next);
+      look_at_ = next_look();
+      if (!closing_ && !status_.has_change()) has_change_.wait_until(mutex_, look_at_);
       if (closing_) return;
       find_late_calls();
     }
     while (tell_change()) {
     }
-    if (const auto reader = reader_.lock()) reader->log_tick();
+    tick();
   }
+}
+
+SSE_DECL LogRunner::Clock::time_point LogRunner::next_look() const {
+  const Clock::time_point now = Clock::now();
+  Clock::time_point next = now + std::chrono::hours(1);
+  if (has_waiters_ || !opened_) next = now + std::chrono::milliseconds(250);
+  for (const auto& late : late_)
+    if (late && *late > now) next = std::min(next, *late);
+  return next;
+}
+
+SSE_DECL void LogRunner::tick() {
+  {
+    const MutexLock lock(mutex_);
+    if (!std::exchange(has_waiters_, false) && opened_) return;
+  }
+  const auto reader = reader_.lock();
+  if (!reader || !reader->log_tick()) return;
+  const MutexLock lock(mutex_);
+  has_waiters_ = true;
 }
 
 SSE_DECL void LogRunner::find_late_calls() {

@@ -67,7 +67,7 @@ class SqliteEngine {
   bool is_worth_a_retry(const SqliteError& error);
   void give_newest(std::size_t history, const EventLog::Take& take, LogBegin& begin);
   void give_rows(std::uint64_t after, const EventLog::Take& take, LogRead& result, std::uint64_t& given);
-  bool wait_for_change(SteadyClock::time_point limit, std::uint64_t commits);
+  bool wait_for_change(SteadyClock::time_point limit);
   void trim_when_idle();
   void look_for_strangers(std::string& note);
 
@@ -84,10 +84,13 @@ class SqliteEngine {
   int frames_at_checkpoint_ = 0;               ///< Appending thread only. wal_frames_ when the last one was tried.
   int page_bytes_ = 4096;                      ///< Appending thread only.
 
-  Session reader_;                         ///< Reading thread only.
-  Place cursor_;                           ///< Reading thread only. The last event given or counted as lost.
-  bool reconnected_ = false;               ///< Reading thread only. It may be another file than before.
-  std::uint64_t data_version_ = 0;         ///< Reading thread only. SQLite's count of what others have changed.
+  Session reader_;                  ///< Reading thread only.
+  Place cursor_;                    ///< Reading thread only. The last event given or counted as lost.
+  bool reconnected_ = false;        ///< Reading thread only. It may be another file than before.
+  std::uint64_t data_version_ = 0;  ///< Reading thread only. SQLite's count of what others have changed.
+  /// Reading thread only. Set: the last call found nothing new, and the log's last event was this one.
+  std::optional<std::uint64_t> idle_tail_;
+  std::uint64_t seen_commits_ = 0;         ///< Reading thread only. SqliteSignals::commits when it was last read.
   std::uint64_t strangers_ = 0;            ///< Reading thread only. Rows that are no events and have been told.
   SteadyClock::time_point fast_poll_end_;  ///< Reading thread only.
 

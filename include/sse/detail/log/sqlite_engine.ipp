@@ -299,7 +299,9 @@ SSE_DECL void SqliteEngine::attend_reader() {
 
 SSE_DECL void SqliteEngine::attend_locked_reader() {
   const bool had_cursor = cursor_.n != 0;
-  if (file_.attend(reader_)) reconnected_ = had_cursor;
+  if (!file_.attend(reader_)) return;
+  reconnected_ = had_cursor;
+  data_version_ = 0;
 }
 
 /// Calls a function that reads; true: the function shall run again. Where SQLite finds the file damaged, its content
@@ -380,12 +382,19 @@ SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::mi
                                             const EventLog::Take& take) {
   const SteadyClock::time_point limit =
       SteadyClock::now() + std::min<std::chrono::milliseconds>(wait, std::chrono::hours(1));
+  reader_.deadline = SteadyClock::now() + options_.lock_timeout;
+  // Of an idle log only the wait goes on, which looks at the file at each of its ends: nothing is read for each call.
+  if (const auto tail = std::exchange(idle_tail_, std::nullopt); tail && after == cursor_.n && !reconnected_) {
+    if (!wait_for_change(limit)) {
+      if (SteadyClock::now() >= limit) idle_tail_ = tail;
+      return {0, *tail, {}};
+    }
+  }
   for (bool again = false;;) {
     reader_.deadline = SteadyClock::now() + options_.lock_timeout;
-    std::uint64_t commits;
     {
       const std::lock_guard guard(signals_.mutex);
-      commits = signals_.commits;
+      seen_commits_ = signals_.commits;
     }
     attend_reader();
     LogRead result;
@@ -401,7 +410,10 @@ SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::mi
     read_up_to_ = cursor_.n;
     if (given > 0 || result.lost != 0 || !result.note.empty()) return result;
     trim_when_idle();
-    if (!wait_for_change(limit, commits)) return result;
+    if (!wait_for_change(limit)) {
+      if (SteadyClock::now() >= limit && !trim_is_due_) idle_tail_ = result.tail;
+      return result;
+    }
   }
 }
 
@@ -481,20 +493,21 @@ SSE_DECL void SqliteEngine::look_for_strangers(std::string& note) {
 }
 
 /// False: the time is up, or the call was interrupted.
-SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit, std::uint64_t commits) {
+SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit) {
   for (;;) {
     const SteadyClock::time_point now = SteadyClock::now();
     {
       std::unique_lock guard(signals_.mutex);
       signals_.changed.wait_until(
           guard, std::min<SteadyClock::time_point>(limit, now + (now < fast_poll_end_ ? fast_poll : slow_poll)),
-          [&] { return signals_.read_interrupted || signals_.commits != commits; });
+          [&] { return signals_.read_interrupted || signals_.commits != seen_commits_; });
       if (std::exchange(signals_.read_interrupted, false)) return false;
-      if (signals_.commits != commits) return true;
+      if (signals_.commits != seen_commits_) return true;
     }
     if (!file_status(file_.path()).unchanged(reader_.status)) {
       // Reading takes it up; where the lock is held by another process, after the next pause only.
       attend_reader();
+      seen_commits_ = ~std::uint64_t{0};  // not only the wait goes on
       if (reconnected_) return true;
     }
     SqliteStatement& version = reader_.use(Query::data_version);
