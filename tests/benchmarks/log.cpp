@@ -1,8 +1,15 @@
-// The cost of a log, without a manager: appending, opening a file of a million events, and seeing another process's
-// event. The floor of the disk level is a bare write and fdatasync of as many bytes, in the same directory.
-// Of Redis: a server of the program's own, in memory; the floor is a PING.
-//   log [DIRECTORY]
+// The cost of a log: one measurement, one line of JSON. The files are in DIRECTORY, which has to be empty.
+//   log emit memory|process|disk DIRECTORY   from emit_event until a reader has the event, 1,000 a second
+//   log append process|disk SIZE DIRECTORY   appends in batches of SIZE
+//   log sync DIRECTORY                       a bare write and fdatasync: the floor of the disk level
+//   log open DIRECTORY                       opens a file of a million events
+//   log foreign DIRECTORY                    another process's event, from its append until it is read
+//   log idle DIRECTORY                       the processor's time of a manager that has nothing to do
+//   log locked DIRECTORY                     the manager's calls while another process holds the file's lock
+//   log contend DIRECTORY                    single appends of three processes at once
+//   log redis ping|paced|idle|SIZE DIRECTORY a server of the program's own, in memory; from an append until the read
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,28 +17,56 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
+#include <exception>
 #include <filesystem>
+#include <memory>
 #include <sse/sqlite_log.hpp>
+#include <sse/sse.hpp>
 #if defined(SSE_BENCHMARK_REDIS)
 #include <hiredis/hiredis.h>
 #include <signal.h>
 
 #include <sse/redis_log.hpp>
 #endif
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "common.hpp"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Milliseconds = std::chrono::duration<double, std::milli>;
+using bench::now_ns, bench::reply;
 
-const std::string data =
-    R"({"type":"price","data":{"text":")" + std::string(130, 'x') + R"("},"timestamp":"2026-01-01T00:00:00.000Z"})";
-constexpr std::size_t batch_size = 256;
+const std::string text(130, 'x');
+const std::string data = R"({"type":"price","data":{"text":")" + text + R"("},"timestamp":"2026-01-01T00:00:00.000Z"})";
+
+double milliseconds_since(std::int64_t begin) {
+  return 1e-6 * static_cast<double>(now_ns() - begin);
+}
+
+/// Calls `function` for so many seconds, or so many times. Returns the time of each call in ms.
+template <class Function>
+std::vector<double> times_of(double seconds, std::size_t count, Function&& function) {
+  std::vector<double> times;
+  for (const std::int64_t begin = now_ns(); milliseconds_since(begin) < 1000 * seconds && times.size() < count;) {
+    const std::int64_t start = now_ns();
+    function();
+    times.push_back(milliseconds_since(start));
+  }
+  return times;
+}
+constexpr std::size_t any_number = ~std::size_t{0};
+
+double part_of(std::vector<double>& times, double part) {
+  std::sort(times.begin(), times.end());
+  return times.at(static_cast<std::size_t>(part * static_cast<double>(times.size() - 1)));
+}
+void reply_times(std::vector<double> times) {
+  reply(R"({"p50_ms":%.4f,"p99_ms":%.4f,"most_ms":%.3f})", part_of(times, .5), part_of(times, .99), times.back());
+}
 
 std::vector<sse::LoggedEvent> batch_of(std::size_t size) {
   sse::LoggedEvent event;
@@ -40,172 +75,169 @@ std::vector<sse::LoggedEvent> batch_of(std::size_t size) {
   return std::vector<sse::LoggedEvent>(size, event);
 }
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+/// Appends `count` events, each with the time of its append, and waits `pause(i)` us before each.
+template <class Pause>
+void append_times(sse::EventLog& log, std::size_t count, Pause&& pause) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::this_thread::sleep_for(std::chrono::microseconds(pause(i)));
+    const std::string time = std::to_string(now_ns());
+    sse::LoggedEvent event;
+    event.data = time;
+    log.append({&event, 1}, i + 1);
+  }
+}
+/// Reads `count` of these. Returns how long each has taken, in ms.
+std::vector<double> read_times(sse::EventLog& log, std::uint64_t after, std::size_t count) {
+  std::vector<double> times;
+  while (times.size() < count)
+    log.read(after, std::chrono::seconds(1), [&](const sse::LoggedEvent& event) {
+      times.push_back(milliseconds_since(std::stoll(std::string(event.data))));
+      after = event.n;
+    });
+  return times;
+}
+std::uint64_t open_empty(sse::EventLog& log) {
+  return log.open(0, [](const sse::LoggedEvent&) {}).tail;
 }
 
-double percentile(std::vector<double> values, double part) {
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<std::size_t>(static_cast<double>(values.size()) * part))];
-}
-
-void append(const std::filesystem::path& directory, sse::Durability durability, const char* name) {
+sse::SqliteLogOptions options_of(const std::string& durability) {
   sse::SqliteLogOptions options;
-  options.durability = durability;
+  options.durability = durability == "disk" ? sse::Durability::disk : sse::Durability::process;
   options.max_events = 10'000;
-  sse::SqliteLog log((directory / (std::string(name) + ".db")).string(), options);
-  const std::vector<sse::LoggedEvent> batch = batch_of(batch_size);
+  return options;
+}
+
+void emit(const std::string& level, const std::string& path) {
+  constexpr std::size_t count = 3000;
+  sse::Options options;
+  options.history_size = 10'000;
+  options.max_queue_size = count;
+  if (level != "memory") options.log = std::make_shared<sse::SqliteLog>(path, options_of(level));
+  sse::EventManager events(options);
+  asio::io_context io(1);
+  std::vector<std::int64_t> emitted(count);
   std::vector<double> times;
+  sse::EventStream stream = events.add_connection();
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        while (times.size() < count) {
+          const auto event = co_await stream.next();
+          if (!event) co_return;
+          if (event->type() == "price") times.push_back(milliseconds_since(emitted[times.size()]));
+        }
+      },
+      asio::detached);
+  std::thread reader([&] { io.run(); });
+  const nlohmann::json json = {{"text", text}};
+  std::int64_t next = now_ns() + 500'000'000;  // the log is open then
+  for (std::int64_t& time : emitted) {
+    bench::sleep_until(next += 1'000'000);
+    time = now_ns();
+    events.emit_event("price", json);
+  }
+  reader.join();
+  if (times.size() < count) throw std::runtime_error("an event is missing");
+  reply_times(std::move(times));
+}
+
+void append(const std::string& level, std::size_t size, const std::string& path) {
+  sse::SqliteLog log(path, options_of(level));
+  const std::vector<sse::LoggedEvent> batch = batch_of(size);
   std::uint64_t number = 0;
-  const auto begin = Clock::now();
-  while (seconds_since(begin) < 3) {
-    const auto start = Clock::now();
-    log.append(batch, ++number);
-    times.push_back(Milliseconds(Clock::now() - start).count());
-  }
-  std::printf("append, batches of %zu, %-7s  %8.0f events/s   batch p50 %.2f ms, p99 %.2f ms\n", batch_size, name,
-              static_cast<double>(number * batch_size) / seconds_since(begin), percentile(times, .5),
-              percentile(times, .99));
-  const std::vector<sse::LoggedEvent> one = batch_of(1);
-  times.clear();
-  for (int i = 0; i < 2000; ++i) {
-    const auto start = Clock::now();
-    log.append(one, ++number);
-    times.push_back(Milliseconds(Clock::now() - start).count());
-  }
-  std::printf("append, one event, %-7s        p50 %.3f ms, p99 %.3f ms\n", name, percentile(times, .5),
-              percentile(times, .99));
+  const std::int64_t begin = now_ns();
+  std::vector<double> times = times_of(3, any_number, [&] { log.append(batch, ++number); });
+  reply(R"({"events_per_second":%.0f,"p50_ms":%.4f})",
+        static_cast<double>(number * size) / milliseconds_since(begin) * 1000, part_of(times, .5));
 }
 
-void write_and_sync(const std::filesystem::path& directory) {
-  const int file = ::open((directory / "floor").c_str(), O_WRONLY | O_CREAT, 0600);
+void sync(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
   const std::string bytes(4120, 'x');
-  std::vector<double> times;
-  for (int i = 0; i < 1000; ++i) {
-    const auto start = Clock::now();
-    if (::pwrite(file, bytes.data(), bytes.size(), (i % 1000) * 4120) < 0 || ::fdatasync(file) != 0) break;
-    times.push_back(Milliseconds(Clock::now() - start).count());
-  }
+  off_t place = 0;
+  std::vector<double> times = times_of(10, 1000, [&] {
+    if (::pwrite(file, bytes.data(), bytes.size(), place) < 0 || ::fdatasync(file) != 0)
+      throw std::runtime_error("the disk refuses");
+    place += 4120;
+  });
   ::close(file);
-  std::printf("floor: write + fdatasync of 4120 bytes  p50 %.3f ms, p99 %.3f ms\n", percentile(times, .5),
-              percentile(times, .99));
+  reply_times(std::move(times));
 }
 
-void open_large(const std::filesystem::path& directory) {
-  constexpr std::uint64_t total = 1'000'000, history = 10'000;
-  const std::string path = (directory / "large.db").string();
+void open_large(const std::string& path) {
   {
     sse::SqliteLog log(path);
     const std::vector<sse::LoggedEvent> batch = batch_of(1000);
-    for (std::uint64_t number = 1; number <= total / 1000; ++number) log.append(batch, number);
+    for (std::uint64_t number = 1; number <= 1000; ++number) log.append(batch, number);
   }
-  const auto begin = Clock::now();
+  const std::int64_t begin = now_ns();
   sse::SqliteLog log(path);
   std::uint64_t given = 0;
-  const sse::LogBegin opened = log.open(history, [&](const sse::LoggedEvent&) { ++given; });
-  std::printf("open, %llu of %llu events kept       %.1f ms\n", static_cast<unsigned long long>(given),
-              static_cast<unsigned long long>(opened.tail), seconds_since(begin) * 1000);
+  log.open(10'000, [&](const sse::LoggedEvent&) { ++given; });
+  if (given != 10'000) throw std::runtime_error("events are missing");
+  reply(R"({"ms":%.1f})", milliseconds_since(begin));
 }
 
-/// Each event's data is the time of its append.
-void foreign(const std::filesystem::path& directory) {
-  const std::string path = (directory / "foreign.db").string();
-  const auto now = [] { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); };
-  constexpr int count = 1000;
+void foreign(const std::string& path) {
+  constexpr std::size_t count = 1000;
   sse::SqliteLog log(path);
   const pid_t child = ::fork();
   if (child == 0) {
     sse::SqliteLog other(path);
-    for (int i = 0; i < count; ++i) {
-      std::this_thread::sleep_for(std::chrono::microseconds(1000 + i % 13 * 700));
-      const std::string time = std::to_string(now());
-      sse::LoggedEvent event;
-      event.data = time;
-      other.append({&event, 1}, static_cast<std::uint64_t>(i) + 1);
-    }
+    append_times(other, count, [](std::size_t i) { return 1000 + i % 13 * 700; });
     ::_exit(0);
   }
-  std::uint64_t after = log.open(0, [](const sse::LoggedEvent&) {}).tail;
-  std::vector<double> times;
-  while (times.size() < count) {
-    log.read(after, std::chrono::seconds(1), [&](const sse::LoggedEvent& event) {
-      times.push_back(static_cast<double>(now() - std::stoull(std::string(event.data))) / 1e6);
-      after = event.n;
-    });
-  }
+  std::vector<double> times = read_times(log, open_empty(log), count);
   ::waitpid(child, nullptr, 0);
   times.erase(times.begin(), times.begin() + 50);  // the first is seen within 250 ms
-  std::printf("another process's event seen            p50 %.2f ms, p99 %.2f ms\n", percentile(times, .5),
-              percentile(times, .99));
+  reply_times(std::move(times));
 }
 
-void own(const std::filesystem::path& directory) {
-  const std::string path = (directory / "own.db").string();
-  const auto now = [] { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); };
-  constexpr int count = 2000;
-  sse::SqliteLog log(path);
-  std::uint64_t after = log.open(0, [](const sse::LoggedEvent&) {}).tail;
-  std::thread appender([&] {
-    for (int i = 0; i < count; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      const std::string time = std::to_string(now());
-      sse::LoggedEvent event;
-      event.data = time;
-      log.append({&event, 1}, static_cast<std::uint64_t>(i) + 1);
-    }
-  });
-  std::vector<double> times;
-  while (times.size() < count) {
-    log.read(after, std::chrono::seconds(1), [&](const sse::LoggedEvent& event) {
-      times.push_back(static_cast<double>(now() - std::stoull(std::string(event.data))) / 1e6);
-      after = event.n;
-    });
-  }
-  appender.join();
-  std::printf("own event, append to read, 1,000/s      p50 %.3f ms, p99 %.3f ms\n", percentile(times, .5),
-              percentile(times, .99));
+void idle(const std::string& path) {
+  sse::Options options;
+  options.history_size = 10'000;
+  options.log = std::make_shared<sse::SqliteLog>(path);
+  sse::EventManager events(options);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const double begin = bench::cpu_seconds();
+  std::this_thread::sleep_for(std::chrono::seconds(10));
+  reply(R"({"percent":%.4f})", (bench::cpu_seconds() - begin) / 10 * 100);
 }
 
-/// The processor's time of a log that waits and has nothing to do.
-void idle(const std::filesystem::path& directory) {
-  sse::SqliteLog log((directory / "idle.db").string());
-  log.open(0, [](const sse::LoggedEvent&) {});
-  log.read(0, std::chrono::milliseconds(0), [](const sse::LoggedEvent&) {});
-  const std::clock_t begin = std::clock();
-  log.read(0, std::chrono::seconds(5), [](const sse::LoggedEvent&) {});
-  std::printf("alone and idle                          %.3f %% of a core\n",
-              static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / 5 * 100);
+void locked(const std::string& path) {
+  sse::Options options;
+  options.history_size = 10'000;
+  options.log = std::make_shared<sse::SqliteLog>(path);
+  sse::EventManager events(options);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the log is open then
+  const int lock = ::open((path + "-lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (lock < 0 || ::flock(lock, LOCK_EX) != 0) throw std::runtime_error("the lock cannot be had");
+  const nlohmann::json json = {{"text", text}};
+  std::vector<double> emits = times_of(1, 5000, [&] { events.emit_event("price", json); });
+  std::vector<double> adds = times_of(1, 5000, [&] { static_cast<void>(events.add_connection()); });
+  std::vector<double> stats = times_of(1, 5000, [&] { static_cast<void>(events.stats()); });
+  ::close(lock);
+  reply(R"({"emit_p99_ms":%.4f,"add_p99_ms":%.4f,"stats_p99_ms":%.4f})", part_of(emits, .99), part_of(adds, .99),
+        part_of(stats, .99));
 }
 
-/// Three processes append single events as fast as they can: how long one waits for the lock.
-void contend(const std::filesystem::path& directory) {
-  const std::string path = (directory / "contended.db").string();
-  const std::vector<sse::LoggedEvent> one = batch_of(1);
+void contend(const std::string& path) {
   const auto append_all = [&] {
-    sse::SqliteLogOptions options;
-    options.max_events = 10'000;
-    sse::SqliteLog log(path, options);
-    std::vector<double> times;
-    const auto begin = Clock::now();
-    for (std::uint64_t number = 1; seconds_since(begin) < 3; ++number) {
-      const auto start = Clock::now();
-      log.append(one, number);
-      times.push_back(Milliseconds(Clock::now() - start).count());
-    }
-    return times;
+    sse::SqliteLog log(path, options_of("process"));
+    const std::vector<sse::LoggedEvent> one = batch_of(1);
+    std::uint64_t number = 0;
+    return times_of(3, any_number, [&] { log.append(one, ++number); });
   };
   std::vector<pid_t> children;
   for (int i = 0; i < 2; ++i) {
     children.push_back(::fork());
-    if (children.back() == 0) {
-      append_all();
-      ::_exit(0);
-    }
+    if (children.back() != 0) continue;
+    append_all();
+    ::_exit(0);
   }
-  const std::vector<double> times = append_all();
+  std::vector<double> times = append_all();
   for (const pid_t child : children) ::waitpid(child, nullptr, 0);
-  std::printf("append, one event, 3 processes flat out p50 %.3f ms, p99 %.3f ms, longest %.1f ms\n",
-              percentile(times, .5), percentile(times, .99), *std::max_element(times.begin(), times.end()));
+  reply_times(std::move(times));
 }
 
 #if defined(SSE_BENCHMARK_REDIS)
@@ -251,83 +283,52 @@ class RedisServer {
 void redis_flat_out(const std::string& url, std::size_t size) {
   const std::vector<sse::LoggedEvent> batch = batch_of(size);
   sse::RedisLog log(url), reader(url);
-  const std::uint64_t start = reader.open(0, [](const sse::LoggedEvent&) {}).tail;
+  const std::uint64_t start = open_empty(reader);
   const std::uint64_t total = size == 1 ? 20'000 : 300'000 / size * size;
-  const auto begin = Clock::now();
+  const std::int64_t begin = now_ns();
   std::thread appender([&] {
     for (std::uint64_t number = 1; number <= total / size; ++number) log.append(batch, number);
   });
   std::uint64_t given = 0, lost = 0;
-  for (std::uint64_t after = start; after < start + total; after = start + given + lost) {
-    lost += *reader.read(after, std::chrono::seconds(1), [&](const sse::LoggedEvent&) { ++given; }).lost;
+  while (given + lost < total) {
+    lost += reader.read(start + given + lost, std::chrono::seconds(1), [&](const sse::LoggedEvent&) { ++given; })
+                .lost.value_or(total);
   }
   appender.join();
-  std::printf("Redis: append to read, batches of %3zu  %8.0f events/s   %llu read, %llu trimmed before\n", size,
-              static_cast<double>(total) / seconds_since(begin), static_cast<unsigned long long>(given),
-              static_cast<unsigned long long>(lost));
-}
-
-void redis_paced(const std::string& url) {
-  const auto now = [] { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); };
-  constexpr int count = 3000;
-  sse::RedisLog log(url);
-  std::uint64_t after = log.open(0, [](const sse::LoggedEvent&) {}).tail;
-  std::thread appender([&] {
-    for (int i = 0; i < count; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      const std::string time = std::to_string(now());
-      sse::LoggedEvent event;
-      event.data = time;
-      log.append({&event, 1}, static_cast<std::uint64_t>(i) + 1);
-    }
-  });
-  std::vector<double> times;
-  while (times.size() < count) {
-    log.read(after, std::chrono::seconds(1), [&](const sse::LoggedEvent& event) {
-      times.push_back(static_cast<double>(now() - std::stoull(std::string(event.data))) / 1e6);
-      after = event.n;
-    });
-  }
-  appender.join();
-  std::printf("Redis: append to read, 1,000/s          p50 %.3f ms, p99 %.3f ms\n", percentile(times, .5),
-              percentile(times, .99));
+  reply(R"({"events_per_second":%.0f,"read":%llu,"trimmed":%llu})",
+        static_cast<double>(total) / milliseconds_since(begin) * 1000, static_cast<unsigned long long>(given),
+        static_cast<unsigned long long>(lost));
 }
 
 void redis_idle(const std::string& url) {
   sse::RedisLog log(url);
-  const std::uint64_t after = log.open(0, [](const sse::LoggedEvent&) {}).tail;
-  const std::clock_t begin = std::clock();
-  const auto start = Clock::now();
-  while (seconds_since(start) < 5) log.read(after, std::chrono::seconds(5), [](const sse::LoggedEvent&) {});
-  std::printf("Redis: alone and idle                   %.3f %% of a core\n",
-              static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / seconds_since(start) * 100);
+  const std::uint64_t after = open_empty(log);
+  const double cpu = bench::cpu_seconds();
+  const std::int64_t begin = now_ns();
+  while (milliseconds_since(begin) < 5000) log.read(after, std::chrono::seconds(5), [](const sse::LoggedEvent&) {});
+  reply(R"({"percent":%.4f})", (bench::cpu_seconds() - cpu) / milliseconds_since(begin) * 100'000);
 }
 
-void redis(const std::filesystem::path& directory) {
+void redis(const std::string& what, const std::filesystem::path& directory) {
   const RedisServer server(directory);
-  if (!server) {
-    std::printf("Redis: there is no redis-server\n");
-    return;
-  }
+  if (!server) return reply(R"({"skipped":"there is no redis-server"})");
   const std::string url = "redis://127.0.0.1:16399";
-  std::vector<double> times;
-  for (int i = 0; i < 5000; ++i) {
-    const auto start = Clock::now();
-    server.ping();
-    times.push_back(Milliseconds(Clock::now() - start).count());
-  }
-  std::printf("Redis: floor, PING                      p50 %.3f ms, p99 %.3f ms\n", percentile(times, .5),
-              percentile(times, .99));
-  redis_paced(url);
-  redis_flat_out(url, 256);
-  redis_flat_out(url, 1);
-  redis_idle(url);
+  if (what == "ping") return reply_times(times_of(10, 5000, [&] { server.ping(); }));
+  if (what == "idle") return redis_idle(url);
+  if (what != "paced") return redis_flat_out(url, std::stoull(what));
+  constexpr std::size_t count = 3000;
   sse::RedisLog log(url);
-  std::uint64_t given = 0;
-  const auto begin = Clock::now();
-  log.open(10'000, [&](const sse::LoggedEvent&) { ++given; });
-  std::printf("Redis: open, %llu events                %.1f ms\n", static_cast<unsigned long long>(given),
-              seconds_since(begin) * 1000);
+  const std::uint64_t after = open_empty(log);
+  std::thread appender([&] { append_times(log, count, [](std::size_t) { return 1000; }); });
+  std::vector<double> times = read_times(log, after, count);
+  appender.join();
+  reply_times(std::move(times));
+}
+
+#else
+
+void redis(const std::string&, const std::filesystem::path&) {
+  reply(R"({"skipped":"built without hiredis"})");
 }
 
 #endif
@@ -335,19 +336,33 @@ void redis(const std::filesystem::path& directory) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::filesystem::path directory = std::filesystem::path(argc > 1 ? argv[1] : ".") / "sse_log_benchmark";
-  std::filesystem::remove_all(directory);
-  std::filesystem::create_directories(directory);
-#if defined(SSE_BENCHMARK_REDIS)
-  redis(directory);
-#endif
-  foreign(directory);
-  own(directory);
-  append(directory, sse::Durability::process, "process");
-  append(directory, sse::Durability::disk, "disk");
-  write_and_sync(directory);
-  contend(directory);
-  idle(directory);
-  open_large(directory);
-  std::filesystem::remove_all(directory);
+  try {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const std::string& name = words.at(0);
+    const std::filesystem::path directory = words.back();
+    const std::string path = (directory / "events.db").string();
+    if (name == "emit")
+      emit(words.at(1), path);
+    else if (name == "append")
+      append(words.at(1), std::stoull(words.at(2)), path);
+    else if (name == "sync")
+      sync(path);
+    else if (name == "open")
+      open_large(path);
+    else if (name == "foreign")
+      foreign(path);
+    else if (name == "idle")
+      idle(path);
+    else if (name == "locked")
+      locked(path);
+    else if (name == "contend")
+      contend(path);
+    else if (name == "redis")
+      redis(words.at(1), directory);
+    else
+      throw std::runtime_error("there is no measurement " + name);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "log: %s\n", error.what());
+    return 1;
+  }
 }

@@ -3,9 +3,10 @@
 // measured or an event was lost; a figure that is not what is wanted is no failure.
 import { median } from './programs.mjs';
 import { in_process } from './rows_in_process.mjs';
+import { logs } from './rows_log.mjs';
 import { beside_peers, sockets } from './rows_sockets.mjs';
 
-const rows = [...sockets, ...in_process, ...beside_peers];
+const rows = [...sockets, ...in_process, ...logs, ...beside_peers];
 
 const words = process.argv.slice(2);
 const options = words.filter((word) => word.startsWith('--'));
