@@ -156,6 +156,8 @@ TEST_CASE("a foreign origin gets 403, and a foreign host 421") {
     try {
       sse::check_origin(request, {"https://a.example"}, hosts);
     } catch (const sse::HttpError& error) {
+      // So that a cache in front does not keep a foreign page's refusal for everybody.
+      CHECK(error.headers() == (error.status() == 403 ? sse::Headers{{"Vary", "Origin"}} : sse::Headers{}));
       return error.status();
     }
     return 200u;
