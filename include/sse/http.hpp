@@ -8,6 +8,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/event_manager.hpp"
+#include "sse/handled_request.hpp"
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/metrics.hpp"

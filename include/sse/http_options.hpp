@@ -8,6 +8,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "sse/config.hpp"
 #include "sse/detail/base/enum_names.hpp"
 #include "sse/headers.hpp"
 #include "sse/options.hpp"
@@ -86,6 +88,22 @@ struct Response {
   bool head_only = false;                                  ///< True: the request was a HEAD, so no body is sent.
 };
 
+struct HandledRequest;
+
+/// Answers a request of ServeOptions::handle.
+using Handler = std::function<asio::awaitable<void>(HandledRequest&)>;
+/// Called with what a handler has thrown.
+using HandlerFailure = std::function<void(const Request&, std::exception_ptr)>;
+
+/// A handler, with the requests that it answers.
+struct HandlerRoute {
+  HandlerRoute() = default;
+
+  std::string method;  ///< GET, for example.
+  std::string path;    ///< One path; with a `*` at its end each path that begins with the text before it.
+  Handler handler;     ///< Not empty.
+};
+
 /// The settings of `serve`: paths, limits, admission and shut-down.
 struct ServeOptions {
   ServeOptions() = default;
@@ -138,6 +156,34 @@ struct ServeOptions {
   /// For your logger: called with the reason when an `admit` or `admit_metrics` is answered with 500, on its thread.
   /// Its exceptions are ignored.
   std::function<void(const Request&, std::string_view what)> admit_failure;
+
+  /// Adds a handler: a coroutine that answers the requests of `method` for a path, or, where the path ends with `*`,
+  /// for each path that begins with the text before it. The first one that fits answers. A handler for GET gets HEAD,
+  /// too, unless there is one for HEAD. It may share the path of the stream: `POST` beside its GET.
+  ///
+  /// Before it is called, the request has passed `allowed_origins` and `admit`, and a preflight is answered. What it
+  /// throws before the first byte of its response is answered with a status: an HttpError with its own, any other with
+  /// 500. After it the connection is cut. The connection ends with the response.
+  ///
+  /// When `serve` is cancelled, answer_events ends as AnswerOptions::let_finish says. Another handler may go on for
+  /// `grace`. Then its connection is closed, and its coroutine cancelled (terminal).
+  ///
+  /// Each call runs on a strand of its own over the acceptor's executor. The handler lives as long as `serve`, and may
+  /// be called on several threads at once.
+  ServeOptions& handle(std::string method, std::string its_path, Handler handler) {
+    HandlerRoute& route = routes.emplace_back();
+    route.method = std::move(method);
+    route.path = std::move(its_path);
+    route.handler = std::move(handler);
+    return *this;
+  }
+  std::vector<HandlerRoute> routes;  ///< The handlers that `handle` has added.
+
+  /// Requests that handlers may be answering at once. Past it: 503 with Retry-After. 0: no limit.
+  std::size_t max_handled = 0;
+
+  /// For your logger: called with what a handler has thrown, on its strand. Its exceptions are ignored.
+  HandlerFailure handler_failure;
 };
 
 }  // namespace sse::inline SSE_ABI

@@ -77,6 +77,8 @@
 #include "sse/detail/server/cors.ipp"
 #include "sse/detail/server/event_sender.ipp"
 #include "sse/detail/server/event_writer.ipp"
+#include "sse/detail/server/handled_request.ipp"
+#include "sse/detail/server/handling.ipp"
 #include "sse/detail/server/metrics.ipp"
 #include "sse/detail/server/refusal.ipp"
 #include "sse/detail/server/response.ipp"

@@ -55,14 +55,27 @@ inline std::string script_text(Server& server, const Request& request) {
   return response_text(200, response);
 }
 
+/// The handler for a request, or null.
+inline const Handler* handler_of(const ServeOptions& options, const Request& request) {
+  const auto find = [&](std::string_view method) -> const Handler* {
+    for (const HandlerRoute& route : options.routes)
+      if (route.method == method && fits(route, request.path)) return &route.handler;
+    return nullptr;
+  };
+  const Handler* const handler = find(request.method);
+  return handler || request.method != "HEAD" ? handler : find("GET");
+}
+
 /// Throws HttpError for an unknown path and for a method other than GET and HEAD.
 inline void check_target(const ServeOptions& options, const Request& request) {
   if (request.method == "CONNECT") throw HttpError(405, "This server is not a proxy", {{"Allow", "GET, HEAD"}});
-  const bool is_metrics = !options.metrics_path.empty() && request.path == options.metrics_path;
-  if (request.path != options.path && !is_metrics && !is_script(options, request))
-    throw HttpError(404, "Nothing is served at this path");
-  if (request.method != "GET" && request.method != "HEAD")
-    throw HttpError(405, "Only GET and HEAD are supported at this path", {{"Allow", "GET, HEAD"}});
+  const std::string allowed = methods_of(options, request.path);
+  if (allowed.empty()) throw HttpError(404, "Nothing is served at this path");
+  const bool is_own = request.path == options.path || is_metrics(options, request.path) || is_script(options, request);
+  if (!is_own || (request.method != "GET" && request.method != "HEAD")) {
+    const std::string why = allowed == "GET, HEAD" ? "Only GET and HEAD are" : "This method is not";
+    throw HttpError(405, why + " supported at this path", {{"Allow", allowed}});
+  }
 }
 
 /// Calls a function of the service that may refuse the request. Throws the HttpError that the peer gets.
@@ -126,9 +139,33 @@ inline void start_stream(Session& session, const Request& request, const StreamO
   session.start(std::move(stream), std::move(head));
 }
 
+/// Admits a request and starts its handler, or returns the refusal. Throws HttpError.
+inline std::optional<std::string> start_handler(Session& session, const Request& request, const Handler& handler) {
+  Server& server = *session.server;
+  ConnectionOptions connection = connection_options(request);
+  StreamOptions stream = stream_options(server, request, connection);
+  try {
+    connection = admitted(server.options, request, std::move(connection));
+    if (server.is_stopping()) throw HttpError(503, "The server is shutting down", {{"Retry-After", "1"}});
+    if (!server.begin_handler()) throw HttpError(503, "Too many requests are being answered", {{"Retry-After", "1"}});
+  } catch (const HttpError& error) {
+    Headers headers = error.headers();
+    add_cors(headers, stream);
+    throw HttpError(error.status(), error.what(), std::move(headers));
+  }
+  try {
+    session.start_handler(request, std::move(connection), std::move(stream), handler);
+  } catch (...) {  // no memory for it
+    if (!session.is_stream()) server.handler_done();
+    throw;
+  }
+  return std::nullopt;
+}
+
 SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
   const ServeOptions& options = session.server->options;
   if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
+  if (const Handler* const handler = handler_of(options, request)) return start_handler(session, request, *handler);
   check_target(options, request);
   if (is_script(options, request)) return script_text(*session.server, request);
   Response response;

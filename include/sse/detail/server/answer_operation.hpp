@@ -74,6 +74,13 @@ class AnswerOperation final : public SenderCore {
     on_peer(is_would_block(error) ? error_code() : error, size);
   }
   void prepare_stream() override {
+    if constexpr (requires { stream_.on_stopping(nullptr); }) {
+      stream_.on_stopping([self = std::weak_ptr<AnswerOperation>(self()), executor = executor()] {
+        asio::post(executor, [self] {
+          if (const auto operation = self.lock()) operation->drain();
+        });
+      });
+    }
     set_stream_options(socket(), send_timeout());
     if constexpr (plain) {
       error_code ignored;
@@ -82,6 +89,7 @@ class AnswerOperation final : public SenderCore {
     }
   }
   void restore_stream() noexcept override {
+    if constexpr (requires { stream_.on_stopping(nullptr); }) stream_.on_stopping(nullptr);
     if constexpr (plain) {
       error_code ignored;
       if (!was_non_blocking_) socket().non_blocking(false, ignored);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
@@ -21,6 +22,13 @@ class Server;
 /// The options of a request's stream, with the CORS headers for its origin. Throws HttpError if pages of that origin
 /// may not read.
 SSE_DECL StreamOptions stream_options(Server& server, const Request& request, const ConnectionOptions& connection);
+
+/// The path is one of the handler's.
+SSE_DECL bool fits(const HandlerRoute& route, std::string_view path) noexcept;
+/// The path is that of the metrics.
+SSE_DECL bool is_metrics(const ServeOptions& options, std::string_view path) noexcept;
+/// The methods that are supported at a path, as in an Allow header. Empty: nothing is served there.
+SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view path);
 
 /// The answer to a preflight, which a browser sends before a page of another origin may send headers of its own:
 /// `Authorization`, `Last-Event-ID` (Fetch, 4.8, CORS-preflight fetch). Nullopt: the request is not a preflight, or no

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sse/detail/base/separate_compilation.hpp"
@@ -40,15 +41,41 @@ SSE_DECL StreamOptions stream_options(Server& server, const Request& request, co
   return stream;
 }
 
+SSE_DECL bool fits(const HandlerRoute& route, std::string_view path) noexcept {
+  const std::string_view wanted = route.path;
+  return wanted.ends_with('*') ? path.starts_with(wanted.substr(0, wanted.size() - 1)) : path == wanted;
+}
+
+SSE_DECL bool is_metrics(const ServeOptions& options, std::string_view path) noexcept {
+  return !options.metrics_path.empty() && path == options.metrics_path;
+}
+
+SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view path) {
+  std::vector<std::string_view> methods;
+  const auto add = [&](std::string_view method) {
+    if (std::find(methods.begin(), methods.end(), method) == methods.end()) methods.push_back(method);
+    return method == "GET";
+  };
+  const bool is_script = !options.script.empty() && path == options.script_path;
+  if ((path == options.path || is_metrics(options, path) || is_script) && add("GET")) add("HEAD");
+  for (const HandlerRoute& route : options.routes)
+    if (fits(route, path) && add(route.method)) add("HEAD");
+  std::string text;
+  for (const std::string_view method : methods) text.append(text.empty() ? "" : ", ").append(method);
+  return text;
+}
+
 SSE_DECL std::optional<std::string> preflight(Server& server, const Request& request) {
-  if (request.method != "OPTIONS" || request.path != server.options.path || !request.header("Origin") ||
-      !request.header("Access-Control-Request-Method"))
+  const ServeOptions& options = server.options;
+  const auto has_path = [&](const HandlerRoute& route) { return fits(route, request.path); };
+  if (request.method != "OPTIONS" || !request.header("Origin") || !request.header("Access-Control-Request-Method") ||
+      (request.path != options.path && std::none_of(options.routes.begin(), options.routes.end(), has_path)))
     return std::nullopt;
   const StreamOptions stream = stream_options(server, request, ConnectionOptions());
   if (stream.allow_origin.empty()) return std::nullopt;
   Response response;
   add_cors(response.headers, stream);
-  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, HEAD");
+  response.headers.emplace_back("Access-Control-Allow-Methods", methods_of(options, request.path));
   if (const std::string* const names = request.header("Access-Control-Request-Headers"))
     response.headers.emplace_back("Access-Control-Allow-Headers", *names);
   response.headers.emplace_back("Access-Control-Max-Age", "7200");

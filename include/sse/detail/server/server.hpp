@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -40,6 +41,9 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   /// the oldest pending one is closed. False: no more sessions are accepted.
   bool add(Session& session);
   void begin_stream(Session& session) noexcept;
+  /// Counts a request that a handler answers. False: there are too many.
+  bool begin_handler() noexcept;
+  void handler_done() noexcept { --handled_; }
   /// Removes a session. Does nothing for one that was not added.
   void remove(Session& session) noexcept;
 
@@ -67,8 +71,9 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_cut(owners); }
   void post_cut(CoarseTimer::Owners& owners) noexcept;
 
-  std::deque<SharedStrand> strands_;  ///< Immutable.
-  std::size_t next_strand_ = 0;       ///< The accept loop's only.
+  std::atomic<std::size_t> handled_ = 0;  ///< Requests that handlers are answering.
+  std::deque<SharedStrand> strands_;      ///< Immutable.
+  std::size_t next_strand_ = 0;           ///< The accept loop's only.
   Mutex mutex_;
   IntrusiveQueue<Session> pending_ SSE_GUARDED_BY(mutex_);
   IntrusiveQueue<Session> streams_ SSE_GUARDED_BY(mutex_);

@@ -78,6 +78,13 @@ SSE_DECL void Server::begin_stream(Session& session) noexcept {
   streams_.push_back(session);
 }
 
+SSE_DECL bool Server::begin_handler() noexcept {
+  const std::size_t max = options.max_handled;
+  if (++handled_ <= max || max == 0) return true;
+  --handled_;
+  return false;
+}
+
 SSE_DECL void Server::remove(Session& session) noexcept {
   const MutexLock lock(mutex_);
   if (!session.is_queued()) return;

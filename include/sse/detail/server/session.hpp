@@ -17,11 +17,14 @@
 #include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/event_writer.hpp"
+#include "sse/detail/server/handling.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/socket_sink.hpp"
 #include "sse/detail/server/write_loop.hpp"
 #include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
+#include "sse/options.hpp"
+#include "sse/request.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -48,8 +51,10 @@ class Session final
   /// Closes the socket. From any thread.
   void abort();
 
-  /// A stream has begun. The destructor's and the strand's only.
-  bool is_stream() const noexcept { return started(); }
+  /// A stream has begun, or a handler. The destructor's and the strand's only.
+  bool is_stream() const noexcept { return started() || handling_; }
+  /// Gives the socket to a handler, which answers the request.
+  void start_handler(Request request, ConnectionOptions connection, StreamOptions options, const Handler& handler);
 
   // For WriteLoop:
   Socket& stream() noexcept { return socket_; }
@@ -97,7 +102,8 @@ class Session final
   void close() noexcept;
 
   std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream.
-  Socket socket_;
+  Socket socket_;                       ///< Not open while a handler has it.
+  std::shared_ptr<Handling> handling_;  ///< Null: no handler has been called.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -75,6 +75,7 @@ SSE_DECL Session::Session(IntrusivePtr<Server> its_server, const SharedStrand& s
 SSE_DECL Session::~Session() {
   server->timer->remove(*this);
   server->remove(*this);
+  if (handling_) server->handler_done();
   server->sessions_done->leave();
 }
 
@@ -98,6 +99,7 @@ SSE_DECL void Session::stop() {
 }
 
 SSE_DECL void Session::on_stop() {
+  if (handling_) return handling_->stop();
   const ServeOptions& options = server->options;
   const EventStream* const events = stream_of_events();
   if (!events) return close();
@@ -118,6 +120,7 @@ SSE_DECL EventWriter::Times Session::times() const noexcept {
 
 SSE_DECL void Session::time_is_up() noexcept {
   try {
+    if (handling_) return;
     if (started()) return on_time();
     if (expired()) on_head_timeout();
   } catch (...) {  // no memory for it
@@ -142,6 +145,10 @@ SSE_DECL void Session::ended(bool) noexcept {
 SSE_DECL void Session::close() noexcept {
   error_code ignored;
   socket_.close(ignored);
+  try {
+    if (handling_) handling_->abort();
+  } catch (...) {  // no memory for it: the handler goes on
+  }
 }
 
 SSE_DECL void Session::wait_for(asio::socket_base::wait_type what) {
@@ -157,7 +164,7 @@ SSE_DECL void Session::on_start() {
 // An operation that was cancelled when the phase changed may still complete with success, so each step must bear one
 // call too many.
 SSE_DECL void Session::on_ready(error_code error) noexcept {
-  if (error || started()) return;
+  if (error || started() || handling_) return;
   try {
     const Phase phase = exchange_ ? exchange_->phase : Phase::reading;
     if (phase == Phase::reading) return read_request();
@@ -208,6 +215,17 @@ SSE_DECL void Session::answer_request() {
   } catch (const HttpError& error) {
     answer_error(error, request.method == "HEAD");
   }
+}
+
+SSE_DECL void Session::start_handler(Request request, ConnectionOptions connection, StreamOptions options,
+                                     const Handler& handler) {
+  auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
+                                                  std::move(socket_), asio::make_strand(server->executor));
+  auto handling = std::make_shared<Handling>(std::move(handled), handler, server->options.handler_failure);
+  expire_at(CoarseTimer::never);
+  server->begin_stream(*this);
+  handling_ = std::move(handling);
+  handling_->start(keep());
 }
 
 SSE_DECL void Session::answer_error(const HttpError& error, bool head_only) {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// One request of `serve` that a handler answers, from its admission to the end of its connection.
+
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/handled_request.hpp"
+#include "sse/http_options.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Runs a handler, and ends its connection. All of it runs on a strand of its own, except the functions that say
+/// otherwise. A strand that sessions share does not do, because a handler may start coroutines that outlive `serve`.
+class Handling : public std::enable_shared_from_this<Handling> {
+ public:
+  /// `handler` and `failed` must live as long as `keep` of `start`.
+  Handling(std::unique_ptr<HandledRequest> request, const Handler& handler, const HandlerFailure& failed)
+      : request_(std::move(request)), handler_(handler), failed_(failed) {}
+
+  /// Starts the handler. `keep` is released when the connection has ended.
+  template <class Keep>
+  void start(Keep keep) {
+    const asio::any_io_executor executor = request_->stream.get_executor();
+    asio::co_spawn(
+        executor, [this] { return run(); },
+        asio::bind_cancellation_slot(cancel_.slot(),
+                                     asio::bind_executor(executor, [self = shared_from_this(), keep = std::move(keep)](
+                                                                       std::exception_ptr) { self->done_ = true; })));
+  }
+  /// Tells the handler that `serve` is being stopped. From any thread.
+  void stop();
+  /// Cancels the handler and closes the connection. From any thread.
+  void abort();
+
+ private:
+  asio::awaitable<void> run();
+  asio::awaitable<void> answer_failure(std::exception_ptr failure);
+  asio::awaitable<void> linger();
+  void report(const std::exception_ptr& failure) noexcept;
+
+  const std::unique_ptr<HandledRequest> request_;
+  const Handler& handler_;
+  const HandlerFailure& failed_;
+  asio::cancellation_signal cancel_;
+  bool aborted_ = false;
+  bool done_ = false;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/server/handling.ipp"
+#endif
