@@ -6,6 +6,7 @@
 
 #include <asio/experimental/awaitable_operators.hpp>  // after sse, which prepares Asio
 
+namespace answers {
 namespace {
 
 using Work = asio::awaitable<void>;
@@ -526,3 +527,4 @@ TEST_CASE("10,000 answers that are opened and dropped leave nothing") {
 }
 
 }  // namespace
+}  // namespace answers

@@ -4,6 +4,7 @@
 
 #include "support.hpp"
 
+namespace handlers {
 namespace {
 
 using Work = asio::awaitable<void>;
@@ -243,3 +244,4 @@ TEST_CASE("a context that is destroyed with a handler in it leaks nothing") {
 }
 
 }  // namespace
+}  // namespace handlers
