@@ -112,6 +112,10 @@ class EventManager {
   /// then nothing has changed.
   bool unsubscribe(std::string_view connection_id, std::string_view topic);
 
+  /// The event of that id, with its topic, as long as the history holds it: to decide whether a client may resume after
+  /// it. Empty: it is gone, or was never emitted.
+  Event find(std::string_view id) const noexcept;
+
   /// Ends one stream: its reader gets the queued events, then `disconnect` with `reason`, then the end. False: no
   /// connection has that id.
   bool disconnect(std::string_view connection_id, std::string_view reason = {});

@@ -33,6 +33,30 @@ TEST_CASE("an event's id is the manager's start and a dense count that is given 
   CHECK(event.frame() == "id: " + start + "-6\nevent: number\ndata: " + std::string(event.json()) + "\n\n");
 }
 
+TEST_CASE("an event is found by its id as long as the history holds it") {
+  sse::Options options;
+  options.history_size = 3;
+  sse::EventManager events(options);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) {
+    sse::EmitOptions emit;
+    emit.topic = "topic " + std::to_string(i);
+    events.emit_event("x", i, emit);
+    ids.push_back(events.last_id());
+  }
+  for (const std::size_t gone : {0u, 1u}) CHECK(events.find(ids[gone]).empty());
+  for (const std::size_t held : {2u, 3u, 4u}) {
+    const sse::Event event = events.find(ids[held]);
+    CHECK(event.id() == ids[held]);
+    CHECK(event.topic() == "topic " + std::to_string(held));
+  }
+  const std::string start = ids[0].substr(0, ids[0].find('-'));
+  for (const std::string& other :
+       {std::string(), std::string("x"), start + "-0", start + "-6", "0" + ids[4], std::string("1-5")})
+    CHECK(events.find(other).empty());
+  CHECK(sse::EventManager().find(ids[4]).empty());
+}
+
 TEST_CASE("a later manager has a greater start, however fast they are made") {
   std::uint64_t last = 0;
   for (int i = 0; i < 200; ++i) {

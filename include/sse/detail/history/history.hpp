@@ -71,6 +71,9 @@ class History {
   /// Drops all events: the `count` that follow in the log are lost.
   void skip(std::uint64_t count) noexcept;
 
+  /// The event of that id. Empty: the history does not hold it.
+  Event find(std::string_view id) const noexcept;
+
   /// Plans a replay of the events after the id `seen`, as plan_replay does. With a log it may be one that this process
   /// has not read yet (ReplayPlan::ahead).
   ReplayPlan plan(std::string_view seen) const;

@@ -111,6 +111,15 @@ SSE_DECL std::string History::id_of(std::uint64_t sequence) const {
   return sequence < first() || sequence > last_ ? std::string() : std::string(at(sequence).id());
 }
 
+SSE_DECL Event History::find(std::string_view id) const noexcept {
+  const std::optional<EventId> wanted = parse_event_id(id);
+  if (!wanted) return {};
+  const MutexLock lock(mutex_);
+  const std::uint64_t n = wanted->n + base_;  // without a log base_ is 0
+  if (kept_.empty() || n < first() || n > last_ || at(n).id() != id) return {};
+  return at(n);
+}
+
 SSE_DECL ReplayPlan History::plan(std::string_view seen) const {
   const MutexLock lock(mutex_);
   if (of_log_) return plan_logged(parse_event_id(seen));

@@ -94,6 +94,10 @@ SSE_DECL bool EventManager::unsubscribe(std::string_view connection_id, std::str
   return hub_->unsubscribe(connection_id, topic);
 }
 
+SSE_DECL Event EventManager::find(std::string_view id) const noexcept {
+  return hub_->publisher().history().find(id);
+}
+
 SSE_DECL bool EventManager::disconnect(std::string_view connection_id, std::string_view reason) {
   return hub_->disconnect(connection_id, EndReason::disconnected, detail::or_default(reason));
 }
