@@ -44,6 +44,11 @@ if ! [ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-l
   (cd tests/browser && npm ci --silent --ignore-scripts --no-audit --no-fund)
 fi
 
+if ! [ tests/sdk/node_modules/.package-lock.json -nt tests/sdk/package-lock.json ]; then
+  say "installs the packages of the tests with SDKs of others with npm, in tests/sdk/node_modules"
+  (cd tests/sdk && npm ci --silent --ignore-scripts --no-audit --no-fund) || say "no such packages: the tests with them are skipped"
+fi
+
 # ThreadSanitizer of g++ 12 can't run where the kernel randomises more bits of an address than it knows of.
 launcher=()
 if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && setarch -R true 2>/dev/null; then
@@ -75,6 +80,8 @@ targets() {
       consumer:* | refusal:* | docs:* | fuzz:* | matrix:* | commands:\ setup_*) ;;
       headers:*) echo header_tests ;;
       benchmarks:*) echo benchmarks ;;
+      commands:\ tail_post*) printf '%s\n' tail answers ;;
+      sdk:*) sed -E 's/sdk: ([a-z]+).*/\1/' <<<"$name" ;;
       commands:*) sed -E 's/commands: ([a-z]+).*/\1/' <<<"$name" ;;
       browser:\ dashboard*) echo dashboard ;;
       browser:\ tls*) echo tls ;;

@@ -73,6 +73,11 @@ sse::ClientObserver notices(std::string& reason) {
 asio::awaitable<void> follow(const tail::Arguments& arguments, std::string& reason) {
   sse::ClientOptions options;
   options.reconnect = arguments.reconnect;
+  options.headers = arguments.headers;
+  if (arguments.post) {
+    options.method = "POST";
+    options.body = tail::text_or_file(*arguments.post);
+  }
   options.last_event_id = arguments.last_event_id;
   options.observer = notices(reason);
   sse::Client client(arguments.url, std::move(options));

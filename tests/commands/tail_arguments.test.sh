@@ -30,7 +30,7 @@ refused '--non?sense' http://localhost $'--non\nsense'
 run --help
 expect_equal "the status of --help" 0 $status
 [ ! -s "$work/notices" ] || fail "--help writes to standard error"
-for option in --json --since --reconnect --version; do
+for option in --json --since --post --header --reconnect --version; do
   grep -q -e " $option\b" "$work/lines" || fail "--help does not tell of $option"
 done
 run --version

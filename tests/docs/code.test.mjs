@@ -263,6 +263,24 @@ const tests = {
     await attack(service, '/answers');
     await service.stop();
   },
+  async answers() {
+    const service = await start_service('answers');
+    const answer_of = async (path, body) => {
+      const request = http.request(`${service.addresses[0]}${path}`, { method: 'POST', agent: false });
+      request.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify({ messages: [{ role: 'user', content: 'one two' }], stream: true, ...body }));
+      return (await once(request, 'response'))[0];
+    };
+    assert.match(await read_till(await answer_of('/chat/completions', { model: 'steady' }), '[DONE]'), /"content":"one"[^]*"content":" two"/);
+    assert.match(await read_till(await answer_of('/messages', { model: 'failing', max_tokens: 9 }), 'event: error'), /" two"/);
+    for (const body of ['', '[]', '7', Buffer.from('{"\xff', 'latin1'), '{"model":7}', '{"model":"burst","messages":[]}', '{"model":"burst","messages":{}}', '{"model":"burst","messages":[7]}',
+      '{"model":"burst","stream":7,"messages":[]}', '{"model":"burst","messages":[{"content":[]}]}', '{"model":"burst","messages":[{"content":[7]}]}',
+      '{"model":"burst","messages":[{"content":"x"}],"max_tokens":"x"}'])
+      for (const path of ['/messages', '/chat/completions']) assert.equal(await status_of(await answer_of(path, body)), 400, body);
+    const silent = await answer_of('/messages', { model: 'silent', max_tokens: 5 });
+    await read_till(silent, 'event: ping');
+    await attack(service, '/v1/messages');
+    await service.stop();
+  },
   async services() {
     const service = await start_service('services');
     assert.equal(await status_of(await service.get('/events')), 401);
