@@ -124,6 +124,22 @@ async function memory_row(side, most, quick) {
   return { most, unit: ' KiB', values, note: `${Math.round(1024 * median(values))} bytes a connection` };
 }
 
+/// CPU time of 10,000 that wait, in per cent of a core. All of it is spent on looking at deadlines: no comment is due yet.
+async function idle_cpu(quick) {
+  return with_clients(sse(), 10_000, async ({ server, client }) => {
+    await sleep(500);
+    client.tell(`expect ${1 << 30} ${quick ? 4 : 8}`);
+    await client.answer();
+    const before = await server.ask('usage');
+    const read = await client.answer();
+    const after = await server.ask('usage');
+    return {
+      percent: (100 * (after.cpu - before.cpu) * 1e9) / (after.now - before.now),
+      wrong: read.total === 0 ? undefined : `${read.total} bytes were written meanwhile: the connects took too long`,
+    };
+  });
+}
+
 /// How long after emit_event 99 % of the deliveries are read, at 10 events a second.
 async function late(side, quick) {
   const count = quick ? 20 : 60;
@@ -269,6 +285,15 @@ export const sockets = [
       { figure: 'idle connection of serve (of 10,000), type-erased executor', ...(await memory_row(sse(), 1.25, quick)) },
       { figure: "idle connection of serve (of 10,000), io_context's executor", ...(await memory_row(sse('--executor', 'io'), 1, quick)) },
     ],
+  },
+  {
+    name: 'idle',
+    figure: '10,000 idle connections of serve, keep-alive 15 s: CPU time, of a core',
+    measure: async (quick) => {
+      const runs = [];
+      for (let i = 0; i < (quick ? 1 : 5); ++i) runs.push(await idle_cpu(quick));
+      return { most: 0.05, unit: ' %', values: runs.map((run) => run.percent), wrong: wrong_of(runs), note: 'between two keep-alives' };
+    },
   },
   {
     name: 'slow-client',
