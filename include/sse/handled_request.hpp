@@ -105,4 +105,5 @@ struct HandledRequest {
 
 #if defined(SSE_HEADER_ONLY)
 #include "sse/detail/server/handled_request.ipp"
+#include "sse/detail/server/handling.hpp"
 #endif

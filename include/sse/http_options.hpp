@@ -18,6 +18,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/enum_names.hpp"
+#include "sse/detail/server/handler_driver.hpp"
 #include "sse/headers.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
@@ -97,7 +98,10 @@ using HandlerFailure = std::function<void(const Request&, std::exception_ptr)>;
 
 /// A handler, with the requests that it answers.
 struct HandlerRoute {
-  HandlerRoute() = default;
+  HandlerRoute(std::string its_method, std::string its_path, Handler its_handler)
+      : method(std::move(its_method)), path(std::move(its_path)), handler(std::move(its_handler)) {
+    detail::handling_maker.store(&detail::make_handling);
+  }
 
   std::string method;  ///< GET, for example.
   std::string path;    ///< One path; with a `*` at its end each path that begins with the text before it.
@@ -171,10 +175,7 @@ struct ServeOptions {
   /// Each call runs on a strand of its own over the acceptor's executor. The handler lives as long as `serve`, and may
   /// be called on several threads at once.
   ServeOptions& handle(std::string method, std::string its_path, Handler handler) {
-    HandlerRoute& route = routes.emplace_back();
-    route.method = std::move(method);
-    route.path = std::move(its_path);
-    route.handler = std::move(handler);
+    routes.emplace_back(std::move(method), std::move(its_path), std::move(handler));
     return *this;
   }
   std::vector<HandlerRoute> routes;  ///< The handlers that `handle` has added.

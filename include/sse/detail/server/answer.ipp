@@ -55,15 +55,15 @@ inline std::string script_text(Server& server, const Request& request) {
   return response_text(200, response);
 }
 
-/// The handler for a request, or null.
-inline const Handler* handler_of(const ServeOptions& options, const Request& request) {
-  const auto find = [&](std::string_view method) -> const Handler* {
+/// The route of a request that a handler answers, or null.
+inline const HandlerRoute* route_of(const ServeOptions& options, const Request& request) {
+  const auto find = [&](std::string_view method) -> const HandlerRoute* {
     for (const HandlerRoute& route : options.routes)
-      if (route.method == method && fits(route, request.path)) return &route.handler;
+      if (route.method == method && fits(route, request.path)) return &route;
     return nullptr;
   };
-  const Handler* const handler = find(request.method);
-  return handler || request.method != "HEAD" ? handler : find("GET");
+  const HandlerRoute* const route = find(request.method);
+  return route || request.method != "HEAD" ? route : find("GET");
 }
 
 /// Throws HttpError for an unknown path and for a method other than GET and HEAD.
@@ -140,7 +140,7 @@ inline void start_stream(Session& session, const Request& request, const StreamO
 }
 
 /// Admits a request and starts its handler, or returns the refusal. Throws HttpError.
-inline std::optional<std::string> start_handler(Session& session, const Request& request, const Handler& handler) {
+inline std::optional<std::string> start_handler(Session& session, const Request& request, const HandlerRoute& route) {
   Server& server = *session.server;
   ConnectionOptions connection = connection_options(request);
   StreamOptions stream = stream_options(server, request, connection);
@@ -154,7 +154,7 @@ inline std::optional<std::string> start_handler(Session& session, const Request&
     throw HttpError(error.status(), error.what(), std::move(headers));
   }
   try {
-    session.start_handler(request, std::move(connection), std::move(stream), handler);
+    session.start_handler(request, std::move(connection), std::move(stream), route);
   } catch (...) {  // no memory for it
     if (!session.is_stream()) server.handler_done();
     throw;
@@ -165,7 +165,7 @@ inline std::optional<std::string> start_handler(Session& session, const Request&
 SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
   const ServeOptions& options = session.server->options;
   if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
-  if (const Handler* const handler = handler_of(options, request)) return start_handler(session, request, *handler);
+  if (const HandlerRoute* const route = route_of(options, request)) return start_handler(session, request, *route);
   check_target(options, request);
   if (is_script(options, request)) return script_text(*session.server, request);
   Response response;

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/server/handler_driver.hpp"
 #include "sse/handled_request.hpp"
 #include "sse/http_options.hpp"
 
@@ -18,26 +20,15 @@ namespace sse::inline SSE_ABI::detail {
 
 /// Runs a handler, and ends its connection. All of it runs on a strand of its own, except the functions that say
 /// otherwise. A strand that sessions share does not do, because a handler may start coroutines that outlive `serve`.
-class Handling : public std::enable_shared_from_this<Handling> {
+class Handling final : public HandlerDriver, public std::enable_shared_from_this<Handling> {
  public:
   /// `handler` and `failed` must live as long as `keep` of `start`.
   Handling(std::unique_ptr<HandledRequest> request, const Handler& handler, const HandlerFailure& failed)
       : request_(std::move(request)), handler_(handler), failed_(failed) {}
 
-  /// Starts the handler. `keep` is released when the connection has ended.
-  template <class Keep>
-  void start(Keep keep) {
-    const asio::any_io_executor executor = request_->stream.get_executor();
-    asio::co_spawn(
-        executor, [this] { return run(); },
-        asio::bind_cancellation_slot(cancel_.slot(),
-                                     asio::bind_executor(executor, [self = shared_from_this(), keep = std::move(keep)](
-                                                                       std::exception_ptr) { self->done_ = true; })));
-  }
-  /// Tells the handler that `serve` is being stopped. From any thread.
-  void stop();
-  /// Cancels the handler and closes the connection. From any thread.
-  void abort();
+  void start(IntrusivePtr<Session> keep) override;
+  void stop() override;
+  void abort() override;
 
  private:
   asio::awaitable<void> run();

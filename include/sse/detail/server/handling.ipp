@@ -17,6 +17,8 @@
 #include "sse/detail/net/stream_timeout.hpp"
 #include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/handling.hpp"
+#include "sse/detail/server/server.hpp"
+#include "sse/detail/server/session.hpp"
 #include "sse/detail/server/write_text.hpp"
 #include "sse/handled_request.hpp"
 #include "sse/http_error.hpp"
@@ -26,6 +28,23 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL std::shared_ptr<HandlerDriver> make_handling(Session& session, Request request, ConnectionOptions connection,
+                                                      StreamOptions options, const HandlerRoute& route) {
+  const Server& server = *session.server;
+  auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
+                                                  std::move(session.stream()), asio::make_strand(server.executor));
+  return std::make_shared<Handling>(std::move(handled), route.handler, server.options.handler_failure);
+}
+
+SSE_DECL void Handling::start(IntrusivePtr<Session> keep) {
+  const asio::any_io_executor executor = request_->stream.get_executor();
+  asio::co_spawn(
+      executor, [this] { return run(); },
+      asio::bind_cancellation_slot(cancel_.slot(),
+                                   asio::bind_executor(executor, [self = shared_from_this(), keep = std::move(keep)](
+                                                                     std::exception_ptr) { self->done_ = true; })));
+}
 
 SSE_DECL void Handling::stop() {
   asio::post(request_->stream.get_executor(), [self = shared_from_this()] {

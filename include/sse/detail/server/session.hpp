@@ -17,7 +17,7 @@
 #include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/shared_strand.hpp"
 #include "sse/detail/server/event_writer.hpp"
-#include "sse/detail/server/handling.hpp"
+#include "sse/detail/server/handler_driver.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/socket_sink.hpp"
 #include "sse/detail/server/write_loop.hpp"
@@ -52,9 +52,9 @@ class Session final
   void abort();
 
   /// A stream has begun, or a handler. The destructor's and the strand's only.
-  bool is_stream() const noexcept { return started() || handling_; }
+  bool is_stream() const noexcept { return started() || is_handled(); }
   /// Gives the socket to a handler, which answers the request.
-  void start_handler(Request request, ConnectionOptions connection, StreamOptions options, const Handler& handler);
+  void start_handler(Request request, ConnectionOptions connection, StreamOptions options, const HandlerRoute& route);
 
   // For WriteLoop:
   Socket& stream() noexcept { return socket_; }
@@ -70,9 +70,9 @@ class Session final
 
  private:
   class OnReady;
-  enum class Phase : std::uint8_t { reading, writing, lingering };
+  enum class Phase : std::uint8_t { reading, handling, writing, lingering };
 
-  /// The request and its response. Freed when the stream begins.
+  /// The request and its response. Freed when a stream begins.
   struct Exchange {
     explicit Exchange(const RequestLimits& limits) : reader(limits) {}
 
@@ -83,8 +83,10 @@ class Session final
     std::string response;
     /// Bytes of the response that were sent; while lingering, bytes that were read and discarded.
     std::size_t done = 0;
+    std::shared_ptr<HandlerDriver> handling;  ///< Null, except in the phase `handling`.
   };
 
+  bool is_handled() const noexcept { return exchange_ && exchange_->phase == Phase::handling; }
   void wait_for(asio::socket_base::wait_type what);
   void on_ready(error_code error) noexcept;
   void on_start();
@@ -103,7 +105,6 @@ class Session final
 
   std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream.
   Socket socket_;                       ///< Not open while a handler has it.
-  std::shared_ptr<Handling> handling_;  ///< Null: no handler has been called.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

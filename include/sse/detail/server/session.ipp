@@ -75,7 +75,7 @@ SSE_DECL Session::Session(IntrusivePtr<Server> its_server, const SharedStrand& s
 SSE_DECL Session::~Session() {
   server->timer->remove(*this);
   server->remove(*this);
-  if (handling_) server->handler_done();
+  if (is_handled()) server->handler_done();
   server->sessions_done->leave();
 }
 
@@ -99,7 +99,7 @@ SSE_DECL void Session::stop() {
 }
 
 SSE_DECL void Session::on_stop() {
-  if (handling_) return handling_->stop();
+  if (is_handled()) return exchange_->handling->stop();
   const ServeOptions& options = server->options;
   const EventStream* const events = stream_of_events();
   if (!events) return close();
@@ -120,7 +120,7 @@ SSE_DECL EventWriter::Times Session::times() const noexcept {
 
 SSE_DECL void Session::time_is_up() noexcept {
   try {
-    if (handling_) return;
+    if (is_handled()) return;
     if (started()) return on_time();
     if (expired()) on_head_timeout();
   } catch (...) {  // no memory for it
@@ -146,7 +146,7 @@ SSE_DECL void Session::close() noexcept {
   error_code ignored;
   socket_.close(ignored);
   try {
-    if (handling_) handling_->abort();
+    if (is_handled()) exchange_->handling->abort();
   } catch (...) {  // no memory for it: the handler goes on
   }
 }
@@ -164,7 +164,7 @@ SSE_DECL void Session::on_start() {
 // An operation that was cancelled when the phase changed may still complete with success, so each step must bear one
 // call too many.
 SSE_DECL void Session::on_ready(error_code error) noexcept {
-  if (error || started() || handling_) return;
+  if (error || is_stream()) return;
   try {
     const Phase phase = exchange_ ? exchange_->phase : Phase::reading;
     if (phase == Phase::reading) return read_request();
@@ -211,21 +211,22 @@ SSE_DECL void Session::answer_request() {
   try {
     std::optional<std::string> response = answer(*this, request);
     if (response) return begin_response(std::move(*response));
-    exchange_.reset();
+    if (!is_handled()) exchange_.reset();
   } catch (const HttpError& error) {
     answer_error(error, request.method == "HEAD");
   }
 }
 
 SSE_DECL void Session::start_handler(Request request, ConnectionOptions connection, StreamOptions options,
-                                     const Handler& handler) {
-  auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
-                                                  std::move(socket_), asio::make_strand(server->executor));
-  auto handling = std::make_shared<Handling>(std::move(handled), handler, server->options.handler_failure);
+                                     const HandlerRoute& route) {
+  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  exchange->phase = Phase::handling;
+  exchange->handling =
+      handling_maker.load()(*this, std::move(request), std::move(connection), std::move(options), route);
   expire_at(CoarseTimer::never);
   server->begin_stream(*this);
-  handling_ = std::move(handling);
-  handling_->start(keep());
+  exchange_ = std::move(exchange);
+  exchange_->handling->start(keep());
 }
 
 SSE_DECL void Session::answer_error(const HttpError& error, bool head_only) {

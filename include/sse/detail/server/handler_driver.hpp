@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// A handler that answers a request of `serve`, as its session sees it. What runs handlers is compiled only where a
+// program adds one.
+
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI {
+
+struct ConnectionOptions;
+struct HandlerRoute;
+struct Request;
+struct StreamOptions;
+
+}  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
+class Session;
+
+/// Runs the handler of one request.
+class HandlerDriver {
+ public:
+  HandlerDriver() = default;
+  HandlerDriver(const HandlerDriver&) = delete;
+  HandlerDriver& operator=(const HandlerDriver&) = delete;
+  virtual ~HandlerDriver() = default;
+
+  /// Starts the handler. `keep` is released when the connection has ended.
+  virtual void start(IntrusivePtr<Session> keep) = 0;
+  /// Tells the handler that `serve` is being stopped. From any thread.
+  virtual void stop() = 0;
+  /// Cancels the handler and closes the connection. From any thread.
+  virtual void abort() = 0;
+};
+
+/// Makes the driver of a request, which takes the session's socket. The route lives as long as the session.
+std::shared_ptr<HandlerDriver> make_handling(Session& session, Request request, ConnectionOptions connection,
+                                             StreamOptions options, const HandlerRoute& route);
+
+using MakeHandling = std::shared_ptr<HandlerDriver> (*)(Session&, Request, ConnectionOptions, StreamOptions,
+                                                        const HandlerRoute&);
+/// Set where a handler is added.
+inline std::atomic<MakeHandling> handling_maker{nullptr};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
