@@ -81,6 +81,7 @@ targets() {
       headers:*) echo header_tests ;;
       benchmarks:*) echo benchmarks ;;
       commands:\ tail_post*) printf '%s\n' tail answers ;;
+      commands:\ tail*) printf '%s\n' tail cast ;;
       sdk:*) sed -E 's/sdk: ([a-z]+).*/\1/' <<<"$name" ;;
       commands:*) sed -E 's/commands: ([a-z]+).*/\1/' <<<"$name" ;;
       browser:\ dashboard*) echo dashboard ;;

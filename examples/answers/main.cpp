@@ -6,6 +6,7 @@
 #include <asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -297,6 +298,18 @@ asio::awaitable<void> answer(tcp::socket& socket, const sse::Request& head, cons
     co_await write_answer(socket, form, request, *source);
 }
 
+/// Reads on until the peer closes, for at most 2 s: with bytes of a body unread, the system would discard the response.
+asio::awaitable<void> linger(tcp::socket& socket) {
+  socket.shutdown(tcp::socket::shutdown_send);
+  asio::steady_timer limit(socket.get_executor(), 2s);
+  limit.async_wait([&](sse::error_code cancelled) {
+    if (!cancelled) socket.close();
+  });
+  std::array<char, 4096> ignored;
+  for (sse::error_code error; !error;)
+    co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
+}
+
 asio::awaitable<void> session(tcp::socket socket) try {
   static const OpenAi openai;
   static const Anthropic anthropic;
@@ -317,7 +330,10 @@ asio::awaitable<void> session(tcp::socket socket) try {
   } catch (const sse::HttpError& error) {
     refusal = in_form(*form, error);
   }
-  if (refusal) co_await sse::write_response(socket, *refusal);
+  if (refusal) {
+    co_await sse::write_response(socket, *refusal);
+    co_await linger(socket);
+  }
 } catch (const std::exception& error) {
   std::clog << "session: " << error.what() << '\n';  // the peer is gone
 }

@@ -61,8 +61,15 @@ async function check(browser, name) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  // React's strict mode mounts twice: the stream that counts is the one that is left, and the service has answered.
+  const asked = new Map();
+  const is_events = (request) => new URL(request.url()).pathname === '/events';
+  page.on('request', (request) => is_events(request) && asked.set(request, 'asked'));
+  page.on('response', (response) => asked.has(response.request()) && asked.set(response.request(), 'answered'));
+  page.on('requestfailed', (request) => asked.delete(request));
+  page.on('requestfinished', (request) => asked.delete(request));
   await page.goto(`${site.url}/app`);
-  await until('it follows the stream', () => site.streams === 1);
+  await until('it follows the stream', () => site.streams === 1 && [...asked.values()].join() === 'answered');
   const items = (wanted) =>
     page.waitForFunction((w) => JSON.stringify([...document.querySelectorAll('li')].map(({ textContent }) => textContent)) === w,
       JSON.stringify(wanted), patience).catch(async () => assert.deepEqual(await page.locator('li').allTextContents(), wanted, problems.join()));
