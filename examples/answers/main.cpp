@@ -299,7 +299,7 @@ asio::awaitable<void> answer(tcp::socket& socket, const sse::Request& head, cons
 }
 
 /// Reads on until the peer closes, for at most 2 s: with bytes of a body unread, the system would discard the response.
-asio::awaitable<void> linger(tcp::socket& socket) {
+asio::awaitable<void> wait_for_close(tcp::socket& socket) {
   socket.shutdown(tcp::socket::shutdown_send);
   asio::steady_timer limit(socket.get_executor(), 2s);
   limit.async_wait([&](sse::error_code cancelled) {
@@ -332,7 +332,7 @@ asio::awaitable<void> session(tcp::socket socket) try {
   }
   if (refusal) {
     co_await sse::write_response(socket, *refusal);
-    co_await linger(socket);
+    co_await wait_for_close(socket);
   }
 } catch (const std::exception& error) {
   std::clog << "session: " << error.what() << '\n';  // the peer is gone
