@@ -298,16 +298,17 @@ asio::awaitable<void> answer(tcp::socket& socket, const sse::Request& head, cons
     co_await write_answer(socket, form, request, *source);
 }
 
-/// Reads on until the peer closes, for at most 2 s: with bytes of a body unread, the system would discard the response.
-asio::awaitable<void> wait_for_close(tcp::socket& socket) {
-  socket.shutdown(tcp::socket::shutdown_send);
-  asio::steady_timer limit(socket.get_executor(), 2s);
-  limit.async_wait([&](sse::error_code cancelled) {
-    if (!cancelled) socket.close();
-  });
+asio::awaitable<void> read_to_end(tcp::socket& socket) {
   std::array<char, 4096> ignored;
   for (sse::error_code error; !error;)
     co_await socket.async_read_some(asio::buffer(ignored), asio::redirect_error(asio::use_awaitable, error));
+}
+
+/// Waits for the peer's end, for at most 2 s: with bytes of a body unread, the system would discard the response.
+asio::awaitable<void> wait_for_close(tcp::socket& socket) {
+  socket.shutdown(tcp::socket::shutdown_send);
+  asio::steady_timer limit(socket.get_executor(), 2s);
+  co_await (read_to_end(socket) || limit.async_wait(asio::use_awaitable));
 }
 
 asio::awaitable<void> session(tcp::socket socket) try {
