@@ -10,12 +10,10 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <exception>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -63,68 +61,34 @@ struct Shop {
   }
 };
 
-/// The answer to any request but the stream's.
-sse::Response answer(Shop& shop, const sse::Request& request, const std::string& body) {
-  const std::string asked = request.method + ' ' + request.path;
-  sse::Response response;
-  if (asked == "GET /") {
+/// Answers with the orders, after a POST has added one.
+asio::awaitable<void> answer_orders(Shop& shop, sse::HandledRequest& handled) {
+  const std::string body = co_await sse::read_body(handled.stream, handled.request, 1'000);
+  if (handled.request.method == "POST") shop.add_order(body);
+  co_await handled.respond(200, sse::json_response(shop.snapshot()));
+}
+
+sse::ServeOptions options_of(Shop& shop) {
+  sse::ServeOptions options;
+  options.script = sse::browser_script;
+  options.admit = [&shop](const sse::Request& request, sse::ConnectionOptions& connection) {
+    sse::check_origin(request, {"http://" + shop.hosts[0], "http://" + shop.hosts[1]}, shop.hosts);
+    if (request.path != "/events" && request.path != "/orders") return;
+    connection.expires_at = shop.expiry_of(request);  // then the page logs in again, and loses nothing
+  };
+  options.handle("GET", "/", [](sse::HandledRequest& handled) {
     std::ifstream page("examples/live/page.html");
+    sse::Response response;
     response.body.assign(std::istreambuf_iterator<char>(page), {});
     response.content_type = "text/html; charset=utf-8";
-  } else if (asked == "GET /sse.js") {
-    response.body = sse::browser_script;
-    response.content_type = "text/javascript";
-  } else if (asked == "POST /login") {
-    return sse::json_response({{"token", shop.log_in()}});
-  } else if (request.path == "/orders") {
-    shop.expiry_of(request);
-    if (request.method == "POST") shop.add_order(body);
-    return sse::json_response(shop.snapshot());
-  } else {
-    throw sse::HttpError(404, "Nothing is served at this path");
-  }
-  return response;
-}
-
-asio::awaitable<void> session(tcp::socket socket, Shop& shop) try {
-  std::optional<sse::HttpError> refusal;
-  sse::Request request;
-  sse::Response response;
-  sse::ConnectionOptions connection;
-  try {
-    request = co_await sse::read_request(socket);
-    sse::check_origin(request, {"http://" + shop.hosts[0], "http://" + shop.hosts[1]}, shop.hosts);
-    const std::string body = co_await sse::read_body(socket, request, 1'000);
-    if (request.path == "/events") {
-      connection = sse::connection_options(request);    // where the page was
-      connection.expires_at = shop.expiry_of(request);  // then the page logs in again, and loses nothing
-    } else {
-      response = answer(shop, request, body);
-    }
-  } catch (const sse::HttpError& error) {
-    refusal = error;
-  }
-  if (refusal)
-    co_await sse::write_response(socket, *refusal);
-  else if (request.path == "/events")
-    co_await sse::write_events(socket, shop.events, request, {}, connection);
-  else
-    co_await sse::write_response(socket, 200, response);
-} catch (const std::exception&) {  // the page is gone
-}
-
-asio::awaitable<void> accept_all(tcp::acceptor& acceptor, Shop& shop) {
-  asio::steady_timer pause(acceptor.get_executor());
-  while (acceptor.is_open()) {
-    sse::error_code error;
-    tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!error) {
-      asio::co_spawn(acceptor.get_executor(), session(std::move(socket), shop), asio::detached);
-    } else {  // no descriptors are left, for example: that passes
-      pause.expires_after(std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::use_awaitable);
-    }
-  }
+    return handled.respond(200, response);
+  });
+  options.handle("POST", "/login", [&shop](sse::HandledRequest& handled) {
+    return handled.respond(200, sse::json_response({{"token", shop.log_in()}}));
+  });
+  for (const char* const method : {"GET", "POST"})
+    options.handle(method, "/orders", [&shop](sse::HandledRequest& handled) { return answer_orders(shop, handled); });
+  return options;
 }
 
 int main(int argc, char** argv) {
@@ -136,11 +100,10 @@ int main(int argc, char** argv) {
   std::cout << "http://localhost:" << port << "/" << std::endl;
 
   Shop shop{std::chrono::seconds(number(2, 60)), {"localhost:" + port, "127.0.0.1:" + port}};
-  asio::co_spawn(io, accept_all(acceptor, shop), asio::detached);
+  asio::cancellation_signal stop;
+  asio::co_spawn(io, sse::serve(std::move(acceptor), shop.events, options_of(shop)),
+                 asio::bind_cancellation_slot(stop.slot(), asio::detached));
   asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&](auto, auto) {
-    acceptor.close();
-    shop.events.disconnect_all("The server is shutting down");
-  });
+  signals.async_wait([&](auto, auto) { stop.emit(asio::cancellation_type::terminal); });
   io.run();
 }
