@@ -224,6 +224,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void enter_backlog() SSE_REQUIRES(shard->mutex);
   /// Moves to a backlog if its private queue is empty.
   void share_again() noexcept SSE_REQUIRES(shard->mutex);
+  /// Leaves its backlog, of which it has lost nothing that is uncounted.
+  void leave_backlog() noexcept SSE_REQUIRES(shard->mutex);
   void release(Backlog& backlog) noexcept SSE_REQUIRES(shard->mutex);
   /// True if it shares the backlog of an audience that has the topic.
   bool audience_has(const HashedName& topic) const noexcept SSE_REQUIRES(shard->mutex);

@@ -59,7 +59,6 @@ inline bool has_cold(const ConnectionOptions& options) noexcept {
   return !options.request_id.empty() || !options.limit_key.empty() || options.expires_at || options.executor;
 }
 
-/// Never destroyed: threads may ask for it while the process ends.
 SSE_DECL Event encode_connection(const Options& options, std::string_view connection_id, std::optional<bool> resumed) {
   std::string members = ",\"connection_id\":";
   append_quoted(members, connection_id);
@@ -69,6 +68,7 @@ SSE_DECL Event encode_connection(const Options& options, std::string_view connec
   return encode_notice("connection", form, "Connection established", members);
 }
 
+/// Never destroyed: threads may ask for it while the process ends.
 SSE_DECL const std::string& no_text() noexcept {
   static const std::string& none = *new std::string;
   return none;
@@ -398,9 +398,7 @@ SSE_DECL void Connection::discard_queue() noexcept {
   if (queue_.is_shared()) {
     skip_lost();
     queue_.read_shared(queue_.size(), discard);
-    Backlog& left = *queue_.backlog();
-    queue_.leave_backlog(waits);
-    release(left);
+    leave_backlog();
   } else {
     for (Event event = queue_.pop(untold); !event.empty(); event = queue_.pop(untold)) discard(event);
   }
@@ -474,6 +472,12 @@ SSE_DECL void Connection::share_again() noexcept {
   }
 }
 
+SSE_DECL void Connection::leave_backlog() noexcept {
+  Backlog& left = *queue_.backlog();
+  queue_.leave_backlog(waits);
+  release(left);
+}
+
 SSE_DECL void Connection::release(Backlog& backlog) noexcept {
   if (backlog.gets_all())
     shard->backlogs.release(backlog);
@@ -539,9 +543,7 @@ SSE_DECL void Connection::leave_lists() noexcept {
   });
   if (queue_.is_shared()) {
     skip_lost();
-    Backlog& left = *queue_.backlog();
-    queue_.leave_backlog(waits);
-    release(left);
+    leave_backlog();
   }
   if (!subscriptions_) return;
   leave(shard->filtered, &Subscriptions::filtered_index);

@@ -35,10 +35,6 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-inline bool is_script(const ServeOptions& options, const Request& request) noexcept {
-  return !options.script.empty() && request.path == options.script_path && request.path != options.path;
-}
-
 /// The response with ServeOptions::script, or 304 if the browser has it already. Throws HttpError if pages of the
 /// request's origin may not read.
 inline std::string script_text(Server& server, const Request& request) {
@@ -71,8 +67,7 @@ inline void check_target(const ServeOptions& options, const Request& request) {
   if (request.method == "CONNECT") throw HttpError(405, "This server is not a proxy", {{"Allow", "GET, HEAD"}});
   const std::string allowed = methods_of(options, request.path);
   if (allowed.empty()) throw HttpError(404, "Nothing is served at this path");
-  const bool is_own = request.path == options.path || is_metrics(options, request.path) || is_script(options, request);
-  if (!is_own || (request.method != "GET" && request.method != "HEAD")) {
+  if (!is_own(options, request.path) || (request.method != "GET" && request.method != "HEAD")) {
     const std::string why = allowed == "GET, HEAD" ? "Only GET and HEAD are" : "This method is not";
     throw HttpError(405, why + " supported at this path", {{"Allow", allowed}});
   }
@@ -139,8 +134,8 @@ inline void start_stream(Session& session, const Request& request, const StreamO
   session.start(std::move(stream), std::move(head));
 }
 
-/// Admits a request and starts its handler, or returns the refusal. Throws HttpError.
-inline std::optional<std::string> start_handler(Session& session, const Request& request, const HandlerRoute& route) {
+/// Admits a request and starts its handler. Throws the HttpError that the peer gets.
+inline void start_handler(Session& session, const Request& request, const HandlerRoute& route) {
   Server& server = *session.server;
   ConnectionOptions connection = connection_options(request);
   StreamOptions stream = stream_options(server, request, connection);
@@ -149,9 +144,7 @@ inline std::optional<std::string> start_handler(Session& session, const Request&
     if (server.is_stopping()) throw HttpError(503, "The server is shutting down", {{"Retry-After", "1"}});
     if (!server.begin_handler()) throw HttpError(503, "Too many requests are being answered", {{"Retry-After", "1"}});
   } catch (const HttpError& error) {
-    Headers headers = error.headers();
-    add_cors(headers, stream);
-    throw HttpError(error.status(), error.what(), std::move(headers));
+    throw with_cors(error, stream);
   }
   try {
     session.start_handler(request, std::move(connection), std::move(stream), route);
@@ -159,15 +152,17 @@ inline std::optional<std::string> start_handler(Session& session, const Request&
     if (!session.is_stream()) server.handler_done();
     throw;
   }
-  return std::nullopt;
 }
 
 SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
   const ServeOptions& options = session.server->options;
   if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
-  if (const HandlerRoute* const route = route_of(options, request)) return start_handler(session, request, *route);
+  if (const HandlerRoute* const route = route_of(options, request)) {
+    start_handler(session, request, *route);
+    return std::nullopt;
+  }
   check_target(options, request);
-  if (is_script(options, request)) return script_text(*session.server, request);
+  if (is_script(options, request.path)) return script_text(*session.server, request);
   Response response;
   response.head_only = request.method == "HEAD";
   if (request.path != options.path) {
@@ -189,9 +184,7 @@ SSE_DECL std::optional<std::string> answer(Session& session, const Request& requ
   } catch (const Refused& refusal) {
     return refusal_text(request, refusal.reason(), stream);
   } catch (const HttpError& error) {
-    Headers headers = error.headers();
-    add_cors(headers, stream);
-    throw HttpError(error.status(), error.what(), std::move(headers));
+    throw with_cors(error, stream);
   }
 }
 

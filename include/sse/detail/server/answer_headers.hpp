@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The headers that let a page of another origin read an answer (Fetch, CORS protocol). Answers of different kinds share
-// them.
+// The headers that let a page of another origin read an answer (Fetch, CORS protocol), and the answer for an exception.
+// Answers of different kinds share them.
 
 #pragma once
 
+#include <exception>
+
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/headers.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 #include "sse/version.hpp"
 
@@ -15,6 +18,11 @@ namespace sse::inline SSE_ABI::detail {
 
 /// Adds the CORS headers of a stream, so that a page that may read the stream may also read why it gets none.
 SSE_DECL void add_cors(Headers& headers, const StreamOptions& options);
+/// The same error with these headers.
+SSE_DECL HttpError with_cors(const HttpError& error, const StreamOptions& options);
+
+/// The answer for what a handler or a producer has thrown.
+SSE_DECL HttpError error_of(const std::exception_ptr& failure);
 
 }  // namespace sse::inline SSE_ABI::detail
 

@@ -3,11 +3,14 @@
 
 #pragma once
 
+#include <exception>
 #include <string_view>
+#include <utility>
 
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/server/answer_headers.hpp"
 #include "sse/headers.hpp"
+#include "sse/http_error.hpp"
 #include "sse/http_options.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -24,6 +27,22 @@ SSE_DECL void add_cors(Headers& headers, const StreamOptions& options) {
   // So that a page of another origin can obey it.
   constexpr std::string_view expose = "Access-Control-Expose-Headers";
   if (!options.allow_origin.empty() && !find_header(headers, expose)) headers.emplace_back(expose, "Retry-After");
+}
+
+SSE_DECL HttpError with_cors(const HttpError& error, const StreamOptions& options) {
+  Headers headers = error.headers();
+  add_cors(headers, options);
+  return HttpError(error.status(), error.what(), std::move(headers));
+}
+
+SSE_DECL HttpError error_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const HttpError& error) {
+    if (error.status() >= 200 && error.status() <= 599) return error;
+  } catch (...) {  // it may tell what is no business of the peer's
+  }
+  return HttpError(500, "The server failed while answering this request");
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -25,8 +25,10 @@ SSE_DECL StreamOptions stream_options(Server& server, const Request& request, co
 
 /// The path is one of the handler's.
 SSE_DECL bool fits(const HandlerRoute& route, std::string_view path) noexcept;
-/// The path is that of the metrics.
-SSE_DECL bool is_metrics(const ServeOptions& options, std::string_view path) noexcept;
+/// The path is that of the script.
+SSE_DECL bool is_script(const ServeOptions& options, std::string_view path) noexcept;
+/// The path is the stream's, the metrics' or the script's.
+SSE_DECL bool is_own(const ServeOptions& options, std::string_view path) noexcept;
 /// The methods that are supported at a path, as in an Allow header. Empty: nothing is served there.
 SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view path);
 

@@ -46,8 +46,13 @@ SSE_DECL bool fits(const HandlerRoute& route, std::string_view path) noexcept {
   return wanted.ends_with('*') ? path.starts_with(wanted.substr(0, wanted.size() - 1)) : path == wanted;
 }
 
-SSE_DECL bool is_metrics(const ServeOptions& options, std::string_view path) noexcept {
-  return !options.metrics_path.empty() && path == options.metrics_path;
+SSE_DECL bool is_script(const ServeOptions& options, std::string_view path) noexcept {
+  return !options.script.empty() && path == options.script_path && path != options.path;
+}
+
+SSE_DECL bool is_own(const ServeOptions& options, std::string_view path) noexcept {
+  const bool is_metrics = !options.metrics_path.empty() && path == options.metrics_path;
+  return path == options.path || is_metrics || is_script(options, path);
 }
 
 SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view path) {
@@ -56,8 +61,7 @@ SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view pa
     if (std::find(methods.begin(), methods.end(), method) == methods.end()) methods.push_back(method);
     return method == "GET";
   };
-  const bool is_script = !options.script.empty() && path == options.script_path;
-  if ((path == options.path || is_metrics(options, path) || is_script) && add("GET")) add("HEAD");
+  if (is_own(options, path) && add("GET")) add("HEAD");
   for (const HandlerRoute& route : options.routes)
     if (fits(route, path) && add(route.method)) add("HEAD");
   std::string text;

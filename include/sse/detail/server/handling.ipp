@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <string>
+#include <memory>
 #include <utility>
 
 #include "sse/config.hpp"
@@ -88,21 +88,7 @@ SSE_DECL asio::awaitable<void> Handling::run() {
 }
 
 SSE_DECL asio::awaitable<void> Handling::answer_failure(std::exception_ptr failure) {
-  unsigned status = 500;
-  std::string text = "The server failed while answering this request";
-  Headers headers;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const HttpError& error) {
-    if (error.status() >= 200 && error.status() <= 599) {
-      status = error.status();
-      text = error.what();
-      headers = error.headers();
-    }
-  } catch (...) {  // it may tell what is no business of the peer's
-  }
-  add_cors(headers, request_->options);
-  const HttpError error(status, text, std::move(headers));
+  const HttpError error = with_cors(error_of(failure), request_->options);
   const bool head_only = request_->request.method == "HEAD";
   co_await write_text<asio::any_io_executor>(request_->stream,
                                              response_text(error, "text/plain; charset=utf-8", head_only));

@@ -19,6 +19,7 @@
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/http1/response_text.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/sender_core.hpp"
 #include "sse/http_error.hpp"
 #include "sse/request.hpp"
@@ -27,17 +28,6 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
-
-/// The answer for what a producer has thrown.
-inline HttpError error_of(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const HttpError& error) {
-    if (error.status() >= 200 && error.status() <= 599) return error;
-  } catch (...) {  // it may tell what is no business of the peer's
-  }
-  return HttpError(500, "The server failed while answering this request");
-}
 
 SSE_DECL void append_data(std::string& out, std::string_view data) {
   for (;;) {
