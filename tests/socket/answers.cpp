@@ -34,28 +34,6 @@ std::optional<std::string> decoded(std::string_view text) {
   }
 }
 
-/// A stream around a socket that takes 7 bytes a write.
-class Narrow {
- public:
-  explicit Narrow(tcp::socket& socket) : socket_(socket) {}
-
-  using executor_type = tcp::socket::executor_type;
-  executor_type get_executor() { return socket_.get_executor(); }
-  tcp::socket& next_layer() { return socket_; }
-
-  template <class Token>
-  auto async_read_some(const asio::mutable_buffer& buffer, Token&& token) {
-    return socket_.async_read_some(asio::buffer(buffer, 1), std::forward<Token>(token));
-  }
-  template <class Token>
-  auto async_write_some(const asio::const_buffer& buffer, Token&& token) {
-    return socket_.async_write_some(asio::buffer(buffer, 7), std::forward<Token>(token));
-  }
-
- private:
-  tcp::socket& socket_;
-};
-
 /// A socket with its client, and an answer between them.
 class Answer {
  public:

@@ -1,5 +1,5 @@
-// The system calls of the socket tests, for POSIX and, in platform_windows.hpp, for Windows. No other file here calls
-// the system, but through Asio.
+// The system calls of the socket tests, for POSIX and, in platform_windows.hpp, for Windows, and behind them those that
+// are the same. No other file here calls the system, but through Asio.
 #pragma once
 
 #if defined(_WIN32)
@@ -60,18 +60,6 @@ inline Descriptor tcp_socket(int receive_buffer = 0) {
   if (receive_buffer) ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   return socket;
 }
-inline sockaddr_in loopback(unsigned short port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-/// Connects to a port of this machine. False: it was refused.
-inline bool connect(Descriptor socket, unsigned short port) {
-  const sockaddr_in address = loopback(port);
-  return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
 /// A socket that is connected to a Unix socket.
 inline Descriptor connect_local(const std::string& path) {
   const Descriptor socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -82,32 +70,8 @@ inline Descriptor connect_local(const std::string& path) {
     throw std::runtime_error("the connection was refused");
   return socket;
 }
-/// The port that a TCP socket of IPv4 is bound to; nullopt: it is no such socket.
-inline std::optional<unsigned short> local_port(Descriptor socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sin_family != AF_INET)
-    return std::nullopt;
-  return ntohs(address.sin_port);
-}
-/// A socket that listens to a free port of this machine.
-inline Descriptor listen() {
-  const Descriptor socket = tcp_socket();
-  const sockaddr_in address = loopback(0);
-  if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket, 100) != 0)
-    throw std::runtime_error("cannot listen");
-  return socket;
-}
-inline Descriptor accept(Descriptor listener) {
-  return ::accept(listener, nullptr, nullptr);
-}
 inline void close(Descriptor descriptor) {
   ::close(descriptor);
-}
-/// The next close discards what was not sent: the peer sees RST and not FIN.
-inline void reset_on_close(Descriptor socket) {
-  const linger now{1, 0};
-  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 inline void end_sending(Descriptor socket) {
   ::shutdown(socket, SHUT_WR);
@@ -222,3 +186,44 @@ class ReadingProcess {
 
 }  // namespace platform
 #endif
+
+namespace platform {
+
+inline sockaddr_in loopback(unsigned short port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+/// Connects to a port of this machine. False: it was refused.
+inline bool connect(Descriptor socket, unsigned short port) {
+  const sockaddr_in address = loopback(port);
+  return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+/// The port that a TCP socket of IPv4 is bound to; nullopt: it is no such socket.
+inline std::optional<unsigned short> local_port(Descriptor socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sin_family != AF_INET)
+    return std::nullopt;
+  return ntohs(address.sin_port);
+}
+/// A socket that listens to a free port of this machine.
+inline Descriptor listen() {
+  const Descriptor socket = tcp_socket();
+  const sockaddr_in address = loopback(0);
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket, 100) != 0)
+    throw std::runtime_error("cannot listen");
+  return socket;
+}
+inline Descriptor accept(Descriptor listener) {
+  return ::accept(listener, nullptr, nullptr);
+}
+/// The next close discards what was not sent: the peer sees RST and not FIN.
+inline void reset_on_close(Descriptor socket) {
+  const linger now{1, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&now), sizeof now);
+}
+
+}  // namespace platform

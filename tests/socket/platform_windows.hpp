@@ -34,40 +34,8 @@ inline Descriptor tcp_socket(int receive_buffer = 0) {
     ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, reinterpret_cast<const char*>(&receive_buffer), sizeof receive_buffer);
   return socket;
 }
-inline sockaddr_in loopback(unsigned short port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-inline bool connect(Descriptor socket, unsigned short port) {
-  const sockaddr_in address = loopback(port);
-  return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-inline std::optional<unsigned short> local_port(Descriptor socket) {
-  sockaddr_in address{};
-  int size = sizeof address;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sin_family != AF_INET)
-    return std::nullopt;
-  return ntohs(address.sin_port);
-}
-inline Descriptor listen() {
-  const Descriptor socket = tcp_socket();
-  const sockaddr_in address = loopback(0);
-  if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket, 100) != 0)
-    throw std::runtime_error("cannot listen");
-  return socket;
-}
-inline Descriptor accept(Descriptor listener) {
-  return ::accept(listener, nullptr, nullptr);
-}
 inline void close(Descriptor descriptor) {
   ::closesocket(descriptor);
-}
-inline void reset_on_close(Descriptor socket) {
-  const linger now{1, 0};
-  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&now), sizeof now);
 }
 inline void end_sending(Descriptor socket) {
   ::shutdown(socket, SD_SEND);

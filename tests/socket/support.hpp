@@ -331,3 +331,28 @@ class Server {
     return sse::serve(std::move(acceptor), events, options);
   }
 };
+
+/// A stream around a socket that takes 7 bytes a write and gives 1 a read.
+class Narrow {
+ public:
+  explicit Narrow(tcp::socket& socket) : socket_(socket) {}
+
+  using executor_type = tcp::socket::executor_type;
+  executor_type get_executor() { return socket_.get_executor(); }
+  tcp::socket& next_layer() { return socket_; }
+
+  template <class Token>
+  auto async_read_some(const asio::mutable_buffer& buffer, Token&& token) {
+    return socket_.async_read_some(asio::buffer(buffer, 1), std::forward<Token>(token));
+  }
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    asio::const_buffer first;
+    for (auto i = asio::buffer_sequence_begin(buffers); i != asio::buffer_sequence_end(buffers) && !first.size(); ++i)
+      first = *i;
+    return socket_.async_write_some(asio::buffer(first, 7), std::forward<Token>(token));
+  }
+
+ private:
+  tcp::socket& socket_;
+};
