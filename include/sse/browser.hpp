@@ -32,22 +32,22 @@ this.I=Array.from(crypto.getRandomValues(new Uint32Array(4)),t=>t.toString(36)).
 this.S=t,this.A=s(),this.P(this.j={})}close(){this.j=void 0,this.R?.abort(),this.U?.()}again(t){
 t&&this.j&&s()-this.A>1e3?this.open(this.S):(this.U?.(),this.$?.())}async P(t){
 const{M:e,k:h}=this,n=()=>t!==this.j;let o=0,r=!1;for(;;){const t=this.R=new AbortController
-;let a,c,d=s(),l=1/0,f=!1,u=!1,p=0;const w=this.$=()=>{s()-d>l&&(u=f,t.abort())},g=setInterval(w,500);try{
-e.state("connecting",a);const i=await e.headers(r);if(n())return;d=s(),l=1e4;const w=new URL(h.url),g=this.S
-;"earliest"===g?w.searchParams.set("since",g):g&&w.searchParams.set("lastEventId",g),
-w.searchParams.set("pageId",this.I),w.searchParams.set("at",s());const v=await fetch(w,{method:h.method,
+;let a,c,d=s(),l=1/0,f=!1,u=!1,p=0;const w=this.$=()=>{s()-d>l&&(u=f,t.abort())},v=setInterval(w,500);try{
+e.state("connecting",a);const i=await e.headers(r);if(n())return;d=s(),l=1e4;const w=new URL(h.url),v=this.S
+;"earliest"===v?w.searchParams.set("since",v):v&&w.searchParams.set("lastEventId",v),
+w.searchParams.set("pageId",this.I),w.searchParams.set("at",s());const g=await fetch(w,{method:h.method,
 body:h.body,credentials:h.credentials,headers:{Accept:"text/event-stream, */*;q=0.1",...i},cache:"no-store",
-signal:t.signal});if(n())return;const{status:m}=v
-;if(a="status "+m,200===m&&/^text\/event-stream/i.test(v.headers.get("Content-Type"))){if(d=s(),l=1/0,f=!0,
-o=0,r=!1,e.state("live"),n())return;const t=new Parser((t,s,i,h)=>{n()||(i&&(this.S=s),e.take(t,s,i,h,g))
-},t=>{const s=/^: keep-alive (\d+)$/.exec(t);s&&(l=2*s[1]||1/0)}),i=new TextDecoder,p=v.body.getReader()
+signal:t.signal});if(n())return;const{status:m}=g
+;if(a="status "+m,200===m&&/^text\/event-stream/i.test(g.headers.get("Content-Type"))){if(d=s(),l=1/0,f=!0,
+o=0,r=!1,e.state("live"),n())return;const t=new Parser((t,s,i,h)=>{n()||(i&&(this.S=s),e.take(t,s,i,h,v))
+},t=>{const s=/^: keep-alive (\d+)$/.exec(t);s&&(l=2*s[1]||1/0)}),i=new TextDecoder,p=g.body.getReader()
 ;for(;;){const{done:h,value:o}=await p.read();if(n())return;if(s()-d>l)throw u=!0;if(h)break;if(d=s(),
 t.feed(i.decode(o,{stream:!0})),void 0!==t.retry&&(this.T=t.retry),n())return;e.flush?.();const r=e.room?.()
 ;if(r){if(d=1/0,await r,n())return;d=s()}}a="ended",c=h.once}else{if((401===m||403===m)&&h.asks&&!r){r=!0
-;continue}{c=204===m||m>=400&&m<500&&![408,425,429].includes(m);const t=v.headers.get("Retry-After")
+;continue}{c=204===m||m>=400&&m<500&&![408,425,429].includes(m);const t=g.headers.get("Retry-After")
 ;t&&(p=/^\d+$/.test(t)?1e3*t:Date.parse(t)-s()||0)}}}catch(t){if(n())return;a=u?"silent":String(t)}finally{
-clearInterval(g),t.abort()}if(c)return this.close(),e.end(a);if(e.state("waiting",a),n())return;if(u)continue
-;const v=Math.max(this.T,100),m=i(Math.max(p,Math.min(v*2**o++,Math.max(v,3e4))))
+clearInterval(v),t.abort()}if(c)return this.close(),e.end(a);if(e.state("waiting",a),n())return;if(u)continue
+;const g=Math.max(this.T,100),m=i(Math.max(p,Math.min(g*2**o++,Math.max(g,3e4))))
 ;if(await new Promise(t=>(setTimeout(t,m),this.U=t)),n())return}}}class n{constructor(t,s,i,e){this.C=t,
 this.k=s,this.M=i,this.D=e,this.J=0,this.L()}L(){this.N?.close(),this.O=0;const{M:s}=this;try{
 const i=new SharedWorker(this.C,{type:"module",name:t+JSON.stringify(this.k)});i.onerror=()=>this.q()
@@ -67,10 +67,10 @@ this.H=!0;try{this.K=JSON.parse(this.text)}catch{}}return this.K}get data(){cons
 return this.json?.timestamp}}class r{state="closed";constructor(t,s){this.V=s,this.X={},this.Y=0
 ;const{on:i,since:e,keep:o,headers:r,hidden:a,method:c,body:d,credentials:l,once:f,share:u,shared:p}=s
 ;for(const t in i)this.on(t,i[t]);const w=o&&"sse "+o;this.id=w&&sessionStorage.getItem(w)||e,
-this.Z=!!s.snapshot;const g={url:new URL(t,document.baseURI).href,method:c,body:d,credentials:l,once:f,
-share:u,asks:!!r},v={state:(t,s)=>this.tt(t,s),take:(...t)=>this.t(...t),headers:t=>"function"==typeof r?r({
-refresh:t}):r,end:t=>this.close(t),place:()=>this.id},m=()=>new h(g,v)
-;this.st=()=>p&&globalThis.SharedWorker?new n(!0===p?import.meta.url:new URL(p,document.baseURI),g,v,t=>{
+this.Z=!!s.snapshot;const v={url:new URL(t,document.baseURI).href,method:c,body:d,credentials:l,once:f,
+share:u,asks:!!r},g={state:(t,s)=>this.tt(t,s),take:(...t)=>this.t(...t),headers:t=>"function"==typeof r?r({
+refresh:t}):r,end:t=>this.close(t),place:()=>this.id},m=()=>new h(v,g)
+;this.st=()=>p&&globalThis.SharedWorker?new n(!0===p?import.meta.url:new URL(p,document.baseURI),v,g,t=>{
 this.it=m(),t&&this.it.open(this.id)}):m(),this.et=()=>w&&this.id&&sessionStorage.setItem(w,this.id)
 ;const y=()=>{"closed"!==this.state&&(this.ht(),this.tt("paused"))},_=()=>"paused"===this.state&&this.nt()
 ;let k
@@ -110,11 +110,10 @@ setTimeout(i,1e4,"no tab knows the headers"),d(...n.question)}),end(s){d("end",s
 ;setInterval(()=>{for(const[i,e]of t)s()-e.seen>18e4&&(i.postMessage(["dropped"]),l(e),t.delete(i))},3e4),
 self.onconnect=({ports:[r]})=>{r.onmessage=({data:[c,d,u,p]})=>{t.has(r)||t.set(r,{joined:!1,behind:0,seen:s()
 });const w=t.get(r)
-;if(w.seen=s(),"ping"===c)r.postMessage(["pong"]);else if("leave"===c)l(w);else if("again"===c)i?.again(d);else if("headers"===c)u===n?.question[2]&&n.resolve(d);else if("taken"===c)(w.behind-=d)<=2e3&&o?.();else{
-const t=i?.j;if(i??=new h(d,f),w.joined=!0,w.behind=0,w.turn=p,!t)return i.open(u)
-;r.postMessage(["state",...a]),
-n&&r.postMessage(n.question),!u&&i.S?r.postMessage(["take",[["",i.S,!0]],p]):u&&u!==i.S&&!e(i.S??"",u)&&i.open(u)
-}}}})();
+;if(w.seen=s(),"ping"===c)r.postMessage(["pong"]);else if("leave"===c)l(w);else if("again"===c)i?.again(d);else if("headers"===c)u===n?.question[2]&&(n.resolve(d),
+n=void 0);else if("taken"===c)(w.behind-=d)<=2e3&&o?.();else{const t=i?.j;if(i??=new h(d,f),w.joined=!0,
+w.behind=0,w.turn=p,!t)return i.open(u);r.postMessage(["state",...a]),n&&r.postMessage(n.question),
+!u&&i.S?r.postMessage(["take",[["",i.S,!0]],p]):u&&u!==i.S&&!e(i.S??"",u)&&i.open(u)}}}})();
 )js";
 // clang-format on
 

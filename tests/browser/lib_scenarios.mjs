@@ -196,8 +196,9 @@ both('401 once: other headers; 401 for good: the end', async (context, how) => {
 alone('two tabs share a log-in that expires, and one answers late', async (context) => {
   const site = await Site.make();
   site.refusal = (head) => (/bearer new/i.test(head) ? null : respond('401 No'));
+  const asked = (page, count) => page.waitForFunction((n) => questions.length === n, count, patience);
   const answer = async (page, count) => {
-    await page.waitForFunction((n) => questions.length === n, count, patience);
+    await asked(page, count);
     await page.evaluate(() => questions.shift()());
   };
   const options = { shared: true, token: true, by_hand: true };
@@ -208,7 +209,8 @@ alone('two tabs share a log-in that expires, and one answers late', async (conte
   for (const page of [quick, late]) await has_state(page, 'live');
   site.cut();
   await answer(quick, 1); // the old log-in: it is refused, and both are asked for another
-  await answer(late, 2); // to the first question
+  await asked(quick, 1);
+  await answer(late, 2); // to the first question; what was answered before it joined is no question for it
   await answer(quick, 1);
   site.emit(3);
   for (const page of [quick, late]) await has_number(page, 3);

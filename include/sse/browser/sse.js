@@ -332,7 +332,7 @@ function work() {
       if (what === 'ping') port.postMessage(['pong']);
       else if (what === 'leave') leave(tab);
       else if (what === 'again') stream?.again(value);
-      else if (what === 'headers') place === answer?.question[2] && answer.resolve(value);
+      else if (what === 'headers') place === answer?.question[2] && (answer.resolve(value), (answer = undefined));
       else if (what === 'taken') {
         if ((tab.behind -= value) <= 2000) make_room?.();
       } else {
