@@ -67,6 +67,7 @@
 #include "sse/detail/log/outbox.ipp"
 #include "sse/detail/net/address_set.ipp"
 #include "sse/detail/net/coarse_timer.ipp"
+#include "sse/detail/net/deadline_wheel.ipp"
 #include "sse/detail/queue/backlog.ipp"
 #include "sse/detail/queue/keyed_queue.ipp"
 #include "sse/detail/queue/queue.ipp"

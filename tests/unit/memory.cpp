@@ -515,6 +515,7 @@ class LastReference final : public sse::detail::CoarseTimer::Deadline {
     owners.keep(self_);
     post(io_.get_executor(), [self = std::move(self_)] { ++self->calls_; });
   }
+  Timer& coarse_timer() noexcept override { return *timer_; }
 
   asio::io_context& io_;
   int& calls_;

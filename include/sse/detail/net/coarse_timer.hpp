@@ -13,23 +13,23 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/mutex.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/net/deadline_wheel.hpp"
 #include "sse/detail/net/handler_memory.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The deadlines of one execution context. One timer for all of them ticks while there are any, and checks each.
-/// Thread-safe.
+/// The deadlines of one execution context. One timer for all of them ticks when one may be due, and at least once a
+/// second while there are any. Thread-safe.
 class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr Clock::time_point never = Clock::time_point::max();
-  static constexpr std::chrono::milliseconds interval{250};  ///< Between two ticks.
+  static constexpr std::chrono::milliseconds interval{250};  ///< Between two ticks. No deadline is more exact.
 
   /// The time point `time` after `now`. `never` if `time` is 0 or less, or more than a year.
   static Clock::time_point after(std::chrono::milliseconds time, Clock::time_point now) noexcept {
@@ -70,13 +70,14 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
     std::size_t count_ = 0;
   };
 
-  class Deadline : public IntrusiveList<Deadline>::Hook {
+  class Deadline : private DeadlineWheel::Entry {
    public:
+    /// Must not be called under the timer's mutex, except by on_deadline.
     void expire_at(Clock::time_point when) noexcept {
-      deadline_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+      if (this->set(tick_at(when))) coarse_timer().move(*this);
     }
     /// True: the deadline has passed, and no new one was set.
-    bool expired() const noexcept { return deadline_.load(std::memory_order_relaxed) == past; }
+    bool expired() const noexcept { return this->taken(); }
 
    protected:
     Deadline() = default;
@@ -94,12 +95,11 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
     /// whatever the posted function keeps alive, because a function that can't be posted is destroyed here. At most
     /// one.
     virtual void on_deadline(Owners& owners) noexcept = 0;
+    /// The timer that it was added to. Called after that only.
+    virtual CoarseTimer& coarse_timer() noexcept = 0;
 
    private:
     friend class CoarseTimer;
-    /// The value of a deadline that has passed.
-    static constexpr Clock::rep past = never.time_since_epoch().count() - 1;
-    std::atomic<Clock::rep> deadline_{never.time_since_epoch().count()};
   };
 
   /// Adds a deadline that is in no timer. The timer may keep `executor` longer than the deadline.
@@ -111,14 +111,29 @@ class CoarseTimer : public std::enable_shared_from_this<CoarseTimer> {
 
  private:
   class OnTick;
+  using Tick = DeadlineWheel::Tick;
 
+  /// The first tick that is not before `when`. The clock's time since its epoch must be less than 34 years.
+  static Tick tick_at(Clock::time_point when) noexcept {
+    const Clock::duration time = when.time_since_epoch();
+    if (time.count() <= 0) return 0;
+    const auto tick = (time - Clock::duration(1)) / interval + 1;
+    return tick <= DeadlineWheel::last_tick ? static_cast<Tick>(tick) : DeadlineWheel::never;
+  }
+  /// The tick that has begun.
+  static Tick current_tick() noexcept { return static_cast<Tick>(Clock::now().time_since_epoch() / interval); }
+
+  void move(Deadline& entry) noexcept SSE_EXCLUDES(mutex_);
   void start_tick() SSE_REQUIRES(mutex_);
-  bool visit(Clock::rep now, Deadline*& last, Owners& owners) SSE_EXCLUDES(mutex_);
-  void on_tick() SSE_EXCLUDES(mutex_);
+  void try_start_tick() noexcept SSE_REQUIRES(mutex_);
+  bool visit(Tick now, Owners& owners) noexcept SSE_EXCLUDES(mutex_);
+  void on_tick() noexcept SSE_EXCLUDES(mutex_);
 
   Mutex mutex_;
-  IntrusiveList<Deadline> entries_ SSE_GUARDED_BY(mutex_);
+  DeadlineWheel wheel_ SSE_GUARDED_BY(mutex_);
+  std::size_t count_ SSE_GUARDED_BY(mutex_) = 0;  ///< Deadlines in the wheel.
   std::optional<asio::steady_timer> timer_ SSE_GUARDED_BY(mutex_);
+  Tick next_tick_ SSE_GUARDED_BY(mutex_) = DeadlineWheel::never;  ///< The tick that the timer waits for. Never: none.
   bool stopped_ SSE_GUARDED_BY(mutex_) = false;
   const std::shared_ptr<HandlerMemory> memory_ = std::make_shared<HandlerMemory>();  ///< Of the tick's operation.
 };

@@ -3,9 +3,8 @@
 
 #pragma once
 
-#include <array>
-#include <atomic>
-#include <cstddef>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 
 #include "sse/config.hpp"
@@ -14,6 +13,7 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
+#include "sse/detail/net/deadline_wheel.hpp"
 #include "sse/detail/net/handler_memory.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -22,22 +22,34 @@ namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL void CoarseTimer::add(Deadline& entry, const asio::any_io_executor& executor) {
   const MutexLock lock(mutex_);
-  entries_.insert(entry);
-  if (stopped_ || timer_) return;
-  try {
+  if (!stopped_ && !timer_) {
+    wheel_.start(current_tick());
     timer_.emplace(executor);
+  }
+  wheel_.insert(entry);
+  ++count_;
+  if (stopped_) return;
+  try {
     start_tick();
   } catch (...) {
-    timer_.reset();
-    entries_.erase(entry);
+    wheel_.erase(entry);
+    if (--count_ == 0) timer_.reset();
     throw;
   }
 }
 
 SSE_DECL void CoarseTimer::remove(Deadline& entry) noexcept {
   const MutexLock lock(mutex_);
-  entries_.erase(entry);
-  if (entries_.empty()) timer_.reset();
+  if (wheel_.erase(entry)) --count_;
+  if (count_ != 0) return;
+  timer_.reset();
+  next_tick_ = DeadlineWheel::never;
+}
+
+SSE_DECL void CoarseTimer::move(Deadline& entry) noexcept {
+  const MutexLock lock(mutex_);
+  wheel_.move(entry);
+  try_start_tick();
 }
 
 SSE_DECL void CoarseTimer::shut_down() noexcept {
@@ -53,9 +65,9 @@ class CoarseTimer::OnTick {
   allocator_type get_allocator() const noexcept { return allocator_type(memory_); }
 
   explicit OnTick(CoarseTimer& timer) noexcept : timer_(timer.weak_from_this()), memory_(timer.memory_) {}
-  void operator()(error_code error) const {
-    const auto timer = timer_.lock();
-    if (timer && !error) timer->on_tick();
+  // A wait that was cancelled for an earlier one is a tick, too: there may have been no memory for both.
+  void operator()(error_code) const {
+    if (const auto timer = timer_.lock()) timer->on_tick();
   }
 
  private:
@@ -63,36 +75,42 @@ class CoarseTimer::OnTick {
   std::shared_ptr<HandlerMemory> memory_;
 };
 
+/// Waits for the next tick at which something may be due, unless it waits for that or an earlier one. It is at most a
+/// second away, because completions that found no memory (Unposted) wait for a tick.
 SSE_DECL void CoarseTimer::start_tick() {
-  timer_->expires_after(interval);
+  constexpr Tick most = std::chrono::seconds(1) / interval;
+  const Tick tick = wheel_.next(most);
+  if (tick >= next_tick_) return;
+  next_tick_ = DeadlineWheel::never;
+  timer_->expires_at(Clock::time_point(interval * std::int64_t{tick}));
   timer_->async_wait(OnTick(*this));
+  next_tick_ = tick;
 }
 
-// The owner of the last deadline of a visit is kept until the next visit has begun, so that it can go on there.
-SSE_DECL void CoarseTimer::on_tick() {
+SSE_DECL void CoarseTimer::try_start_tick() noexcept {
+  try {
+    if (timer_) start_tick();
+  } catch (...) {  // without memory the wait that this one replaces, or the next add(), starts it
+  }
+}
+
+SSE_DECL void CoarseTimer::on_tick() noexcept {
   Unposted::retry();
-  const Clock::rep now = Clock::now().time_since_epoch().count();
-  std::array<Owners, 2> owners;
-  Deadline* last = nullptr;
-  for (std::size_t i = 0; visit(now, last, owners[i]); owners[i].release()) i = 1 - i;
+  const Tick now = current_tick();
+  for (Owners owners; visit(now, owners);) owners.release();
 }
 
-/// Visits the deadlines behind `last`, until `owners` is full. True: there may be more.
-SSE_DECL bool CoarseTimer::visit(Clock::rep now, Deadline*& last, Owners& owners) {
+/// Calls the deadlines that are due, until `owners` is full. True: there may be more.
+SSE_DECL bool CoarseTimer::visit(Tick now, Owners& owners) noexcept {
   const MutexLock lock(mutex_);
   if (!timer_) return false;
-  for (Deadline* entry = last ? entries_.next(*last) : entries_.first(); entry; entry = entries_.next(*entry)) {
-    Clock::rep deadline = entry->deadline_.load(std::memory_order_relaxed);
-    if (deadline <= now && entry->deadline_.compare_exchange_strong(deadline, Deadline::past))
-      entry->on_deadline(owners);
-    last = entry;
+  while (DeadlineWheel::Entry* const entry = wheel_.take_due(now)) {
+    static_cast<Deadline*>(entry)->on_deadline(owners);
+    wheel_.insert(*entry);
     if (owners.full()) return true;
   }
-  try {
-    start_tick();
-  } catch (...) {  // without memory the next add() starts it again
-    timer_.reset();
-  }
+  if (next_tick_ <= now) next_tick_ = DeadlineWheel::never;
+  try_start_tick();
   return false;
 }
 

@@ -52,6 +52,7 @@ class StreamTimeout final : CoarseTimer::Deadline {
       lowest_layer(*state->stream).cancel(ignored);
     });
   }
+  CoarseTimer& coarse_timer() noexcept override { return *timer_; }
 
   std::shared_ptr<CoarseTimer> timer_;
   asio::any_io_executor executor_;

@@ -34,6 +34,7 @@ class AcceptLoop final : public CoarseTimer::Deadline, public RefCounted {
   class OnReady;
 
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_try_again(owners); }
+  CoarseTimer& coarse_timer() noexcept override { return *server_->timer; }
   void post_try_again(CoarseTimer::Owners& owners) noexcept;
   void wait();
   void on_ready(error_code error, bool again) noexcept;

@@ -80,6 +80,7 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
 
   // Defined in the class, so that it is no key function.
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_time(owners); }
+  CoarseTimer& coarse_timer() noexcept override { return *timer_; }
   void post_time(CoarseTimer::Owners& owners) noexcept;
   void on_time();
   void look_at_peer();

@@ -69,6 +69,7 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   // Defined in the class, because g++ would otherwise take it for the key function and emit the vtable, with all that
   // it needs, in every file of a header-only program.
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_cut(owners); }
+  CoarseTimer& coarse_timer() noexcept override { return *timer; }
   void post_cut(CoarseTimer::Owners& owners) noexcept;
 
   std::atomic<std::size_t> handled_ = 0;  ///< Requests that handlers are answering.

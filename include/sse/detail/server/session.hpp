@@ -61,6 +61,7 @@ class Session final
   SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
   EventWriter::Times times() const noexcept;
   void join_timer() noexcept {}  // It has joined the timer already.
+  CoarseTimer& timer() noexcept { return *server->timer; }
   void time_is_up() noexcept;
   IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
   IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }

@@ -34,8 +34,8 @@ namespace sse::inline SSE_ABI::detail {
 /// write; the deadline is the keep-alive's or the write's.
 ///
 /// An Owner derives from it, leaves the timer in its destructor, and has `stream()`, `get_executor()`, `times()`,
-/// `join_timer()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null, and `ended(bool
-/// cancelled)`, which is called once nothing refers to the stream any more.
+/// `join_timer()`, `timer()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null, and
+/// `ended(bool cancelled)`, which is called once nothing refers to the stream any more.
 template <class Owner, class Stream>
 class WriteLoop : public CoarseTimer::Deadline {
   static constexpr bool plain = PlainSocket<Stream>;
@@ -252,6 +252,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     owners.keep(loop);
     this->post(owner().get_executor(), [loop = std::move(loop)] { loop->time_is_up(); });
   }
+  CoarseTimer& coarse_timer() noexcept override { return owner().timer(); }
   void look_at_time() {
     if (unwatched_) {
       wait_for_peer();

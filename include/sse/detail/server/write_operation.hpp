@@ -54,6 +54,7 @@ class WriteOperation final : public WriteLoop<WriteOperation<Stream, Handler>, S
   executor_type get_executor() const noexcept { return executor_; }
   EventWriter::Times times() const noexcept { return times_; }
   void join_timer() { timer_->add(*this, executor_); }
+  CoarseTimer& timer() noexcept { return *timer_; }
   void time_is_up() { this->on_time(); }
   auto keep() { return this->shared_from_this(); }
   auto keep_if_alive() noexcept { return this->weak_from_this().lock(); }
