@@ -3,6 +3,9 @@
 #include "line.hpp"
 
 #include <sse/client.hpp>
+#if defined(EXAMPLES_TLS)
+#include <sse/tls.hpp>
+#endif
 
 #include <fcntl.h>
 #include <poll.h>
@@ -71,7 +74,11 @@ sse::ClientObserver notices(std::string& reason) {
 }
 
 asio::awaitable<void> follow(const tail::Arguments& arguments, std::string& reason) {
+#if defined(EXAMPLES_TLS)
+  sse::ClientOptions options = sse::tls_client();
+#else
   sse::ClientOptions options;
+#endif
   options.reconnect = arguments.reconnect;
   options.headers = arguments.headers;
   if (arguments.post) {

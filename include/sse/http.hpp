@@ -3,10 +3,15 @@
 
 #pragma once
 
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/tls_layer.hpp"
+#include "sse/detail/server/socket_sink.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/handled_request.hpp"
 #include "sse/http_error.hpp"
@@ -56,6 +61,42 @@ asio::awaitable<void> serve(asio::basic_socket_acceptor<asio::local::stream_prot
   return serve(asio::local::stream_protocol::acceptor(std::move(acceptor)), events, std::move(options));
 }
 #endif
+
+}  // namespace sse::inline SSE_ABI
+
+namespace sse::inline SSE_ABI::detail {
+
+SSE_DECL asio::awaitable<void> serve_connection(asio::basic_stream_socket<asio::generic::stream_protocol> socket,
+                                                std::unique_ptr<TlsLayer> tls, EventManager& events,
+                                                ServeOptions options);
+
+}  // namespace sse::inline SSE_ABI::detail
+
+namespace sse::inline SSE_ABI {
+
+/// Serves one connection that you have accepted yourself, as `serve` does those of its acceptor, until its end.
+/// `stream` is a socket of Asio's (with `options.tls` it does the handshake) or a TlsStream, perhaps after its
+/// handshake. Its socket is taken out of it at the call. The limits of `options` hold for this connection alone; those
+/// of the manager for all of them. For a service with many connections `serve` needs less memory.
+///
+/// @par Errors             sse::system_error when the socket can't be used.
+/// @par Cancellation       terminal, as of `serve`.
+/// @par Object lifetime    `events` must outlive the call. `stream` may be destroyed.
+/// @par Thread safety      As `serve`, over the stream's executor.
+template <class Stream>
+asio::awaitable<void> serve_connection(Stream&& stream, EventManager& events, ServeOptions options = {}) {
+  auto& socket = detail::lowest_layer(stream);
+  std::unique_ptr<detail::TlsLayer> tls;
+  if constexpr (requires { stream.take_layer(); })
+    tls = stream.take_layer();
+  else
+    static_assert(detail::PlainSocket<std::remove_reference_t<Stream>>,
+                  "serve_connection takes a socket or a TlsStream");
+  const auto protocol = socket.local_endpoint().protocol();
+  asio::basic_stream_socket<asio::generic::stream_protocol> taken(socket.get_executor());
+  taken.assign(protocol, socket.release());
+  return detail::serve_connection(std::move(taken), std::move(tls), events, std::move(options));
+}
 
 }  // namespace sse::inline SSE_ABI
 

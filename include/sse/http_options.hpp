@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+class TlsAcceptor;
+
+}  // namespace sse::inline SSE_ABI::detail
 
 namespace sse::inline SSE_ABI {
 
@@ -120,6 +127,10 @@ struct ServeOptions {
   /// The time, within `grace`, over which the streams are ended then (at least 100 a second), so that the clients do
   /// not all reconnect at once. Each is told a random `retry:`, too.
   std::chrono::milliseconds spread{0};
+
+  /// TLS: `options.tls = sse::tls(context)`, of tls.hpp. A handshake counts as a part of the request's head: `limits`
+  /// bounds its time, and the number of connections without a stream. Null: none.
+  std::shared_ptr<detail::TlsAcceptor> tls;
 
   /// The path of the metrics (metrics_text of the manager's stats). Every client that can connect may read them, unless
   /// `admit_metrics` refuses it: `admit` is not called. Empty: no metrics.

@@ -15,8 +15,7 @@ refused() {
 }
 
 refused URL
-for url in '' x host:80 ftp://host http:// http://host:0 http://host:65536 http://user@host 'http://h st' $'http://h\n' \
-  https://host; do
+for url in '' x host:80 ftp://host http:// http://host:0 http://host:65536 http://user@host 'http://h st' $'http://h\n'; do
   refused URL "$url"
 done
 for id in '' $'a\nb' $'a\r\nX: y' $'a\tb' "$(head -c 1025 /dev/zero | tr '\0' a)"; do

@@ -40,6 +40,28 @@ leave
 first=$(numbers live | sed -n 11p)
 expect_equal "what a client that comes back gets" "$(seq $first $((first + 19)))" "$(numbers back | head -n 20)"
 
+# tail trusts as OpenSSL does.
+status=0
+SSL_CERT_FILE=$ca "$bin/tail" "https://localhost:$port/events" >"$work/tail" 2>"$work/notices" &
+follower=$!
+until_true 20 grep -q '"type":"tick"' "$work/tail" || fail "tail got no tick: $(cat "$work/notices")"
+kill -TERM $follower
+SSL_CERT_FILE=/dev/null timeout 20 "$bin/tail" "https://localhost:$port/events" >"$work/refused" 2>"$work/notices" || status=$?
+expect_equal "tail, of a certificate that nobody has signed" 1 $status
+grep -q 'certificate of localhost:[0-9]* is not accepted, self' "$work/notices" || fail "tail: $(cat "$work/notices")"
+
+# A renewed certificate: for those that come, and for nobody else.
+openssl req -x509 -key "$work/tls/key.pem" -days 2 -subj /CN=renewed -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+  -out "$ca" 2>/dev/null
+kill -HUP $pid
+shown() { openssl s_client -connect "127.0.0.1:$port" </dev/null 2>/dev/null | grep -q '^subject=CN = renewed'; }
+until_true 20 shown || fail "the renewed certificate is not shown"
+expect_equal "the page with the renewed certificate" 200 "$(status_of "$site/")"
+: >"$ca"
+kill -HUP $pid
+until_true 20 grep -q '^tls: ' "$work/err" || fail "a certificate that is none is not told"
+shown || fail "the certificate is gone with its file"
+
 kill -TERM $pid
 expect_status $pid 0 SIGTERM
 expect_status $live 0 "curl after SIGTERM"

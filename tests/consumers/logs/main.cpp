@@ -1,9 +1,13 @@
-// Links the engines of a log that this sse was installed with.
+// Links the components that this sse was installed with: the engines of a log, and TLS.
 #if defined(HAS_SQLITE)
 #include <sse/sqlite_log.hpp>
 #endif
 #if defined(HAS_REDIS)
 #include <sse/redis_log.hpp>
+#endif
+#if defined(HAS_TLS)
+#include <sse/http.hpp>
+#include <sse/tls.hpp>
 #endif
 #include <sse/event_log.hpp>
 
@@ -21,6 +25,12 @@ int main() {
     return 1;
   } catch (const sse::Error&) {
   }
+#endif
+#if defined(HAS_TLS)
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  sse::ServeOptions options;
+  options.tls = sse::tls(context);
+  if (!sse::tls_client(context).connect) return 1;
 #endif
   return 0;
 }

@@ -33,7 +33,8 @@ SSE_DECL std::shared_ptr<HandlerDriver> make_handling(Session& session, Request 
                                                       StreamOptions options, const HandlerRoute& route) {
   const Server& server = *session.server;
   auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
-                                                  std::move(session.stream()), asio::make_strand(server.executor));
+                                                  std::move(session.stream()), asio::make_strand(server.executor),
+                                                  session.take_tls_layer());
   return std::make_shared<Handling>(std::move(handled), route.handler, server.options.handler_failure);
 }
 
@@ -98,6 +99,7 @@ SSE_DECL asio::awaitable<void> Handling::answer_failure(std::exception_ptr failu
 SSE_DECL asio::awaitable<void> Handling::linger() {
   HandlerStream& stream = request_->stream;
   error_code error;
+  if (stream.tls_) stream.tls_->close_notify();
   stream.socket_.shutdown(asio::socket_base::shutdown_send, error);
   StreamTimeout<HandlerStream> deadline(stream, stream.get_executor(), std::chrono::seconds(2));
   std::array<char, 4096> ignored;

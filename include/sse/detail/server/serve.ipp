@@ -13,6 +13,8 @@
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/hub/drain.hpp"
+#include "sse/detail/net/socket_options.hpp"
+#include "sse/detail/net/tls_layer.hpp"
 #include "sse/detail/server/accept_loop.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/session.hpp"
@@ -55,19 +57,24 @@ inline asio::awaitable<void> end_sessions(IntrusivePtr<Server> server, Timer tim
   co_await asio::this_coro::reset_cancellation_state();
 }
 
+/// Ends the waits for `timer` when the last session has gone. Made before the first, because later there may be no
+/// memory for it, nor for an exception.
+inline void end_wait_when_passed(Server& server, const Timer& timer) {
+  server.sessions_done->when_passed([timer] {
+    try {
+      asio::post(timer->get_executor(), [timer] { end_wait(timer); });
+    } catch (...) {  // no memory: the wait ends by itself
+    }
+  });
+}
+
 inline asio::awaitable<void> serve(AcceptLoop::Acceptor acceptor, EventManager& events, ServeOptions options) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   const Timer timer = std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
   const IntrusivePtr<Server> server(new Server(events, std::move(options), acceptor.get_executor()));
   const IntrusivePtr<AcceptLoop> loop(
       new AcceptLoop(std::move(acceptor), server, executor, [timer] { end_wait(timer); }));
-  // The means of the end are made now, because later there may be no memory for them, nor for an exception.
-  server->sessions_done->when_passed([timer] {
-    try {
-      asio::post(timer->get_executor(), [timer] { end_wait(timer); });
-    } catch (...) {  // no memory: the wait ends by itself
-    }
-  });
+  end_wait_when_passed(*server, timer);
   asio::awaitable<void> end = end_sessions(server, timer);
   loop->start();
   error_code cancelled_or_failed;
@@ -79,6 +86,34 @@ inline asio::awaitable<void> serve(AcceptLoop::Acceptor acceptor, EventManager& 
   co_await std::move(end);
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (loop->error()) throw system_error(loop->error(), "sse::serve");
+}
+
+SSE_DECL asio::awaitable<void> serve_connection(asio::basic_stream_socket<asio::generic::stream_protocol> socket,
+                                                std::unique_ptr<TlsLayer> tls, EventManager& events,
+                                                ServeOptions options) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const Timer timer = std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());
+  const IntrusivePtr<Server> server(new Server(events, std::move(options), socket.get_executor(), 1));
+  end_wait_when_passed(*server, timer);
+  server->sessions_done->open_until_empty();
+  asio::awaitable<void> end = end_sessions(server, timer);
+  {
+    const IntrusivePtr<Session> session = server->make_session();
+    const auto protocol = socket.local_endpoint().protocol();
+    session->stream().assign(protocol, socket.release());
+    session->stream().non_blocking(true);
+    set_stream_options(session->stream(), server->options.stream.send_timeout);
+    if (tls) session->take_over(std::move(tls));
+    server->add(*session);
+    session->begin();
+  }
+  error_code cancelled_or_over;
+  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, cancelled_or_over));
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await asio::this_coro::reset_cancellation_state();
+  co_await std::move(end);
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

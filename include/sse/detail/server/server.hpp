@@ -32,7 +32,10 @@ class Session;
 /// One call of `serve`. Thread-safe.
 class Server final : public CoarseTimer::Deadline, public RefCounted {
  public:
-  Server(EventManager& manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor);
+  static constexpr int max_strands = 16;  ///< More than the threads that are expected to run one `serve`.
+
+  Server(EventManager& manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor,
+         int strands = max_strands);
   ~Server();
 
   /// Makes a session, whose socket has yet to be accepted.
@@ -64,8 +67,6 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   const std::shared_ptr<SessionGate> sessions_done;  ///< Every session has entered it.
 
  private:
-  static constexpr int max_strands = 16;  ///< More than the threads that are expected to run one `serve`.
-
   // Defined in the class, because g++ would otherwise take it for the key function and emit the vtable, with all that
   // it needs, in every file of a header-only program.
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_cut(owners); }

@@ -32,7 +32,8 @@ inline std::string tag_of(std::string_view text) {
   return '"' + std::to_string(hash) + '"';
 }
 
-SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor)
+SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::any_io_executor executor_of_acceptor,
+                        int strands)
     : manager(its_manager),
       options(std::move(settings)),
       proxies(options.proxy_protocol_from),
@@ -40,7 +41,7 @@ SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::
       executor(std::move(executor_of_acceptor)),
       timer(coarse_timer_of(executor)),
       sessions_done(std::make_shared<SessionGate>()) {
-  for (int i = 0; i < max_strands; ++i) strands_.emplace_back(executor);
+  for (int i = 0; i < strands; ++i) strands_.emplace_back(executor);
   timer->add(*this, executor);  // the last step, because a constructor that throws would leave it there
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
@@ -16,6 +17,7 @@
 #include "sse/detail/http1/proxy_header.hpp"
 #include "sse/detail/http1/request_reader.hpp"
 #include "sse/detail/net/shared_strand.hpp"
+#include "sse/detail/net/tls_layer.hpp"
 #include "sse/detail/server/event_writer.hpp"
 #include "sse/detail/server/handler_driver.hpp"
 #include "sse/detail/server/server.hpp"
@@ -43,6 +45,8 @@ class Session final
   Session(IntrusivePtr<Server> its_server, const SharedStrand& strand);
   ~Session();
 
+  /// Takes TLS that has begun on the socket already. Before `begin`.
+  void take_over(std::unique_ptr<TlsLayer> tls);
   /// Begins to read the request. From any thread.
   void begin();
   /// Ends a stream in good order, unless ConnectionOptions::let_finish is set. A session that is no stream yet is
@@ -55,10 +59,13 @@ class Session final
   bool is_stream() const noexcept { return started() || is_handled(); }
   /// Gives the socket to a handler, which answers the request.
   void start_handler(Request request, ConnectionOptions connection, StreamOptions options, const HandlerRoute& route);
+  /// For that handler.
+  std::unique_ptr<TlsLayer> take_tls_layer() noexcept { return std::move(exchange_->tls); }
 
   // For WriteLoop:
   Socket& stream() noexcept { return socket_; }
   SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
+  TlsLayer* tls_layer() noexcept { return exchange_ ? exchange_->tls.get() : nullptr; }  ///< Null: no TLS.
   EventWriter::Times times() const noexcept;
   void join_timer() noexcept {}  // It has joined the timer already.
   CoarseTimer& timer() noexcept { return *server->timer; }
@@ -73,12 +80,13 @@ class Session final
   class OnReady;
   enum class Phase : std::uint8_t { reading, handling, writing, lingering };
 
-  /// The request and its response. Freed when a stream begins.
+  /// The request and its response, and TLS. Freed when a stream begins; one over TLS has another for its TLS alone.
   struct Exchange {
     explicit Exchange(const RequestLimits& limits) : reader(limits) {}
 
     Phase phase = Phase::reading;
     std::optional<ProxyHeader> proxy;  ///< it has yet to come
+    std::unique_ptr<TlsLayer> tls;     ///< Null: none, or the handshake has yet to begin.
     std::string remote_address;
     RequestReader reader;
     std::string response;
@@ -89,14 +97,21 @@ class Session final
 
   bool is_handled() const noexcept { return exchange_ && exchange_->phase == Phase::handling; }
   void wait_for(asio::socket_base::wait_type what);
+  /// Waits until the socket is ready for what TLS wants; without TLS for `otherwise`.
+  void wait_again(asio::socket_base::wait_type otherwise);
+  std::size_t read_some(asio::mutable_buffer buffer, error_code& error);
+  std::size_t write_some(asio::const_buffer buffer, error_code& error);
   void on_ready(error_code error) noexcept;
   void on_start();
   void on_stop();
   void on_head_timeout();
   void begin_exchange();
+  bool begin_tls();
   void read_request();
   bool take_bytes(std::string_view bytes);
+  std::optional<std::string> take_proxy_header(std::string_view bytes);
   void answer_request();
+  void forget_request();
   void answer_error(const HttpError& error, bool head_only);
   void begin_response(std::string text);
   void write_response();
@@ -104,7 +119,7 @@ class Session final
   void linger();
   void close() noexcept;
 
-  std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream.
+  std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream without TLS.
   Socket socket_;                       ///< Not open while a handler has it.
 };
 

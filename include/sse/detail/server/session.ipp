@@ -79,6 +79,11 @@ SSE_DECL Session::~Session() {
   server->sessions_done->leave();
 }
 
+SSE_DECL void Session::take_over(std::unique_ptr<TlsLayer> tls) {
+  begin_exchange();
+  exchange_->tls = std::move(tls);
+}
+
 SSE_DECL void Session::begin() {
   asio::post(get_executor(), [self = keep()] {
     try {
@@ -130,7 +135,9 @@ SSE_DECL void Session::time_is_up() noexcept {
 
 SSE_DECL void Session::on_head_timeout() {
   const Phase phase = exchange_ ? exchange_->phase : Phase::reading;
-  if (phase != Phase::reading) return close();
+  TlsLayer* const tls = tls_layer();
+  const bool in_handshake = tls ? !tls->established() : server->options.tls != nullptr;
+  if (phase != Phase::reading || in_handshake) return close();
   error_code ignored;
   socket_.cancel(ignored);
   answer_error(head_timeout(server->options.limits), false);
@@ -138,6 +145,7 @@ SSE_DECL void Session::on_head_timeout() {
 
 // A child process may have inherited the socket: closing alone would not end the stream for the peer.
 SSE_DECL void Session::ended(bool) noexcept {
+  if (TlsLayer* const tls = tls_layer()) tls->close_notify();
   error_code ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
 }
@@ -153,6 +161,21 @@ SSE_DECL void Session::close() noexcept {
 
 SSE_DECL void Session::wait_for(asio::socket_base::wait_type what) {
   socket_.async_wait(what, OnReady(keep()));
+}
+
+SSE_DECL void Session::wait_again(asio::socket_base::wait_type otherwise) {
+  TlsLayer* const tls = tls_layer();
+  wait_for(tls ? tls->wanted() : otherwise);
+}
+
+SSE_DECL std::size_t Session::read_some(asio::mutable_buffer buffer, error_code& error) {
+  TlsLayer* const tls = tls_layer();
+  return tls ? tls->read_some(buffer, error) : socket_.read_some(buffer, error);
+}
+
+SSE_DECL std::size_t Session::write_some(asio::const_buffer buffer, error_code& error) {
+  TlsLayer* const tls = tls_layer();
+  return tls ? tls->write_some(buffer, error) : socket_.write_some(buffer, error);
 }
 
 SSE_DECL void Session::on_start() {
@@ -185,25 +208,58 @@ SSE_DECL void Session::begin_exchange() {
 SSE_DECL void Session::read_request() {
   std::array<char, 4096> bytes;
   error_code error;
-  const std::size_t size = socket_.read_some(asio::buffer(bytes), error);
-  if (error && !is_would_block(error)) return close();
   try {
-    if (error || !take_bytes({bytes.data(), size})) return wait_for(asio::socket_base::wait_read);
-    answer_request();
+    if (server->options.tls && !begin_tls()) return;
+    do {
+      const std::size_t size = read_some(asio::buffer(bytes), error);
+      if (is_would_block(error)) break;
+      if (error) return tls_layer() ? begin_linger() : close();  // the peer may read TLS's alert
+      if (take_bytes({bytes.data(), size})) return answer_request();
+    } while (tls_layer() && tls_layer()->has_pending());
+    wait_again(asio::socket_base::wait_read);
   } catch (const HttpError& bad) {
     answer_error(bad, false);
   }
+}
+
+/// Begins TLS, behind the header of a load balancer. False: that has yet to come, or the peer is gone.
+SSE_DECL bool Session::begin_tls() {
+  begin_exchange();
+  if (exchange_->tls) return true;
+  std::optional<std::string> received("");
+  if (exchange_->proxy) {
+    std::array<char, 4096> bytes;
+    error_code error;
+    const std::size_t size = socket_.read_some(asio::buffer(bytes), error);
+    if (error && !is_would_block(error)) {
+      close();
+      return false;
+    }
+    received = take_proxy_header({bytes.data(), size});
+    if (!received) {
+      wait_for(asio::socket_base::wait_read);
+      return false;
+    }
+  }
+  exchange_->tls = server->options.tls->make_layer(socket_.native_handle(), *std::move(received), false);
+  return true;
 }
 
 /// True: the head is complete.
 SSE_DECL bool Session::take_bytes(std::string_view bytes) {
   begin_exchange();
   if (!exchange_->proxy) return exchange_->reader.feed(bytes);
-  if (!exchange_->proxy->feed(bytes)) return false;
+  const std::optional<std::string> rest = take_proxy_header(bytes);
+  return rest && exchange_->reader.feed(*rest);
+}
+
+/// The bytes behind the header of a load balancer, once it is complete.
+SSE_DECL std::optional<std::string> Session::take_proxy_header(std::string_view bytes) {
+  if (!exchange_->proxy->feed(bytes)) return std::nullopt;
   if (const auto& client = exchange_->proxy->client_address()) exchange_->remote_address = *client;
-  const std::string rest = std::move(exchange_->proxy->rest());
+  std::string rest = std::move(exchange_->proxy->rest());
   exchange_->proxy.reset();
-  return exchange_->reader.feed(rest);
+  return rest;
 }
 
 SSE_DECL void Session::answer_request() {
@@ -211,10 +267,17 @@ SSE_DECL void Session::answer_request() {
   try {
     std::optional<std::string> response = answer(*this, request);
     if (response) return begin_response(std::move(*response));
-    if (!is_handled()) exchange_.reset();
+    if (!is_handled()) forget_request();
   } catch (const HttpError& error) {
     answer_error(error, request.method == "HEAD");
   }
+}
+
+SSE_DECL void Session::forget_request() {
+  if (!exchange_->tls) return exchange_.reset();
+  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  exchange->tls = std::move(exchange_->tls);
+  exchange_ = std::move(exchange);
 }
 
 SSE_DECL void Session::start_handler(Request request, ConnectionOptions connection, StreamOptions options,
@@ -245,8 +308,8 @@ SSE_DECL void Session::write_response() {
   const std::string& text = exchange_->response;
   error_code error;
   while (!error && exchange_->done < text.size())
-    exchange_->done += socket_.write_some(asio::buffer(text) + exchange_->done, error);
-  if (is_would_block(error)) return wait_for(asio::socket_base::wait_write);
+    exchange_->done += write_some(asio::buffer(text) + exchange_->done, error);
+  if (is_would_block(error)) return wait_again(asio::socket_base::wait_write);
   if (error) return close();
   begin_linger();
 }
@@ -254,6 +317,7 @@ SSE_DECL void Session::write_response() {
 /// Waits, for at most 2 s, until the peer has read the response and closed. If the socket were closed while bytes of
 /// the peer are unread, the system would discard the response (RFC 9112, 9.6).
 SSE_DECL void Session::begin_linger() {
+  if (TlsLayer* const tls = tls_layer()) tls->close_notify();
   error_code error;
   socket_.shutdown(asio::socket_base::shutdown_send, error);
   if (error) return close();

@@ -29,11 +29,16 @@ class SessionGate {
     std::function<void()> passed;
     {
       const SpinLock lock(mutex_);
-      if (--inside_ == 0 && closed_) passed = std::move(when_passed_);
+      if (--inside_ == 0 && (closed_ || until_empty_)) passed = std::move(when_passed_);
     }
     if (passed) passed();
   }
 
+  /// From now on the gate is passed when nobody is inside, closed or not.
+  void open_until_empty() noexcept {
+    const SpinLock lock(mutex_);
+    until_empty_ = true;
+  }
   void close() noexcept {
     const SpinLock lock(mutex_);
     closed_ = true;
@@ -42,10 +47,10 @@ class SessionGate {
     const SpinLock lock(mutex_);
     return closed_;
   }
-  /// True: the gate is closed, and no session is inside.
+  /// True: the gate is closed, or open until it is empty, and no session is inside.
   bool is_passed() noexcept {
     const SpinLock lock(mutex_);
-    return closed_ && inside_ == 0;
+    return (closed_ || until_empty_) && inside_ == 0;
   }
   /// Sets the function that the last `leave` calls, without a lock, when the gate is passed. It must not throw. It is
   /// not called if the gate is passed already.
@@ -57,6 +62,7 @@ class SessionGate {
  private:
   SpinMutex mutex_;
   bool closed_ SSE_GUARDED_BY(mutex_) = false;
+  bool until_empty_ SSE_GUARDED_BY(mutex_) = false;
   std::size_t inside_ SSE_GUARDED_BY(mutex_) = 0;
   std::function<void()> when_passed_ SSE_GUARDED_BY(mutex_);
 };

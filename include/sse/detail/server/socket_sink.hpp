@@ -14,6 +14,7 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/tls_layer.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -57,6 +58,9 @@ void for_each_frame(const BatchPart& part, std::size_t skip, Visit&& visit) {
 
 /// The frames without their first `skip` bytes.
 SSE_DECL std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::size_t skip);
+
+/// Sends `part` without its first `sent` bytes over TLS, as SocketSink::send does. Frames are gathered into records.
+SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& sent, error_code& error);
 
 #if defined(SSE_SENDMSG)
 /// Sends the frames without their first `skip` bytes, with one call of the system, and returns the number of bytes that

@@ -3,14 +3,17 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/platform.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/batch.hpp"
+#include "sse/detail/net/tls_layer.hpp"
 #include "sse/detail/server/socket_sink.hpp"
 
 #if defined(SSE_SENDMSG)
@@ -25,6 +28,34 @@ SSE_DECL std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::s
   std::vector<asio::const_buffer> frames;
   for_each_frame(part, skip, [&](const asio::const_buffer& frame) { frames.push_back(frame); });
   return frames;
+}
+
+/// The first frames without their first `skip` bytes, at most a record: in their place if one frame fills it, else
+/// copied to `storage`.
+inline asio::const_buffer gather_record(const BatchPart& part, std::size_t skip,
+                                        std::array<char, TlsLayer::max_record>& storage) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < part.size && size < storage.size(); ++i) {
+    asio::const_buffer frame = part.frames()[i];
+    const std::size_t cut = std::min(skip, frame.size());
+    skip -= cut;
+    frame += cut;
+    if (frame.size() == 0) continue;
+    if (size == 0 && (i + 1 == part.size || frame.size() >= storage.size())) return asio::buffer(frame, storage.size());
+    const std::size_t more = std::min(frame.size(), storage.size() - size);
+    std::memcpy(storage.data() + size, frame.data(), more);
+    size += more;
+  }
+  return asio::buffer(storage.data(), size);
+}
+
+SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& sent, error_code& error) {
+  std::array<char, TlsLayer::max_record> storage;
+  for (std::size_t left = part.bytes() - sent; left > 0 && !error;) {
+    const std::size_t taken = tls.write_some(gather_record(part, sent, storage), error);
+    sent += taken;
+    left -= taken;
+  }
 }
 
 #if defined(SSE_SENDMSG)

@@ -20,6 +20,7 @@
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/tls_layer.hpp"
 #include "sse/detail/server/event_writer.hpp"
 #include "sse/detail/server/socket_sink.hpp"
 #include "sse/event_stream.hpp"
@@ -53,6 +54,7 @@ class WriteLoop : public CoarseTimer::Deadline {
         was_non_blocking_ = socket().non_blocking();
         if (!was_non_blocking_) socket().non_blocking(true, ignored);
       }
+      if (TlsLayer* const tls = layer()) tls->take_received();
       wait_for_peer();
       write(raw_frame(std::move(head)));
     });
@@ -86,6 +88,13 @@ class WriteLoop : public CoarseTimer::Deadline {
 
   Owner& owner() noexcept { return static_cast<Owner&>(*this); }
   auto& socket() noexcept { return lowest_layer(owner().stream()); }
+  /// TLS on the plain socket; null: none.
+  TlsLayer* layer() noexcept {
+    if constexpr (requires { owner().tls_layer(); })
+      return owner().tls_layer();
+    else
+      return nullptr;
+  }
 
   /// Each operation completes with the next step, on the owner's executor.
   template <auto step>
@@ -167,10 +176,13 @@ class WriteLoop : public CoarseTimer::Deadline {
     send_unsent();
     return false;
   }
-  /// Sends to a plain socket. False: the peer is lost, or the socket has no room.
+  /// Sends to a plain socket, or to the TLS on it. False: the peer is lost, or the socket has no room.
   bool send(const BatchPart& part, std::size_t& sent) {
     error_code error;
-    SocketSink(socket()).send(part, sent, error);
+    if (TlsLayer* const tls = layer())
+      send_records(*tls, part, sent, error);
+    else
+      SocketSink(socket()).send(part, sent, error);
     if (!error) return true;
     if (!is_would_block(error)) lose_peer(error);
     return false;
@@ -178,7 +190,8 @@ class WriteLoop : public CoarseTimer::Deadline {
   void send_unsent() {
     set_due();
     if constexpr (plain) {
-      socket().async_wait(asio::socket_base::wait_write, LongNext<&WriteLoop::on_sent>(*this));
+      TlsLayer* const tls = layer();
+      socket().async_wait(tls ? tls->wanted() : asio::socket_base::wait_write, LongNext<&WriteLoop::on_sent>(*this));
     } else {
       owner().stream().async_write_some(frames_of(writer_.unsent()->part, writer_.unsent()->sent),
                                         Next<&WriteLoop::on_sent>(*this));
@@ -234,7 +247,14 @@ class WriteLoop : public CoarseTimer::Deadline {
     bool allowed = writer_.allows(size);
     if constexpr (plain) {
       std::array<char, 4096> ignored;
-      while (!error && allowed) allowed = writer_.allows(socket().read_some(asio::buffer(ignored), error));
+      if (TlsLayer* const tls = layer()) {  // bytes of TLS itself count, too
+        while (!error && allowed) {
+          tls->read_some(asio::buffer(ignored), error);
+          allowed = writer_.allows(tls->take_received());
+        }
+      } else {
+        while (!error && allowed) allowed = writer_.allows(socket().read_some(asio::buffer(ignored), error));
+      }
       if (is_would_block(error)) error = {};
     }
     if (!allowed) return;
