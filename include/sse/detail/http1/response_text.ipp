@@ -23,28 +23,27 @@ SSE_DECL void append_header(std::string& head, std::string_view name, std::strin
   head.append("\r\n");
 }
 
-inline constexpr std::string_view expose_headers = "Access-Control-Expose-Headers";
-
 SSE_DECL std::string stream_head(const StreamOptions& options, bool chunked) {
   std::string head =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
       "X-Accel-Buffering: no\r\nConnection: close\r\n";
   if (chunked) append_header(head, "Transfer-Encoding", "chunked");
-  if (!options.allow_origin.empty()) {
-    append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
-    if (!find_header(options.headers, expose_headers)) append_header(head, expose_headers, "Retry-After");
-  }
-  for (const auto& [name, value] : options.headers) append_header(head, name, value);
+  for_each_stream_header(options,
+                         [&](std::string_view name, std::string_view value) { append_header(head, name, value); });
   return head.append("\r\n");
 }
 
-SSE_DECL std::string stream_start(const StreamOptions& options) {
-  std::string start = stream_head(options);
+SSE_DECL std::string stream_preamble(const StreamOptions& options) {
+  std::string start;
   // sse.js gives up a connection on which nothing has come for two intervals.
   if (options.keep_alive.count() > 0)
     start.append(": keep-alive ").append(std::to_string(options.keep_alive.count())).append("\n\n");
   if (options.retry) wire::append_field(start, "retry", std::to_string(options.retry->count())), start.push_back('\n');
   return start;
+}
+
+SSE_DECL std::string stream_start(const StreamOptions& options) {
+  return stream_head(options).append(stream_preamble(options));
 }
 
 SSE_DECL void forbid_storing(Headers& headers) {
@@ -96,21 +95,23 @@ SSE_DECL std::string_view reason_phrase(unsigned status) noexcept {
 }
 
 SSE_DECL std::string response_text(unsigned status, const Response& response) {
-  const bool has_body = status != 204 && status != 205 && status != 304 && !response.body.empty();
   std::string text = "HTTP/1.1 " + std::to_string(status) + ' ';
   text.append(reason_phrase(status)).append("\r\n");
-  if (has_body && !find_header(response.headers, "Content-Type"))
-    append_header(text, "Content-Type", response.content_type);
-  if (status != 204 && status != 304)
-    append_header(text, "Content-Length", std::to_string(has_body ? response.body.size() : 0));
+  for_each_body_header(status, response,
+                       [&](std::string_view name, std::string_view value) { append_header(text, name, value); });
   append_header(text, "Connection", "close");
   for (const auto& [name, value] : response.headers) append_header(text, name, value);
   text.append("\r\n");
-  if (has_body && !response.head_only) text.append(response.body);
+  if (has_body_of(status, response) && !response.head_only) text.append(response.body);
   return text;
 }
 
-SSE_DECL std::string response_text(const HttpError& error, std::string_view content_type, bool head_only) {
+SSE_DECL std::string answer_text(const Answer& answer) {
+  if (!answer.stream) return response_text(answer.status, answer.response);
+  return stream_head(*answer.stream).append(answer.response.body);
+}
+
+SSE_DECL Response error_response(const HttpError& error, std::string_view content_type, bool head_only) {
   Response response(std::string(error.what()));
   response.content_type = content_type;
   if (content_type.starts_with("text/plain") && !find_header(error.headers(), "Content-Type"))
@@ -118,7 +119,11 @@ SSE_DECL std::string response_text(const HttpError& error, std::string_view cont
   response.headers = error.headers();
   forbid_storing(response.headers);
   response.head_only = head_only;
-  return response_text(error.status(), response);
+  return response;
+}
+
+SSE_DECL std::string response_text(const HttpError& error, std::string_view content_type, bool head_only) {
+  return response_text(error.status(), error_response(error, content_type, head_only));
 }
 
 }  // namespace sse::inline SSE_ABI::detail

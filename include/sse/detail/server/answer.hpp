@@ -4,20 +4,41 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/http1/response_text.hpp"
+#include "sse/event_stream.hpp"
+#include "sse/http_options.hpp"
+#include "sse/options.hpp"
 #include "sse/request.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-class Session;
+class Server;
 
-/// Answers a request: starts the stream, or returns the text of a response. Throws HttpError.
-SSE_DECL std::optional<std::string> answer(Session& session, const Request& request);
+/// The one who has asked, in whatever protocol: starts what the answer is if that takes longer.
+class Requester {
+ public:
+  Requester(const Requester&) = delete;
+  Requester& operator=(const Requester&) = delete;
+
+  virtual void start_stream(EventStream&& events, const StreamOptions& options) = 0;
+  /// False: the protocol has none, and the requester has refused the request itself.
+  virtual bool takes_handlers() = 0;
+  /// Takes over the handler that Server::begin_handler has counted.
+  virtual void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,
+                             const HandlerRoute& route) = 0;
+
+ protected:
+  Requester() = default;
+  ~Requester() = default;
+};
+
+/// Answers a request. Nullopt: the requester has started a stream or a handler, or has refused it. Throws HttpError.
+SSE_DECL std::optional<Answer> answer(Server& server, Requester& requester, const Request& request);
 
 }  // namespace sse::inline SSE_ABI::detail
 

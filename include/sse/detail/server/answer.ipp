@@ -19,7 +19,6 @@
 #include "sse/detail/server/cors.hpp"
 #include "sse/detail/server/refusal.hpp"
 #include "sse/detail/server/server.hpp"
-#include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/headers.hpp"
@@ -37,18 +36,21 @@ namespace sse::inline SSE_ABI::detail {
 
 /// The response with ServeOptions::script, or 304 if the browser has it already. Throws HttpError if pages of the
 /// request's origin may not read.
-inline std::string script_text(Server& server, const Request& request) {
+inline Answer script_answer(Server& server, const Request& request) {
   const std::string& tag = server.script_tag;
-  Response response;
+  Answer answer;
+  Response& response = answer.response;
   response.head_only = request.method == "HEAD";
   response.content_type = "text/javascript";
   response.headers = {{"ETag", tag}, {"Cache-Control", "no-cache"}};
   add_cors(response.headers, stream_options(server, request, ConnectionOptions()));
   // A proxy that compresses marks the tag as weak: W/"…".
   const std::string* const known = request.header("If-None-Match");
-  if (known && known->find(tag) != known->npos) return response_text(304, response);
-  response.body = server.options.script;
-  return response_text(200, response);
+  if (known && known->find(tag) != known->npos)
+    answer.status = 304;
+  else
+    response.body = server.options.script;
+  return answer;
 }
 
 /// The route of a request that a handler answers, or null.
@@ -120,23 +122,18 @@ inline ConnectionOptions admitted(const ServeOptions& options, const Request& re
 }
 
 /// Adds the connection and starts the stream. Throws HttpError and Refused.
-inline void start_stream(Session& session, const Request& request, const StreamOptions& options,
+inline void start_stream(Server& server, Requester& requester, const Request& request, const StreamOptions& options,
                          ConnectionOptions&& connection) {
   if (request.content_length.value_or(0) > 64 * 1024) throw HttpError(413, "A request for events needs no body");
-  Server& server = *session.server;
   if (server.is_stopping()) {
     HubAccess::of(server.manager).refuse(connection, RefusalReason::draining);
     throw Refused(RefusalReason::draining, "The server is shutting down");
   }
-  EventStream stream = server.manager.add_connection(std::move(connection));
-  std::string head = stream_start(options);
-  server.begin_stream(session);
-  session.start(std::move(stream), std::move(head));
+  requester.start_stream(server.manager.add_connection(std::move(connection)), options);
 }
 
 /// Admits a request and starts its handler. Throws the HttpError that the peer gets.
-inline void start_handler(Session& session, const Request& request, const HandlerRoute& route) {
-  Server& server = *session.server;
+inline void start_handler(Server& server, Requester& requester, const Request& request, const HandlerRoute& route) {
   ConnectionOptions connection = connection_options(request);
   StreamOptions stream = stream_options(server, request, connection);
   try {
@@ -146,43 +143,42 @@ inline void start_handler(Session& session, const Request& request, const Handle
   } catch (const HttpError& error) {
     throw with_cors(error, stream);
   }
-  try {
-    session.start_handler(request, std::move(connection), std::move(stream), route);
-  } catch (...) {  // no memory for it
-    if (!session.is_stream()) server.handler_done();
-    throw;
-  }
+  requester.start_handler(request, std::move(connection), std::move(stream), route);
 }
 
-SSE_DECL std::optional<std::string> answer(Session& session, const Request& request) {
-  const ServeOptions& options = session.server->options;
-  if (std::optional<std::string> allowed = preflight(*session.server, request)) return allowed;
+SSE_DECL std::optional<Answer> answer(Server& server, Requester& requester, const Request& request) {
+  const ServeOptions& options = server.options;
+  if (std::optional<Answer> allowed = preflight(server, request)) return allowed;
   if (const HandlerRoute* const route = route_of(options, request)) {
-    start_handler(session, request, *route);
+    if (requester.takes_handlers()) start_handler(server, requester, request, *route);
     return std::nullopt;
   }
   check_target(options, request);
-  if (is_script(options, request.path)) return script_text(*session.server, request);
-  Response response;
+  if (is_script(options, request.path)) return script_answer(server, request);
+  Answer answer;
+  Response& response = answer.response;
   response.head_only = request.method == "HEAD";
   if (request.path != options.path) {
     if (options.admit_metrics) authorize(options, request, [&] { options.admit_metrics(request); });
     const std::string* const accept = request.header("Accept");
     const MetricsFormat format = metrics_format(accept ? *accept : std::string());
-    response.body = metrics_text(session.server->manager.stats(), format);
+    response.body = metrics_text(server.manager.stats(), format);
     response.content_type = content_type(format);
     forbid_storing(response.headers);
-    return response_text(200, response);
+    return answer;
   }
   ConnectionOptions connection = connection_options(request);
-  const StreamOptions stream = stream_options(*session.server, request, connection);
+  const StreamOptions stream = stream_options(server, request, connection);
   try {
     connection = admitted(options, request, std::move(connection));
-    if (response.head_only) return stream_head(stream);
-    start_stream(session, request, stream, std::move(connection));
-    return std::nullopt;
+    if (!response.head_only) {
+      start_stream(server, requester, request, stream, std::move(connection));
+      return std::nullopt;
+    }
+    answer.stream = stream;
+    return answer;
   } catch (const Refused& refusal) {
-    return refusal_text(request, refusal.reason(), stream);
+    return refusal_answer(request, refusal.reason(), stream);
   } catch (const HttpError& error) {
     throw with_cors(error, stream);
   }

@@ -9,6 +9,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/http1/response_text.hpp"
 #include "sse/http_options.hpp"
 #include "sse/options.hpp"
 #include "sse/request.hpp"
@@ -35,7 +36,7 @@ SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view pa
 /// The answer to a preflight, which a browser sends before a page of another origin may send headers of its own:
 /// `Authorization`, `Last-Event-ID` (Fetch, 4.8, CORS-preflight fetch). Nullopt: the request is not a preflight, or no
 /// page of another origin may read. Throws HttpError.
-SSE_DECL std::optional<std::string> preflight(Server& server, const Request& request);
+SSE_DECL std::optional<Answer> preflight(Server& server, const Request& request);
 
 }  // namespace sse::inline SSE_ABI::detail
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sse/detail/base/separate_compilation.hpp"
@@ -69,7 +70,7 @@ SSE_DECL std::string methods_of(const ServeOptions& options, std::string_view pa
   return text;
 }
 
-SSE_DECL std::optional<std::string> preflight(Server& server, const Request& request) {
+SSE_DECL std::optional<Answer> preflight(Server& server, const Request& request) {
   const ServeOptions& options = server.options;
   const auto has_path = [&](const HandlerRoute& route) { return fits(route, request.path); };
   if (request.method != "OPTIONS" || !request.header("Origin") || !request.header("Access-Control-Request-Method") ||
@@ -77,13 +78,15 @@ SSE_DECL std::optional<std::string> preflight(Server& server, const Request& req
     return std::nullopt;
   const StreamOptions stream = stream_options(server, request, ConnectionOptions());
   if (stream.allow_origin.empty()) return std::nullopt;
-  Response response;
+  std::optional<Answer> answer(std::in_place);
+  answer->status = 204;
+  Response& response = answer->response;
   add_cors(response.headers, stream);
   response.headers.emplace_back("Access-Control-Allow-Methods", methods_of(options, request.path));
   if (const std::string* const names = request.header("Access-Control-Request-Headers"))
     response.headers.emplace_back("Access-Control-Allow-Headers", *names);
   response.headers.emplace_back("Access-Control-Max-Age", "7200");
-  return response_text(204, response);
+  return answer;
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -8,6 +8,7 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/http1/response_text.hpp"
 #include "sse/http_options.hpp"
 #include "sse/reason.hpp"
 #include "sse/request.hpp"
@@ -16,7 +17,9 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// The response to a client that a limit keeps out.
+/// The answer to a client that a limit keeps out.
+SSE_DECL Answer refusal_answer(const Request& request, RefusalReason reason, const StreamOptions& options);
+/// The same as text of HTTP/1.1.
 SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options);
 
 }  // namespace sse::inline SSE_ABI::detail

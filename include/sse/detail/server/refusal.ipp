@@ -23,7 +23,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
+SSE_DECL Answer refusal_answer(const Request& request, RefusalReason reason, const StreamOptions& options) {
+  Answer answer;
   const bool of_key = reason == RefusalReason::max_connections_per_key;
   const std::string why = reason == RefusalReason::draining ? "The server is shutting down"
                           : of_key                          ? "You have too many connections"
@@ -33,14 +34,22 @@ SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, 
       (options.refusal == RefusalForm::by_client && is_event_source(request))) {
     EncodeOptions form;
     form.retry = retry;
-    return stream_head(options).append(encode_notice("disconnect", form, why).frame());
+    answer.stream = options;
+    answer.response.body = encode_notice("disconnect", form, why).frame();
+    return answer;
   }
-  Response response(why + '\n');
+  answer.status = of_key ? 429 : 503;
+  Response& response = answer.response;
+  response.body = why + '\n';
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(retry).count();
   response.headers = {{"Retry-After", std::to_string(seconds)}};
   add_cors(response.headers, options);
   forbid_storing(response.headers);
-  return response_text(of_key ? 429 : 503, response);
+  return answer;
+}
+
+SSE_DECL std::string refusal_text(const Request& request, RefusalReason reason, const StreamOptions& options) {
+  return answer_text(refusal_answer(request, reason, options));
 }
 
 }  // namespace sse::inline SSE_ABI::detail

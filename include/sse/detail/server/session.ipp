@@ -54,6 +54,31 @@ class Session::OnReady {
   IntrusivePtr<Session> session_;
 };
 
+/// A session that has asked for its own request.
+class SessionRequester final : public Requester {
+ public:
+  explicit SessionRequester(Session& session) noexcept : session_(session) {}
+
+  void start_stream(EventStream&& events, const StreamOptions& options) override {
+    std::string head = stream_start(options);
+    session_.server->begin_stream(session_);
+    session_.start(std::move(events), std::move(head));
+  }
+  bool takes_handlers() override { return true; }
+  void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,
+                     const HandlerRoute& route) override {
+    try {
+      session_.start_handler(request, std::move(connection), std::move(options), route);
+    } catch (...) {  // no memory for it
+      if (!session_.is_stream()) session_.server->handler_done();
+      throw;
+    }
+  }
+
+ private:
+  Session& session_;
+};
+
 /// The peer's address; empty: it has none. Windows may say that it is as long as the place for it.
 inline std::string remote_address(const Session::Socket& socket) {
   error_code error;
@@ -265,8 +290,9 @@ SSE_DECL std::optional<std::string> Session::take_proxy_header(std::string_view 
 SSE_DECL void Session::answer_request() {
   const Request request = exchange_->reader.take(std::move(exchange_->remote_address));
   try {
-    std::optional<std::string> response = answer(*this, request);
-    if (response) return begin_response(std::move(*response));
+    SessionRequester requester(*this);
+    if (const std::optional<Answer> response = answer(*server, requester, request))
+      return begin_response(answer_text(*response));
     if (!is_handled()) forget_request();
   } catch (const HttpError& error) {
     answer_error(error, request.method == "HEAD");
