@@ -49,6 +49,7 @@ missing() {
   has_openssl_headers || echo openssl-headers
   has openssl || echo openssl
   has_header sqlite3.h || echo sqlite-headers
+  has_header zlib.h || echo zlib
   has sqlite3 || echo sqlite
   has_header hiredis/hiredis.h || echo hiredis
   has_clang || echo clang
@@ -83,6 +84,7 @@ catch2           libcatch2-dev        catch-devel         catch2         catch2-
 openssl-headers  libssl-dev           openssl-devel       openssl        openssl-dev    openssl
 openssl          openssl              openssl             openssl        openssl        openssl
 sqlite-headers   libsqlite3-dev       sqlite-devel        sqlite         sqlite-dev     sqlite
+zlib             zlib1g-dev           zlib-devel          zlib           zlib-dev       zlib
 sqlite           sqlite3              sqlite              sqlite         sqlite         sqlite
 hiredis          libhiredis-dev       hiredis-devel       hiredis        hiredis-dev    hiredis
 clang            clang-16             clang               clang          clang          llvm

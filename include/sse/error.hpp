@@ -38,6 +38,7 @@ enum class errc {
   stream_ended,             ///< a stream ended before the events that a test waits for
   log_without_history,      ///< Options::log is set and Options::history_size is 0
   log_error,                ///< a call of an EventLog has failed: LogError
+  invalid_gzip_option,      ///< a member of GzipOptions is out of range
 };
 
 /// The category of errc, "sse".
@@ -52,7 +53,7 @@ namespace sse::inline SSE_ABI::detail {
 
 template <>
 struct Names<errc> {
-  static constexpr std::array<std::string_view, 19> all = {"success",
+  static constexpr std::array<std::string_view, 20> all = {"success",
                                                            "unspecified",
                                                            "queue_size_zero",
                                                            "event_too_large",
@@ -70,7 +71,8 @@ struct Names<errc> {
                                                            "bad_redirect",
                                                            "stream_ended",
                                                            "log_without_history",
-                                                           "log_error"};
+                                                           "log_error",
+                                                           "invalid_gzip_option"};
 };
 
 }  // namespace sse::inline SSE_ABI::detail

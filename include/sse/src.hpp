@@ -40,6 +40,7 @@
 #include "sse/detail/history/loss_report.ipp"
 #include "sse/detail/history/replay.ipp"
 #include "sse/detail/history/replay_plan.ipp"
+#include "sse/detail/http1/accepts_gzip.ipp"
 #include "sse/detail/http1/body_reader.ipp"
 #include "sse/detail/http1/head_parser.ipp"
 #include "sse/detail/http1/origin.ipp"

@@ -42,6 +42,19 @@ class Tally {
   std::array<std::uint64_t, size> numbers_{};
 };
 
+/// The counters of Options::compression.
+struct CompressionStats {
+  CompressionStats() = default;
+
+  bool on = false;                 ///< The manager has Options::compression.
+  std::uint64_t events = 0;        ///< Events that were compressed, each once for all readers.
+  std::uint64_t groups = 0;        ///< Calls of the compressor for them.
+  std::uint64_t text_bytes = 0;    ///< Bytes of their frames.
+  std::uint64_t packed_bytes = 0;  ///< Bytes of their compressed form.
+  std::uint64_t sent_packed = 0;   ///< Events that went out compressed.
+  std::uint64_t sent_stored = 0;   ///< Events and notices that went out as they are, in a compressed stream.
+};
+
 /// A manager's counters since it was made, and its present state. Notices (`connection`, `overflow`, `disconnect`) are
 /// not counted as events.
 struct Stats {
@@ -57,7 +70,8 @@ struct Stats {
   Tally<EndReason> ended;             ///< Connections that have ended. opened − ended are open now.
   Tally<RefusalReason> refused;       ///< Connections that were refused. They are not among `opened`.
 
-  LogStats log;  ///< Of Options::log.
+  LogStats log;                  ///< Of Options::log.
+  CompressionStats compression;  ///< Of Options::compression.
 
   std::size_t connections = 0;  ///< Connections that are open now.
   std::size_t queued = 0;       ///< Events that wait in their queues, without those of the history.
@@ -77,6 +91,13 @@ void to_json(Json& json, const Tally<Reason>& tally) {
 }
 
 template <class Json>
+void to_json(Json& json, const CompressionStats& stats) {
+  json = {{"events", stats.events},           {"groups", stats.groups},
+          {"text_bytes", stats.text_bytes},   {"packed_bytes", stats.packed_bytes},
+          {"sent_packed", stats.sent_packed}, {"sent_stored", stats.sent_stored}};
+}
+
+template <class Json>
 void to_json(Json& json, const Stats& stats) {
   json = {{"emitted", stats.emitted},
           {"sent", stats.sent},
@@ -91,6 +112,7 @@ void to_json(Json& json, const Stats& stats) {
           {"queued", stats.queued},
           {"queued_at_least", Json::object()}};
   if (stats.log.state != LogState::none) json["log"] = stats.log;
+  if (stats.compression.on) json["compression"] = stats.compression;
   for (std::size_t i = 0; i < Stats::depths.size(); ++i)
     json["queued_at_least"][std::to_string(Stats::depths[i])] = stats.queued_at_least[i];
 }

@@ -33,6 +33,7 @@ inline const char* message_of(errc error) noexcept {
     case errc::stream_ended: return "the stream has ended";
     case errc::log_without_history: return "history_size must be at least 1 with a log";
     case errc::log_error: return "a call of the log has failed";
+    case errc::invalid_gzip_option: return "a member of GzipOptions is out of range";
   }
   return "unknown error";
 }

@@ -28,7 +28,7 @@ class RefCounted {
  private:
   template <class T>
   friend class IntrusivePtr;
-  std::atomic<std::uint32_t> references_{0};
+  mutable std::atomic<std::uint32_t> references_{0};
 };
 
 /// Shares a RefCounted object that was made by `new`. The last pointer deletes it.
@@ -59,6 +59,7 @@ class IntrusivePtr {
     return ref;
   }
 
+  T* get() const noexcept { return object_; }
   T* operator->() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -13,6 +14,8 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/frame/packed_group.hpp"
 #include "sse/event.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -26,28 +29,64 @@ class Batch : public RefCounted {
   /// longer be dropped when the peer is slow.
   static constexpr std::size_t max_size = 256, max_bytes = 32 * 1024;
 
-  explicit Batch(std::size_t size) {
-    events_.reserve(size);
-    frames_ = new asio::const_buffer[size];
-  }
-  ~Batch() { delete[] frames_; }
+  explicit Batch(std::size_t size) : Batch(size, size) {}
+  virtual ~Batch() { delete[] frames_; }
 
   /// Appends an event. Call it at most as often as the constructor's `size` says.
   void add(Event event) noexcept {
     const std::string_view frame = event.frame();
-    frames_[size()] = asio::const_buffer(frame.data(), frame.size());
+    add_frame(frame.data(), frame.size());
     events_.push_back(std::move(event));
-    bytes_ += frame.size();
   }
-  std::size_t size() const noexcept { return events_.size(); }
-  bool full() const noexcept { return size() >= max_size || bytes_ >= max_bytes; }
+  std::size_t size() const noexcept { return size_; }
+  bool full() const noexcept { return closed_ || size() >= max_size || bytes_ >= max_bytes; }
   std::size_t bytes() const noexcept { return bytes_; }
   const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() buffers.
+  const Event& event(std::size_t i) const noexcept { return events_[i]; }
+
+  /// Drops the last events, and is full from now on, if it would end inside of a group of compressed events. It keeps
+  /// at least one group or a part of one.
+  void end_at_group() noexcept {
+    const PackedGroup* const group = EventFactory::group(events_.back());
+    if (!group || group->last == EventFactory::chain_number(events_.back())) return;
+    std::size_t end = size_;
+    while (end > 0 && EventFactory::group(events_[end - 1]) == group) --end;
+    if (end == 0) return;
+    for (; size_ > end; events_.pop_back()) bytes_ -= frames_[--size_].size();
+    closed_ = true;
+  }
+
+  /// The same events compressed, for the readers whose inflaters know the text before them. Null: not made yet.
+  IntrusivePtr<Batch> packed() const noexcept {
+    return packed_state_.load(std::memory_order_acquire) == PackedState::kept ? packed_ : IntrusivePtr<Batch>();
+  }
+  /// Keeps the compressed form for other readers. Of several the first is kept.
+  void keep_packed(const IntrusivePtr<Batch>& packed) const noexcept {
+    PackedState expected = PackedState::none;
+    if (!packed_state_.compare_exchange_strong(expected, PackedState::written, std::memory_order_acq_rel)) return;
+    packed_ = packed;
+    packed_state_.store(PackedState::kept, std::memory_order_release);
+  }
+
+ protected:
+  Batch(std::size_t events, std::size_t frames) {
+    events_.reserve(events);
+    frames_ = new asio::const_buffer[frames];
+  }
+  void add_frame(const void* data, std::size_t size) noexcept {
+    frames_[size_++] = asio::const_buffer(data, size);
+    bytes_ += size;
+  }
 
  private:
   std::vector<Event> events_;
   asio::const_buffer* frames_ = nullptr;  ///< An array.
-  std::size_t bytes_ = 0;
+  std::size_t size_ = 0, bytes_ = 0;
+  enum class PackedState : std::uint8_t { none, written, kept };
+
+  mutable IntrusivePtr<Batch> packed_;  ///< Immutable once packed_state_ is `kept`.
+  mutable std::atomic<PackedState> packed_state_{PackedState::none};
+  bool closed_ = false;
 };
 
 /// One reader's part of a batch.
@@ -83,6 +122,7 @@ class BatchCache {
     const IntrusivePtr<Batch> batch(
         new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
     for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
+    batch->end_at_group();
     *place = {batch, at};
     return place->part(at, end);
   }

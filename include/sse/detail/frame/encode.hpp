@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,10 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/event_text.hpp"
+#include "sse/detail/frame/packed_group.hpp"
 #include "sse/event.hpp"
 #include "sse/version.hpp"
 #include "sse/wire.hpp"
@@ -75,6 +79,24 @@ class EventFactory {
   }
   static SystemTime time(const Event& event) noexcept { return event.count_->shared().time; }
   static std::uint64_t key_hash(const Event& event) noexcept { return event.count_->shared().key_hash; }
+
+  /// The event's number in the chain of the compressor. 0: it is in none.
+  static std::uint64_t chain_number(const Event& event) noexcept { return event.count_->shared().chain_number; }
+  /// Numbers an event that is not published yet.
+  static void set_chain_number(const Event& event, std::uint64_t number) noexcept {
+    event.count_->shared().chain_number = number & ((std::uint64_t{1} << 48) - 1);
+  }
+  /// The group in which the event was compressed. Null: it was not, or not yet.
+  static const PackedGroup* group(const Event& event) noexcept {
+    const EventText& shared = event.count_->shared();
+    return shared.packed.load(std::memory_order_acquire) ? shared.group.get() : nullptr;
+  }
+  /// Gives the event its group, once.
+  static void set_group(const Event& event, IntrusivePtr<const PackedGroup> group) noexcept {
+    EventText& shared = event.count_->shared();
+    shared.group = std::move(group);
+    shared.packed.store(true, std::memory_order_release);
+  }
 
   /// Copies an event and counts the copy at `place` of `others`, which must be free.
   static Event copy(const Event& event, EventCounts& others, std::size_t place) noexcept;

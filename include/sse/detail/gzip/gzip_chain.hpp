@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// One raw deflate stream over the events of a manager, and the gzip streams that are put together from its blocks. It
+// knows no socket.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sse/config.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/mutex.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/frame/packed_group.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
+#include "sse/detail/gzip/zlib.hpp"
+#include "sse/event.hpp"
+#include "sse/stats.hpp"
+#include "sse/version.hpp"
+
+#include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// GzipOptions.
+struct GzipSettings {
+  int level, window_bits, mem_level;
+};
+
+/// The chain. A decoder carries one thing from one block to the next, if both begin at a byte: its last 32 KiB of text
+/// (RFC 1951, 2). So a connection may get a group as soon as the last bytes that it got are those before the group in
+/// the chain, as many as the group may refer to. It does not matter in which form it got them.
+///
+/// The compressor begins anew, and refers to nothing before, whenever the next event to compress is not the one behind
+/// the last: after one was left out, a failure, or a time without readers.
+class GzipChain final : public EventChain {
+ public:
+  /// Events in one group, and bytes of text that end it.
+  static constexpr std::size_t max_group = 64, max_group_bytes = 16 * 1024;
+
+  explicit GzipChain(const GzipSettings& settings) noexcept
+      : deflater_(settings.level, settings.window_bits, settings.mem_level) {}
+
+  void add(const Event& event) noexcept override;
+  Owned<EventTap> open_tap(std::size_t max_queue_size) override;
+  CompressionStats stats() const noexcept override;
+  std::uint64_t saved_bytes() const noexcept override { return saved_bytes_.load(std::memory_order_relaxed); }
+
+  /// Compresses the waiting events.
+  void pack_waiting() noexcept;
+  /// Compresses the waiting events up to that number, or waits for the thread that does.
+  void pack_up_to(std::uint64_t number) noexcept;
+  std::size_t window() const noexcept { return deflater_.window(); }
+
+  void close_tap() noexcept;
+  void count_sent(std::size_t packed, std::size_t stored, std::uint64_t saved) noexcept;
+
+ private:
+  static constexpr std::size_t max_at_once = 256;
+
+  bool pack_some() noexcept SSE_REQUIRES(packing_);
+  /// Compresses consecutive events together.
+  void pack_group(const Event* events, std::size_t count) SSE_REQUIRES(packing_);
+  std::size_t take_waiting(std::array<Event, max_at_once>& events) noexcept SSE_EXCLUDES(mutex_);
+
+  Mutex mutex_;  ///< Held for a push or a few pops only, because emitters wait for it.
+  std::deque<Event> waiting_ SSE_GUARDED_BY(mutex_);
+  std::size_t max_waiting_ SSE_GUARDED_BY(mutex_) = 0;  ///< The largest max_queue_size of a reader.
+  std::uint64_t last_ SSE_GUARDED_BY(mutex_) = 0;       ///< Number of the last event.
+  std::atomic<bool> something_waits_{false};            ///< Written under mutex_.
+
+  Mutex packing_;  ///< Locked before mutex_.
+  Deflater deflater_;
+  std::uint64_t expected_ SSE_GUARDED_BY(packing_) = 0;  ///< The number that continues. 0: none does.
+  std::uint64_t text_ SSE_GUARDED_BY(packing_) = 0;      ///< Bytes since the compressor began.
+  std::uint32_t crc_ SSE_GUARDED_BY(packing_) = 0;       ///< Their CRC.
+  std::string gathered_ SSE_GUARDED_BY(packing_), packed_ SSE_GUARDED_BY(packing_);  ///< Kept for their memory.
+
+  std::atomic<std::uint64_t> events_{0}, groups_{0}, text_bytes_{0}, packed_bytes_{0};
+  std::atomic<std::uint64_t> sent_packed_{0}, sent_stored_{0}, saved_bytes_{0};
+};
+
+/// Compressed frames, and all that they refer to.
+class PackedBatch final : public Batch {
+ public:
+  explicit PackedBatch(std::size_t frames) : Batch(0, frames) {}
+
+  using Batch::add_frame;
+  /// Appends bytes that the batch keeps. Call it for at most as many as were reserved.
+  void add_bytes(const void* bytes, std::size_t size) noexcept;
+
+  std::string kept_bytes;
+  std::vector<IntrusivePtr<const PackedGroup>> groups;
+  IntrusivePtr<Batch> source;  ///< Null: no frame refers to it.
+};
+
+/// The gzip stream of one connection (RFC 1952).
+class GzipTap final : public EventTap {
+ public:
+  explicit GzipTap(GzipChain& chain) noexcept : chain_(chain) {}
+  ~GzipTap() override { chain_.close_tap(); }
+
+  void prepare() noexcept override { chain_.pack_waiting(); }
+  BatchPart pack(const BatchPart& part) override;
+  BatchPart end() override;
+
+ private:
+  class Writer;
+
+  BatchPart pack_whole(const BatchPart& part);
+  BatchPart pack_each(const BatchPart& part);
+  /// True if the client's inflater knows all text that the group may refer to.
+  bool may_follow(const PackedGroup& group) const noexcept;
+  void follow(const PackedGroup& group) noexcept;
+  /// Text that went out as it is. `number`: of its event in the chain, 0: it is none of the chain's.
+  void store(std::string_view text, std::uint64_t number) noexcept;
+  void detach() noexcept;
+
+  GzipChain& chain_;
+  std::uint64_t next_ = 0;  ///< Number of the event behind the last text. 0: the last text is none of the chain's.
+  std::uint64_t run_ = 0;   ///< Bytes of the last texts that are consecutive in the chain.
+  /// Bytes that have gone out since crc_ was computed, all of them consecutive in the chain.
+  std::uint64_t attached_ = 0;
+  std::uint32_t crc_ = 0;        ///< The CRC of all text; while attached, ^ the chain's at that moment.
+  std::uint32_t chain_crc_ = 0;  ///< While attached: the chain's CRC at the end of the last group.
+  std::uint32_t size_ = 0;       ///< Bytes of all text, modulo 2^32.
+  bool begun_ = false;
+};
+
+}  // namespace sse::inline SSE_ABI::detail
+
+#include "sse/detail/base/pop_options.hpp"
+
+#if defined(SSE_HEADER_ONLY)
+#include "sse/detail/gzip/gzip_chain.ipp"
+#endif

@@ -1,0 +1,386 @@
+// The chain and its taps without sockets: every client decodes its own stream and compares each byte.
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <random>
+#include <sse/gzip.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sse/detail/frame/batch.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/gzip/gzip_chain.hpp"
+#include "support.hpp"
+
+namespace {
+
+using sse::Event;
+using sse::detail::Batch;
+using sse::detail::BatchCache;
+using sse::detail::BatchPart;
+using sse::detail::EventTap;
+using sse::detail::GzipChain;
+using sse::detail::IntrusivePtr;
+using sse::detail::Owned;
+using sse::detail::raw_frame;
+
+constexpr std::string_view head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n: keep-alive 15000\n\n";
+
+/// One client: the text that it has to get, and the one that it got.
+class Reader {
+ public:
+  explicit Reader(GzipChain& chain, std::size_t max_queue_size = 1000) : tap_(chain.open_tap(max_queue_size)) {
+    send({raw_frame(std::string(head))});
+  }
+
+  void send(const std::vector<Event>& events, bool prepare = true) {
+    const IntrusivePtr<Batch> batch(new Batch(events.size()));
+    for (const Event& event : events) batch->add(event);
+    send(BatchPart{batch, 0, batch->size(), false}, prepare);
+  }
+  void send(const BatchPart& part, bool prepare = true) {
+    if (prepare) tap_->prepare();
+    for (std::size_t i = 0; i < part.size; ++i) wanted_.append(part.batch->event(part.begin + i).frame());
+    get(tap_->pack(part));
+    check();
+  }
+  void end() {
+    get(tap_->end());
+    check();
+    if (!inflater_.ended) throw std::runtime_error("the stream has no end");
+  }
+  std::size_t bytes = 0;  ///< Of the last part.
+
+ private:
+  void get(const BatchPart& packed) {
+    std::string out;
+    for (std::size_t i = 0; i < packed.size; ++i)
+      out.append(static_cast<const char*>(packed.frames()[i].data()), packed.frames()[i].size());
+    if (out.size() != packed.bytes()) throw std::runtime_error("the part counts its bytes wrongly");
+    bytes = out.size();
+    if (!begun_) {
+      const std::size_t size = out.find("\r\n\r\n") + 4;
+      if (out.substr(0, size) != head.substr(0, size)) throw std::runtime_error("the head of the response is changed");
+      wanted_.erase(0, size);
+      out.erase(0, size);
+      begun_ = true;
+    }
+    inflater_.feed(out);
+  }
+  void check() {
+    if (inflater_.text != wanted_) throw std::runtime_error("the text is not the one that was sent");
+    inflater_.text.clear();
+    wanted_.clear();
+  }
+
+  Owned<EventTap> tap_;
+  Inflater inflater_;
+  std::string wanted_;
+  bool begun_ = false;
+};
+
+Event event_of(std::string_view text) {
+  return raw_frame("data: " + std::string(text) + "\n\n");
+}
+
+/// One seed of the model: random joins, losses, replays, private events, sizes, batches and ends.
+void run_model(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto below = [&](std::uint64_t n) { return static_cast<std::size_t>(random() % n); };
+  static constexpr int windows[] = {9, 10, 13, 15};
+  GzipChain chain({static_cast<int>(1 + below(9)), windows[below(4)], static_cast<int>(1 + below(9))});
+  const std::size_t max_queue = 1 + below(400);
+
+  struct Client {
+    std::unique_ptr<Reader> reader;
+    std::size_t at = 0;        // its place in `published`
+    std::size_t replay = ~0u;  // its place in `kept`, and the end of the replay
+    std::size_t replay_end = 0;
+  };
+  std::vector<Event> published;  // what every reader has to get, in order
+  std::vector<Event> kept;       // without the transient ones
+  std::vector<std::unique_ptr<Client>> clients;
+  BatchCache cache;
+  const std::string letters = "{\"price\":0123456789,\"symbol\":\"EUR/USD\",\"at\":17}";
+  const bool big = below(20) == 0;
+  const auto text = [&] {
+    std::size_t size = 1 + below(200);
+    if (below(20) == 0) size = 1 + below(9000);
+    if (big && below(50) == 0) size = below(2) ? 65'535 - 10 + below(20) : std::size_t{1} << 20;
+    std::string made;
+    const bool noise = below(3) == 0;
+    while (made.size() < size)
+      if (noise)
+        made.push_back(static_cast<char>(' ' + below(90)));
+      else
+        made += letters.substr(0, 1 + below(letters.size()));
+    return made;
+  };
+
+  const std::size_t steps = 50 + below(200);
+  for (std::size_t step = 0; step < steps; ++step) {
+    const std::size_t what = below(100);
+    if (what < 45) {  // events
+      for (std::size_t count = below(6) == 0 ? 1 + below(150) : 1; count > 0; --count) {
+        Event event = event_of(text());
+        if (chain.has_readers()) chain.add(event);
+        published.push_back(event);
+        if (below(5) != 0) kept.push_back(event);  // otherwise it is a transient one
+      }
+    } else if (what < 55 && clients.size() < 6) {  // a join, perhaps with a replay
+      auto client = std::make_unique<Client>();
+      client->reader = std::make_unique<Reader>(chain, max_queue);
+      client->at = published.size();
+      if (below(2) && !kept.empty()) client->replay = below(kept.size()), client->replay_end = kept.size();
+      clients.push_back(std::move(client));
+    } else if (what < 60 && !clients.empty()) {  // a leave, in order or not
+      const std::size_t which = below(clients.size());
+      if (below(2)) clients[which]->reader->end();
+      clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(which));
+    } else if (what < 62) {
+      for (auto& client : clients) client->reader->end();
+      clients.clear();
+    } else if (!clients.empty()) {
+      Client& client = *clients[below(clients.size())];
+      const bool prepare = below(4) != 0;
+      const std::size_t kind = below(12);
+      if (kind == 0) {  // a private event, or a notice
+        client.reader->send({event_of(text())});
+      } else if (kind == 1) {  // keep-alive
+        client.reader->send({raw_frame({})});
+      } else if (kind == 2 && client.at < published.size()) {  // a loss
+        client.at += 1 + below(published.size() - client.at);
+        client.reader->send({event_of("overflow")});
+      } else if (client.replay < client.replay_end) {
+        const std::size_t end = std::min(client.replay_end, client.replay + 1 + below(100));
+        client.reader->send(std::vector<Event>(kept.begin() + static_cast<std::ptrdiff_t>(client.replay),
+                                               kept.begin() + static_cast<std::ptrdiff_t>(end)),
+                            prepare);
+        client.replay = end;
+      } else if (client.at < published.size()) {
+        if (kind < 4) {  // a queue of its own: a batch that ends anywhere, perhaps with a notice in its midst
+          const std::size_t end = std::min(published.size(), client.at + 1 + below(100));
+          std::vector<Event> events(published.begin() + static_cast<std::ptrdiff_t>(client.at),
+                                    published.begin() + static_cast<std::ptrdiff_t>(end));
+          if (below(2))
+            events.insert(events.begin() + static_cast<std::ptrdiff_t>(below(events.size() + 1)), event_of("notice"));
+          else if (below(2) && events.size() > 1)
+            events.erase(events.begin() + static_cast<std::ptrdiff_t>(below(events.size())));
+          client.reader->send(events, prepare);
+          client.at = end;
+        } else {  // the batch that readers at one place share
+          const BatchPart part = cache.read(client.at, published.size(), [&](std::uint64_t n) { return published[n]; });
+          client.reader->send(part, prepare);
+          client.at += part.size;
+        }
+      }
+    }
+  }
+  for (auto& client : clients) client->reader->end();
+}
+
+/// The bytes of one event for a reader that has got a window of the chain's text.
+std::size_t bytes_of_one(GzipChain& chain, Reader& reader, std::string_view text) {
+  const Event event = event_of(text);
+  chain.add(event);
+  reader.send({event});
+  return reader.bytes;
+}
+
+}  // namespace
+
+TEST_CASE("random streams of a chain are decoded to what was sent, with their CRC and length") {
+  const char* const one = std::getenv("SSE_GZIP_SEED");
+  const char* const many = std::getenv("SSE_GZIP_SEEDS");
+  const std::uint64_t first = one ? std::strtoull(one, nullptr, 10) : 1;
+  const std::uint64_t count = one ? 1 : many ? std::strtoull(many, nullptr, 10) : 150;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    INFO("SSE_GZIP_SEED=" << seed);
+    try {
+      run_model(seed);
+    } catch (const std::exception& error) {
+      FAIL(error.what());
+    }
+  }
+}
+
+TEST_CASE("a paced event goes out compressed, and a burst in groups, for all readers in the same buffers") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain), other(chain);
+  const std::string text = "{\"type\":\"price\",\"data\":{\"symbol\":\"EUR/USD\",\"bid\":1.0843}}";
+  std::size_t bytes = 0;
+  for (int i = 0; i < 200; ++i) bytes = bytes_of_one(chain, reader, text + std::to_string(i));
+  CHECK(bytes < 20);
+  const std::uint64_t before = chain.stats().groups;
+  std::vector<Event> burst;
+  for (int i = 0; i < 128; ++i) {
+    burst.push_back(event_of(text + std::to_string(i)));
+    chain.add(burst.back());
+  }
+  reader.send(burst);
+  CHECK(chain.stats().groups == before + 2);
+  CHECK(reader.bytes < 128 * 12);
+}
+
+TEST_CASE("a newcomer gets text until it knows a window of it, and then follows") {
+  GzipChain chain({6, 13, 6});
+  Reader first(chain);
+  const std::string text(200, 'x');
+  for (int i = 0; i < 100; ++i) bytes_of_one(chain, first, text);
+  Reader second(chain);
+  std::size_t stored = 0, packed = 0;
+  for (int i = 0; i < 60; ++i) (bytes_of_one(chain, second, text) > text.size() ? stored : packed) += 1;
+  CHECK(stored == 8192 / (text.size() + 8) + 1);
+  CHECK(packed == 60 - stored);
+}
+
+TEST_CASE("the first reader after a time without any gets its first event compressed") {
+  GzipChain chain({6, 13, 6});
+  const std::string text(300, 'x');
+  {
+    Reader reader(chain);
+    for (int i = 0; i < 50; ++i) bytes_of_one(chain, reader, text);
+  }
+  CHECK_FALSE(chain.has_readers());
+  Reader reader(chain);
+  CHECK(bytes_of_one(chain, reader, text) < text.size() / 2);
+}
+
+TEST_CASE("a keep-alive has five bytes and does not keep a reader from following") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain);
+  const std::string text(300, 'x');
+  for (int i = 0; i < 50; ++i) bytes_of_one(chain, reader, text);
+  for (int i = 0; i < 10'000; ++i) reader.send({raw_frame({})});
+  CHECK(reader.bytes == 5);
+  CHECK(bytes_of_one(chain, reader, text) < 30);
+  reader.end();
+}
+
+TEST_CASE("an event of one reader alone is not part of the text that it may follow from") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain);
+  const std::string text(300, 'x');
+  for (int i = 0; i < 50; ++i) bytes_of_one(chain, reader, text);
+  reader.send({event_of("alone")});
+  CHECK(bytes_of_one(chain, reader, text) > text.size());
+  reader.end();
+}
+
+TEST_CASE("events that nobody compresses in time are dropped from the chain, not from the streams") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain, 10);
+  const std::string text(300, 'x');
+  for (int i = 0; i < 50; ++i) bytes_of_one(chain, reader, text);
+  std::vector<Event> events;
+  for (int i = 0; i < 100; ++i) {
+    events.push_back(event_of(text));
+    chain.add(events.back());
+  }
+  reader.send(events);
+  CHECK(reader.bytes > 90 * text.size());
+  CHECK(reader.bytes < 91 * (text.size() + 20) + 200);
+  CHECK(bytes_of_one(chain, reader, text) < 30);
+  reader.end();
+}
+
+TEST_CASE("numbers that look dense at the ends of a batch do not make it one") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain);
+  std::vector<Event> events;
+  for (int i = 0; i < 3; ++i) {
+    events.push_back(event_of("event " + std::to_string(i)));
+    chain.add(events.back());
+  }
+  reader.send({events[0], event_of("a notice"), events[2]});
+  reader.end();
+}
+
+TEST_CASE("no text is lost where the compressor has no memory") {
+  GzipChain chain({6, 99, 6});  // zlib refuses these options, as it does without memory
+  Reader reader(chain);
+  for (int i = 0; i < 10; ++i) CHECK(bytes_of_one(chain, reader, "text") > 12);
+  reader.end();
+}
+
+TEST_CASE("a batch ends between two groups") {
+  GzipChain chain({6, 13, 6});
+  Reader reader(chain);
+  std::vector<Event> events;
+  const auto emit = [&](int count) {
+    for (; count > 0; --count) {
+      events.push_back(event_of("one of many"));
+      chain.add(events.back());
+    }
+  };
+  emit(40);
+  chain.pack_waiting();  // so that later groups do not end at a multiple of 64
+  for (int i = 0; i < 3; ++i) {
+    emit(250);
+    chain.pack_waiting();
+  }
+  BatchCache cache;
+  for (std::size_t at = 0; at < events.size();) {
+    const BatchPart part = cache.read(at, events.size(), [&](std::uint64_t n) { return events[n]; });
+    reader.send(part);
+    CHECK(reader.bytes < 8 * part.size + 40);
+    at += part.size;
+  }
+  reader.end();
+}
+
+TEST_CASE("an Accept-Encoding allows gzip by its name, another name of it, or a star, with a weight above 0") {
+  for (const std::string_view yes : {"gzip", "GZIP", "x-gzip", "*", "br, gzip", "gzip, deflate, br, zstd", "gzip;q=1",
+                                     "gzip;q=1.000", "gzip ; q=0.001", "gzip;Q=0.5", "identity;q=0, gzip", "*;q=0.1",
+                                     "*;q=0, gzip", ",,gzip,", "\tgzip\t,br", "br;q=oops, gzip"}) {
+    INFO(yes);
+    CHECK(sse::accepts_gzip(yes));
+  }
+  for (const std::string_view no : {"",
+                                    " ",
+                                    "identity",
+                                    "deflate",
+                                    "br",
+                                    "gzip;q=0",
+                                    "gzip;q=0.",
+                                    "gzip;q=0.000",
+                                    "*;q=0",
+                                    "gzip;q=0, *",
+                                    "*, gzip;q=0",
+                                    "gzip;q=2",
+                                    "gzip;q=-1",
+                                    "gzip;q=1.001",
+                                    "gzip;q=0.0001",
+                                    "gzip;q=",
+                                    "gzip;q",
+                                    "gzip;level=9",
+                                    "gzip;q=1;q=0",
+                                    "gzi",
+                                    "gzipp",
+                                    "gzip br",
+                                    "\"gzip\"",
+                                    "gzip;q=0, x-gzip",
+                                    "gzip, gzip;q=0",
+                                    "gzip;q=0x1",
+                                    ";q=1",
+                                    "**"}) {
+    INFO(no);
+    CHECK_FALSE(sse::accepts_gzip(no));
+  }
+}
+
+TEST_CASE("an Accept-Encoding of 10,000 entries is read once") {
+  std::string many;
+  for (int i = 0; i < 10'000; ++i) many += "x;q=0.1,";
+  CHECK_FALSE(sse::accepts_gzip(many));
+  CHECK(sse::accepts_gzip(many + "gzip"));
+  CHECK_FALSE(sse::accepts_gzip(std::string_view("gzip\0", 5)));
+  CHECK_FALSE(sse::accepts_gzip(std::string(1 << 20, ';')));
+  CHECK_FALSE(sse::accepts_gzip("gzip" + std::string(1 << 20, ';')));
+}
