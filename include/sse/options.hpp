@@ -25,6 +25,7 @@
 
 namespace sse::inline SSE_ABI {
 
+class Compression;
 class EventLog;
 
 /// A manager's settings. (A declared constructor keeps the options types from being aggregates: g++ 12 destroys an
@@ -58,6 +59,9 @@ struct Options {
   /// The time that the manager's destructor waits for the events that are not in the log yet, and for the log's
   /// threads.
   std::chrono::milliseconds log_close_timeout{2'000};
+  /// Compresses the events once for all clients that accept it: sse::gzip() of gzip.hpp, which says when to use it.
+  /// Null: no compression.
+  std::shared_ptr<const Compression> compression;
   /// The clock of timestamps and ConnectionOptions::expires_at. It is called on any thread, also under the library's
   /// locks: it must not throw or call the manager. Empty: the system's clock.
   std::function<std::chrono::system_clock::time_point()> clock;
@@ -140,6 +144,10 @@ struct ConnectionOptions {
   /// Let the stream go on in a `drain`, or when `serve` is cancelled, until it ends by itself or the deadline has
   /// passed. For example for a language model's running answer.
   bool let_finish = false;
+
+  /// Whether `serve` and `write_events` may compress the stream (Options::compression). False where it holds secrets
+  /// beside text that a stranger chose, or behind a proxy that holds back small pieces of compressed text.
+  bool compress = true;
 
   /// The stream's executor (EventStream::get_executor). Handlers without an executor of their own run on it, and so
   /// does the timer of `asio::cancel_after`. Its context must outlive the stream. Empty: `asio::system_executor`, whose

@@ -8,8 +8,11 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/server/open_tap.hpp"
 #include "sse/detail/server/refusal.hpp"
 #include "sse/detail/server/write_operation.hpp"
 #include "sse/detail/server/write_text.hpp"
@@ -21,6 +24,19 @@
 #include "sse/request.hpp"
 
 #include "sse/detail/base/push_options.hpp"
+
+namespace sse::inline SSE_ABI::detail {
+
+/// Writes a stream, through a tap if there is one.
+template <class Executor, class Stream>
+asio::awaitable<void, Executor> write_stream(Stream& stream, EventStream events, StreamOptions options,
+                                             Owned<EventTap> tap) {
+  InitiateWrite<Stream> initiate(stream, std::move(events), options, std::move(tap));
+  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
+      std::move(initiate), asio::use_awaitable_t<Executor>());
+}
+
+}  // namespace sse::inline SSE_ABI::detail
 
 namespace sse::inline SSE_ABI {
 
@@ -37,10 +53,10 @@ SSE_DECL ConnectionOptions connection_options(const Request& request);
 /// has no such header, by its `User-Agent`.
 SSE_DECL bool is_event_source(const Request& request) noexcept;
 
-/// Answers with a stream of events: at once the response head and the queued events, then each event as it comes, and a
-/// comment when idle. Returns when the stream has ended or the peer is gone (closed, also for sending alone; silent
-/// past the send time-out; or sending more than 64 KiB of its own; the manager's observer is told which), and leaves
-/// the socket open. Any request may have come before, a POST too. `Executor` as for read_request.
+/// Answers with a stream of events, uncompressed: at once the response head and the queued events, then each event as
+/// it comes, and a comment when idle. Returns when the stream has ended or the peer is gone (closed, also for sending
+/// alone; silent past the send time-out; or sending more than 64 KiB of its own; the manager's observer is told which),
+/// and leaves the socket open. Any request may have come before, a POST too. `Executor` as for read_request.
 ///
 /// `stream` has `async_read_some` and `async_write_some` and an Asio socket below it.
 ///
@@ -50,23 +66,25 @@ SSE_DECL bool is_event_source(const Request& request) noexcept;
 /// @par Thread safety      As read_request.
 template <class Executor = asio::any_io_executor, class Stream>
 asio::awaitable<void, Executor> write_events(Stream& stream, EventStream events, StreamOptions options = {}) {
-  detail::InitiateWrite<Stream> initiate(stream, std::move(events), options);
-  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code)>(
-      std::move(initiate), asio::use_awaitable_t<Executor>());
+  return detail::write_stream<Executor>(stream, std::move(events), std::move(options),
+                                        detail::Owned<detail::EventTap>());
 }
 
-/// The same for a connection that is added by this very call, with connection_options(request) unless `connection` is
-/// given: the events that the client has missed come first. A HEAD gets the head alone, as write_response writes it,
-/// and adds no connection; a client that a limit refuses gets the answer of StreamOptions::refusal. `request` need not
-/// outlive the call. Errors are otherwise those of EventManager::add_connection too.
+/// The same for a connection that is added by this very call, compressed if the manager and the client can, with
+/// connection_options(request) unless `connection` is given: the events that the client has missed come first. A HEAD
+/// gets the head alone, as write_response writes it, and adds no connection; a client that a limit refuses gets the
+/// answer of StreamOptions::refusal. `request` need not outlive the call. Errors are otherwise those of
+/// EventManager::add_connection too.
 template <class Executor = asio::any_io_executor, class Stream>
 asio::awaitable<void, Executor> write_events(Stream& stream, EventManager& events, const Request& request,
                                              StreamOptions options, ConnectionOptions connection) {
+  detail::Owned<detail::EventTap> tap = detail::open_tap(events, request, connection, options);
   if (request.method == "HEAD") return detail::write_text<Executor>(stream, detail::stream_head(options));
   try {
     EventStream added = events.add_connection(std::move(connection));  // first: a refusal needs the options
-    return write_events<Executor>(stream, std::move(added), std::move(options));
+    return detail::write_stream<Executor>(stream, std::move(added), std::move(options), std::move(tap));
   } catch (const Refused& refusal) {
+    detail::leave_plain(options);
     return detail::write_text<Executor>(stream, detail::refusal_text(request, refusal.reason(), options));
   }
 }
@@ -109,6 +127,7 @@ asio::awaitable<void, Executor> write_response(Stream& stream, const HttpError& 
 #include "sse/detail/base/pop_options.hpp"
 
 #if defined(SSE_HEADER_ONLY)
+#include "sse/detail/server/open_tap.ipp"
 #include "sse/detail/server/refusal.ipp"
 #include "sse/detail/server/response.ipp"
 #endif

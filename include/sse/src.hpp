@@ -82,6 +82,7 @@
 #include "sse/detail/server/handled_request.ipp"
 #include "sse/detail/server/handling.ipp"
 #include "sse/detail/server/metrics.ipp"
+#include "sse/detail/server/open_tap.ipp"
 #include "sse/detail/server/refusal.ipp"
 #include "sse/detail/server/response.ipp"
 #include "sse/detail/server/sender_core.ipp"

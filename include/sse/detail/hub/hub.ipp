@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "sse/compression.hpp"
 #include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/jitter.hpp"
 #include "sse/detail/base/mutex.hpp"
@@ -59,7 +60,8 @@ SSE_DECL Options Hub::checked(Options options) {
 SSE_DECL Hub::Hub(Options settings)
     : options(checked(std::move(settings))),
       admission_(options),
-      publisher_(options, shards_, admission_, notifier_),
+      chain_(options.compression ? options.compression->make_chain() : nullptr),
+      publisher_(options, shards_, admission_, notifier_, chain_.get()),
       log_delivery_(options, shards_, publisher_, notifier_) {
   for (Shard& shard : shards_) {
     shard.options = &options;
@@ -377,6 +379,10 @@ SSE_DECL Stats Hub::stats() {
   stats.refused = admission_.refused();
   if (const LogDriver* const log = publisher_.log()) stats.log = log->stats();
   stats.lost[LossReason::log] = stats.log.lost;
+  if (chain_) {
+    stats.compression = chain_->stats();
+    stats.written_bytes -= chain_->saved_bytes();  // the shards count the frames
+  }
   for (Shard& shard : shards_) {
     const SpinLock lock(shard.mutex);
     stats.opened += shard.counts.opened;

@@ -113,6 +113,7 @@ std::size_t Publisher::deliver(Event event, Place&& place) {
       const MutexLock order(order_);
       if (filters_seen != filters_added_.load()) continue;  // new filters must be asked, without the lock
       if (!place(event)) return 0;
+      if (chain_ && chain_->has_readers()) chain_->add(event);
       for (Shard& shard : shards_) {
         const SpinLock lock(shard.mutex);
         reached += fan_out.deliver(shard, event, topic, filters, wakeups);

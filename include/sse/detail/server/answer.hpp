@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/http1/response_text.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/http_options.hpp"
@@ -25,6 +27,7 @@ class Requester {
   Requester(const Requester&) = delete;
   Requester& operator=(const Requester&) = delete;
 
+  /// Takes `tap`, too, if there is one.
   virtual void start_stream(EventStream&& events, const StreamOptions& options) = 0;
   /// False: the protocol has none, and the requester has refused the request itself.
   virtual bool takes_handlers() = 0;
@@ -32,8 +35,11 @@ class Requester {
   virtual void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,
                              const HandlerRoute& route) = 0;
 
+  const bool compresses;  ///< False: its streams go out as they are.
+  Owned<EventTap> tap;    ///< Compresses the stream. Null: it goes out as it is.
+
  protected:
-  Requester() = default;
+  explicit Requester(bool may_compress = false) noexcept : compresses(may_compress) {}
   ~Requester() = default;
 };
 

@@ -17,6 +17,7 @@
 #include "sse/detail/server/answer.hpp"
 #include "sse/detail/server/answer_headers.hpp"
 #include "sse/detail/server/cors.hpp"
+#include "sse/detail/server/open_tap.hpp"
 #include "sse/detail/server/refusal.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/event_manager.hpp"
@@ -168,9 +169,10 @@ SSE_DECL std::optional<Answer> answer(Server& server, Requester& requester, cons
     return answer;
   }
   ConnectionOptions connection = connection_options(request);
-  const StreamOptions stream = stream_options(server, request, connection);
+  StreamOptions stream = stream_options(server, request, connection);
   try {
     connection = admitted(options, request, std::move(connection));
+    if (requester.compresses) requester.tap = open_tap(server.manager, request, connection, stream);
     if (!response.head_only) {
       start_stream(server, requester, request, stream, std::move(connection));
       return std::nullopt;
@@ -178,6 +180,7 @@ SSE_DECL std::optional<Answer> answer(Server& server, Requester& requester, cons
     answer.stream = stream;
     return answer;
   } catch (const Refused& refusal) {
+    leave_plain(stream);
     return refusal_answer(request, refusal.reason(), stream);
   } catch (const HttpError& error) {
     throw with_cors(error, stream);

@@ -8,13 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/batch.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/event.hpp"
 #include "sse/event_stream.hpp"
 #include "sse/reason.hpp"
@@ -76,14 +77,21 @@ class EventWriter {
   };
 
   static const Event& keep_alive_comment();
-  /// The comment. Or, if events have passed a client that does not want them, a block of an id alone: it moves the
-  /// client's place, so that no long replay follows the next cut, and dispatches nothing (WHATWG HTML, 9.2.6).
+  /// The comment, or for a compressed stream an empty frame. Or, if events have passed a client that does not want
+  /// them, a block of an id alone: it moves the client's place, so that no long replay follows the next cut, and
+  /// dispatches nothing (WHATWG HTML, 9.2.6).
   Event keep_alive() const;
 
-  void start(EventStream&& events) { events_.emplace(std::move(events)); }
-  bool started() const noexcept { return events_.has_value(); }
-  EventStream& events() noexcept { return *events_; }
-  const EventStream& events() const noexcept { return *events_; }
+  EventWriter() noexcept : events_(nullptr) {}
+
+  /// `tap`: compresses the stream. Null: it goes out as it is.
+  void start(EventStream&& events, Owned<EventTap> tap = {}) {
+    events_ = std::move(events);
+    tap_ = std::move(tap);
+  }
+  bool started() const noexcept { return events_.connection_ != nullptr; }
+  EventStream& events() noexcept { return events_; }
+  const EventStream& events() const noexcept { return events_; }
 
   /// Returns the next step. Must not be called while something is unsent.
   Step next(Turn& turn);
@@ -111,7 +119,8 @@ class EventWriter {
   bool look_at_unsent(Clock::time_point now, int untaken, const Times& times);
   bool looks_at_clock(const Times& times) noexcept;
 
-  std::optional<EventStream> events_;
+  EventStream events_;  ///< Without a connection until `start`.
+  Owned<EventTap> tap_;
   std::unique_ptr<Unsent> unsent_;
   std::uint32_t unexpected_bytes_ = 0;
   std::uint32_t ticks_since_write_ = 0;  ///< Checks of the user's own clock.

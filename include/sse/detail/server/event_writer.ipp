@@ -33,17 +33,28 @@ SSE_DECL const Event& EventWriter::keep_alive_comment() {
 }
 
 SSE_DECL Event EventWriter::keep_alive() const {
-  const std::string place = events_->moved_place();
-  return place.empty() ? keep_alive_comment() : Event(raw_frame("id: " + place + "\n\n"));
+  const std::string place = events_.moved_place();
+  if (!place.empty()) return raw_frame("id: " + place + "\n\n");
+  return tap_ ? raw_frame({}) : keep_alive_comment();
 }
 
 SSE_DECL EventWriter::Step EventWriter::next(Turn& turn) {
   while (turn.more_ && turn.batches_ < Turn::max_batches) {
     ++turn.batches_;
-    turn.part = events_->take_batch(std::exchange(turn.first_, Event()));
+    if (tap_) tap_->prepare();
+    turn.part = events_.take_batch(std::exchange(turn.first_, Event()));
     turn.more_ = turn.part.more;
-    if (turn.part.size != 0) return Step::send;
-    if (events_->done()) {
+    if (turn.part.size != 0) {
+      if (tap_) turn.part = tap_->pack(turn.part);
+      return Step::send;
+    }
+    if (events_.done()) {
+      if (tap_) {
+        turn.part = tap_->end();
+        tap_ = {};
+        turn.more_ = true;
+        return Step::send;
+      }
       finish(EndReason::closed, "The stream ended");
       return Step::end;
     }
@@ -65,14 +76,14 @@ SSE_DECL EventWriter::Clock::time_point EventWriter::due(Clock::time_point now, 
     wait = times.send_timeout.count() > 0 ? std::min(times.send_timeout, longest) : longest;
   }
   const Clock::time_point due = CoarseTimer::after(wait, now);
-  if (!events_->expires() || expired_) return due;
+  if (!events_.expires() || expired_) return due;
   milliseconds left{1};  // the timer's next tick
-  if (!events_->has_clock()) left = std::max(left, std::chrono::ceil<milliseconds>(events_->time_left()));
+  if (!events_.has_clock()) left = std::max(left, std::chrono::ceil<milliseconds>(events_.time_left()));
   return std::min(due, CoarseTimer::after(left, now));
 }
 
 SSE_DECL EventWriter::Due EventWriter::on_time(Clock::time_point now, int untaken, const Times& times) {
-  const bool time_is_up = !expired_ && events_->end_if_expired();
+  const bool time_is_up = !expired_ && events_.end_if_expired();
   expired_ = expired_ || time_is_up;
   if (unsent_) return look_at_unsent(now, untaken, times) ? Due::nothing : Due::end;
   if (time_is_up) return Due::events;
@@ -83,7 +94,7 @@ SSE_DECL EventWriter::Due EventWriter::on_time(Clock::time_point now, int untake
 /// which a slow peer may not reach within the time-out. So the bytes that the peer's system takes count. False: the
 /// stream has been given up.
 SSE_DECL bool EventWriter::look_at_unsent(Clock::time_point now, int untaken, const Times& times) {
-  if (events_->is_cut()) {
+  if (events_.is_cut()) {
     finish(EndReason::drained, "Cut by the service");
     return false;
   }
@@ -97,7 +108,7 @@ SSE_DECL bool EventWriter::look_at_unsent(Clock::time_point now, int untaken, co
 /// Counts the checks of a user's own clock, which may jump at any moment and is checked with each tick. True: this tick
 /// was for that check only.
 SSE_DECL bool EventWriter::looks_at_clock(const Times& times) noexcept {
-  if (expired_ || !events_->expires() || !events_->has_clock()) return false;
+  if (expired_ || !events_.expires() || !events_.has_clock()) return false;
   if (ticks_since_write_ != std::numeric_limits<std::uint32_t>::max()) ++ticks_since_write_;
   return times.keep_alive.count() <= 0 || CoarseTimer::interval * std::int64_t{ticks_since_write_} < times.keep_alive;
 }
@@ -120,7 +131,8 @@ SSE_DECL void EventWriter::lose_peer(error_code error) {
 SSE_DECL void EventWriter::finish(EndReason why, std::string_view reason) {
   if (finished_) return;
   finished_ = true;
-  events_->close(why, reason);
+  tap_ = {};
+  events_.close(why, reason);
 }
 
 }  // namespace sse::inline SSE_ABI::detail

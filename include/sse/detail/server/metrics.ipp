@@ -92,6 +92,16 @@ inline void write_log(MetricsWriter& out, const LogStats& log) {
   out.gauge("sse_log_wal_bytes", "Bytes that are written beside the file first", log.wal_bytes);
 }
 
+inline void write_compression(MetricsWriter& out, const CompressionStats& stats) {
+  out.counter("sse_compressed_events", "Events that were compressed, once for all", stats.events);
+  out.counter("sse_compressed_groups", "Groups of events that were compressed together", stats.groups);
+  out.counter("sse_compressed_text_bytes", "Bytes of the compressed events before that", stats.text_bytes);
+  out.counter("sse_compressed_bytes", "Bytes of the compressed events", stats.packed_bytes);
+  out.counter("sse_compressed_deliveries", "Events written to connections in compressed form", stats.sent_packed);
+  out.counter("sse_stored_deliveries", "Events and notices written into compressed streams as they are",
+              stats.sent_stored);
+}
+
 }  // namespace sse::inline SSE_ABI::detail
 
 namespace sse::inline SSE_ABI {
@@ -119,6 +129,7 @@ SSE_DECL std::string metrics_text(const Stats& stats, MetricsFormat format) {
   for (std::size_t i = 0; i < Stats::depths.size(); ++i)
     out.sample(queued_connections, "at_least", std::to_string(Stats::depths[i]), stats.queued_at_least[i]);
   if (stats.log.state != LogState::none) detail::write_log(out, stats.log);
+  if (stats.compression.on) detail::write_compression(out, stats.compression);
   return out.take();
 }
 

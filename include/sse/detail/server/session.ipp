@@ -57,12 +57,12 @@ class Session::OnReady {
 /// A session that has asked for its own request.
 class SessionRequester final : public Requester {
  public:
-  explicit SessionRequester(Session& session) noexcept : session_(session) {}
+  explicit SessionRequester(Session& session) noexcept : Requester(true), session_(session) {}
 
   void start_stream(EventStream&& events, const StreamOptions& options) override {
     std::string head = stream_start(options);
     session_.server->begin_stream(session_);
-    session_.start(std::move(events), std::move(head));
+    session_.start(std::move(events), std::move(head), std::move(tap));
   }
   bool takes_handlers() override { return true; }
   void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,

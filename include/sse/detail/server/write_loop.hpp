@@ -17,7 +17,9 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/frame/encode.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
 #include "sse/detail/net/tls_layer.hpp"
@@ -44,9 +46,10 @@ class WriteLoop : public CoarseTimer::Deadline {
  public:
   WriteLoop() = default;
 
-  /// Starts the loop. `head` is sent before the first event.
-  void start(EventStream&& events, std::string head) {
-    writer_.start(std::move(events));
+  /// Starts the loop. `head` is sent before the first event. `tap`: compresses what is behind the head of the response
+  /// in it. Null: nothing is compressed.
+  void start(EventStream&& events, std::string head, Owned<EventTap> tap) {
+    writer_.start(std::move(events), std::move(tap));
     step([&] {
       owner().join_timer();
       if constexpr (plain) {

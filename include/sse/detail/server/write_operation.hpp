@@ -11,6 +11,8 @@
 
 #include "sse/config.hpp"
 #include "sse/detail/async/wait_operation.hpp"
+#include "sse/detail/base/owned.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/http1/response_text.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
@@ -39,7 +41,7 @@ class WriteOperation final : public WriteLoop<WriteOperation<Stream, Handler>, S
         handler_(std::move(handler)) {}
   ~WriteOperation() { timer_->remove(*this); }
 
-  void start(EventStream&& events, std::string head) {
+  void start(EventStream&& events, std::string head, Owned<EventTap> tap) {
     auto slot = asio::get_associated_cancellation_slot(*handler_);
     if (slot.is_connected())
       slot.assign([weak = this->weak_from_this()](asio::cancellation_type type) {
@@ -47,7 +49,7 @@ class WriteOperation final : public WriteLoop<WriteOperation<Stream, Handler>, S
         if (alive && type != asio::cancellation_type::none) alive->cancel_stream();
       });
     set_stream_options(lowest_layer(stream_), times_.send_timeout);
-    WriteLoop<WriteOperation, Stream>::start(std::move(events), std::move(head));
+    WriteLoop<WriteOperation, Stream>::start(std::move(events), std::move(head), std::move(tap));
   }
 
   Stream& stream() noexcept { return stream_; }
@@ -80,20 +82,21 @@ class InitiateWrite {
   using executor_type = typename LowestLayer<Stream>::executor_type;
   executor_type get_executor() const noexcept { return lowest_layer(stream_).get_executor(); }
 
-  InitiateWrite(Stream& stream, EventStream&& events, const StreamOptions& options)
-      : stream_(stream), events_(std::move(events)), options_(options) {}
+  InitiateWrite(Stream& stream, EventStream&& events, const StreamOptions& options, Owned<EventTap> tap)
+      : stream_(stream), events_(std::move(events)), options_(options), tap_(std::move(tap)) {}
 
   template <class Handler>
   void operator()(Handler&& handler) {
     const EventWriter::Times times{options_.keep_alive, options_.send_timeout};
     std::make_shared<WriteOperation<Stream, std::decay_t<Handler>>>(stream_, times, std::forward<Handler>(handler))
-        ->start(std::move(events_), stream_start(options_));
+        ->start(std::move(events_), stream_start(options_), std::move(tap_));
   }
 
  private:
   Stream& stream_;
   EventStream events_;
   const StreamOptions& options_;
+  Owned<EventTap> tap_;  ///< After events_, which keep its chain.
 };
 
 }  // namespace sse::inline SSE_ABI::detail
