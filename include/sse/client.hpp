@@ -33,10 +33,10 @@ namespace sse::inline SSE_ABI {
 /// ClientObserver::id_not_sent.
 ///
 /// Status 204 is the end. Any other answer is an error: another status (a browser gives up on any but 200 and 204),
-/// another type than text/event-stream, a Content-Encoding, a redirect that cannot be followed, a head that RFC 9112
-/// does not allow. BadResponse has the answer's headers and the beginning of its body. Redirects are followed anew each
-/// time, and cookies go back to their origin. Of ClientOptions::headers only Accept, Cache-Control,
-/// User-Agent and Content-… are sent to another origin.
+/// another type than text/event-stream, a Content-Encoding that ClientOptions::decoder does not decode, a redirect that
+/// cannot be followed, a head that RFC 9112 does not allow. BadResponse has the answer's headers and the beginning of
+/// its body. Redirects are followed anew each time, and cookies go back to their origin. Of ClientOptions::headers only
+/// Accept, Cache-Control, User-Agent and Content-… are sent to another origin.
 ///
 /// @par Thread safety  One thread or strand at a time. All of it runs on the executor of the coroutine that first calls
 /// `next()`, and every other call belongs there too. The client may outlive its execution context.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI {
+
+class Decompression;
 
 /// The callbacks of a client. They run on its executor, and may close the client. Their exceptions are ignored.
 struct ClientObserver {
@@ -72,6 +75,8 @@ struct ClientOptions {
   /// Bytes of an answer's body that BadResponse keeps, of those that come within a second. 0: none.
   std::size_t max_error_body_size = 16 * 1024;
 
+  /// Accepts and decodes compressed answers: sse::gunzip() of gzip.hpp. Null: the client asks for plain ones.
+  std::shared_ptr<const Decompression> decoder;
   /// Makes a connection. An sse::system_error of it is a failed attempt; any other exception ends the client. It may go
   /// on for a while after the client has given it up, so it must own what it uses.
   std::function<asio::awaitable<AnyStream>(Url)> connect = connect_plain;

@@ -13,6 +13,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class ContentDecoder;
 class EventChain;
 
 }  // namespace sse::inline SSE_ABI::detail
@@ -29,6 +30,20 @@ class Compression {
 
  protected:
   Compression() = default;
+};
+
+/// The decoder of a client's answers (ClientOptions::decoder). `sse::gunzip()` of gzip.hpp makes one.
+class Decompression {
+ public:
+  virtual ~Decompression() = default;
+
+  /// The name of the coding, for `Accept-Encoding`.
+  virtual std::string_view coding() const noexcept = 0;
+  /// Makes the decoder of one answer. Called by the client only.
+  virtual std::unique_ptr<detail::ContentDecoder> make_decoder() const = 0;
+
+ protected:
+  Decompression() = default;
 };
 
 /// True if an `Accept-Encoding` with this value allows gzip (RFC 9110, 12.5.3): by `gzip`, `x-gzip` or `*`, with a

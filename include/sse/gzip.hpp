@@ -35,6 +35,11 @@ struct GzipOptions {
 /// @throws Error   for an option that zlib does not take.
 std::shared_ptr<const Compression> gzip(const GzipOptions& options = {});
 
+/// The decoder for ClientOptions::decoder. The client then asks for `gzip`, and decodes at most 16 KiB of text while a
+/// message waits to be read, however little of the answer stands for it. Bytes that cannot be decoded, and an end in
+/// the middle, are a cut: the client comes back with the last id.
+std::shared_ptr<const Decompression> gunzip();
+
 }  // namespace sse::inline SSE_ABI
 
 #include "sse/detail/base/pop_options.hpp"

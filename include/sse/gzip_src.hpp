@@ -10,4 +10,5 @@
 
 #include "sse/detail/gzip/gzip.ipp"
 #include "sse/detail/gzip/gzip_chain.ipp"
+#include "sse/detail/gzip/gzip_decoder.ipp"
 #include "sse/detail/gzip/zlib.ipp"

@@ -58,7 +58,8 @@ struct Rejection {
 
   [[noreturn]] void raise(ResponseHead& head, std::string body) const;
 };
-SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head);
+/// `coding`: a Content-Encoding that the client can decode. Empty: none.
+SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head, std::string_view coding);
 
 /// Sends a request and reads the head of its answer. `timeout` bounds both together. Throws BadResponse if the answer
 /// is not HTTP, sse::system_error if the connection breaks.

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sse/compression.hpp"
 #include "sse/config.hpp"
 #include "sse/detail/client/exchange.hpp"
 #include "sse/detail/http1/head_parser.hpp"
@@ -31,7 +32,7 @@ SSE_DECL std::string ClientRequest::text(const ClientOptions& options, const Hea
     text.append(name).append(": ").append(value).append("\r\n");
   };
   add("Host", url.authority());
-  add("Accept-Encoding", "identity");
+  add("Accept-Encoding", options.decoder ? options.decoder->coding() : "identity");
   add("Connection", "close");
   for (const auto& [name, value] : {std::pair("Accept", "text/event-stream"), std::pair("Cache-Control", "no-store"),
                                     std::pair("User-Agent", "sse")})
@@ -121,12 +122,12 @@ SSE_DECL void Rejection::raise(ResponseHead& head, std::string body) const {
   throw BadResponse(head.status, why, std::move(headers), std::move(body));
 }
 
-SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head) {
+SSE_DECL std::optional<Rejection> rejection_of(const ResponseHead& head, std::string_view coding) {
   const unsigned status = head.status;
   const bool may_pass = status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
   if (status != 200) return Rejection{"The server answers with status " + std::to_string(status), may_pass};
   try {
-    if (const std::string other = content_type_error(head.parser); !other.empty())
+    if (const std::string other = content_type_error(head.parser, coding); !other.empty())
       return Rejection{"The server answers " + other, false};
   } catch (const BadHead& bad) {
     return Rejection{bad.what(), false};

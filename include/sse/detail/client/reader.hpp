@@ -15,6 +15,7 @@
 
 #include "sse/any_stream.hpp"
 #include "sse/config.hpp"
+#include "sse/detail/base/content_decoder.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/client/backoff.hpp"
 #include "sse/detail/client/connect_attempt.hpp"
@@ -67,6 +68,12 @@ class ClientReader {
   /// Waits on timer_; `reconnect_now` may end it.
   asio::awaitable<error_code> interruptible_wait();
   void feed(BodyDecoder& body, std::string_view bytes);
+  /// Reads a part of the stream's text.
+  void read_text(std::string_view text);
+  /// Decodes what was fed, and stops wherever messages wait.
+  asio::awaitable<void> decode();
+  /// Throws Unavailable if a compressed body must not end here.
+  void check_complete() const;
   /// The time without a byte after which this attempt's stream counts as cut.
   std::chrono::milliseconds longest_silence() const noexcept;
 
@@ -92,6 +99,7 @@ class ClientReader {
   std::size_t reported_skips_ = 0;                           ///< Of parser.skipped().
   bool got_message_ = false;                                 ///< True: this attempt has brought a message.
   KeepAliveLine keep_alive_;                                 ///< Of this attempt's stream.
+  std::unique_ptr<ContentDecoder> decoder_;                  ///< Of this attempt's body. Null: it is not compressed.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -16,7 +16,9 @@
 #include <utility>
 
 #include "sse/any_stream.hpp"
+#include "sse/compression.hpp"
 #include "sse/config.hpp"
+#include "sse/detail/base/content_decoder.hpp"
 #include "sse/detail/client/exchange.hpp"
 #include "sse/detail/client/reader.hpp"
 #include "sse/detail/http1/head_parser.hpp"
@@ -133,7 +135,8 @@ SSE_DECL asio::awaitable<bool> ClientReader::read_once() {
     if (cookies) cookies->take(request.url, head.parser.headers(), std::chrono::system_clock::now());
     if (head.status == 204) co_return false;
     if (!is_redirect(head.status)) {
-      if (const auto rejection = rejection_of(head)) rejection->raise(head, co_await exchange.read_error_body(head));
+      if (const auto rejection = rejection_of(head, options.decoder ? options.decoder->coding() : ""))
+        rejection->raise(head, co_await exchange.read_error_body(head));
       connected_ = CoarseTimer::Clock::now();
       state_->notify(options.observer.connected, request.url);
       co_await read_body(stream, head);
@@ -188,6 +191,9 @@ SSE_DECL asio::awaitable<error_code> ClientReader::interruptible_wait() {
 SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const ResponseHead& head) {
   state_->parser.reset();
   keep_alive_ = KeepAliveLine();
+  const std::string* const coding = find_header(head.parser.headers(), "Content-Encoding");
+  const auto& decoder = state_->options.decoder;
+  decoder_ = decoder && coding && is_coding(*coding, decoder->coding()) ? decoder->make_decoder() : nullptr;
   std::optional<BodyDecoder> body;
   try {
     body.emplace(head.parser);
@@ -196,8 +202,10 @@ SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const 
   }
   feed(*body, head.parser.rest());
   for (;;) {
+    if (decoder_) co_await decode();
     co_await wait_until_read();
-    if (body->done() || state_->ended) co_return;
+    if (state_->ended) co_return;
+    if (body->done()) co_return check_complete();
     error_code error;
     const std::chrono::milliseconds time = longest_silence();
     const StreamTimeout<AnyStream> time_limit(stream, executor_, time);
@@ -208,7 +216,8 @@ SSE_DECL asio::awaitable<void> ClientReader::read_body(AnyStream& stream, const 
       throw system_error(asio::error::timed_out, "The server sent nothing for " + std::to_string(time.count()) + " ms");
     if (error != asio::error::eof) throw system_error(error, "The stream was cut");
     if (!body->until_close()) throw Unavailable(head.status, "The stream was cut in the middle of its body");
-    co_return;
+    if (decoder_) co_await decode();
+    co_return check_complete();
   }
 }
 
@@ -226,7 +235,27 @@ SSE_DECL asio::awaitable<void> ClientReader::wait_until_read() {
   }
 }
 
-SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
+SSE_DECL asio::awaitable<void> ClientReader::decode() {
+  for (;;) {
+    std::string_view text;
+    try {
+      text = decoder_->decode();
+    } catch (const Error& bad) {
+      throw Unavailable(200, bad.what());
+    }
+    if (text.empty()) co_return;
+    read_text(text);
+    co_await wait_until_read();
+    if (state_->ended) co_return;
+  }
+}
+
+SSE_DECL void ClientReader::check_complete() const {
+  if (decoder_ && !decoder_->complete())
+    throw Unavailable(200, "The stream was cut in the middle of its compressed text");
+}
+
+SSE_DECL void ClientReader::read_text(std::string_view text) {
   Parser& parser = state_->parser;
   const auto report_skipped = [&] {
     for (; reported_skips_ < parser.skipped(); ++reported_skips_)
@@ -237,11 +266,18 @@ SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
     state_->push(std::move(message));
     got_message_ = true;
   };
+  keep_alive_.read(text);
+  parser.feed(text, on_message);
+  report_skipped();
+}
+
+SSE_DECL void ClientReader::feed(BodyDecoder& body, std::string_view bytes) {
   try {
     body.feed(bytes, [&](std::string_view part) {
-      keep_alive_.read(part);
-      parser.feed(part, on_message);
-      report_skipped();
+      if (decoder_)
+        decoder_->feed(part);
+      else
+        read_text(part);
     });
   } catch (const BadHead& bad) {
     throw Unavailable(200, bad.what());

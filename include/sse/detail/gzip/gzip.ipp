@@ -5,11 +5,14 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "sse/compression.hpp"
+#include "sse/detail/base/content_decoder.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/gzip/gzip_chain.hpp"
+#include "sse/detail/gzip/gzip_decoder.hpp"
 #include "sse/error.hpp"
 #include "sse/gzip.hpp"
 #include "sse/version.hpp"
@@ -26,6 +29,12 @@ class GzipCompression final : public Compression {
 
  private:
   const GzipSettings settings_;  ///< Immutable.
+};
+
+class GzipDecompression final : public Decompression {
+ public:
+  std::string_view coding() const noexcept override { return "gzip"; }
+  std::unique_ptr<ContentDecoder> make_decoder() const override { return std::make_unique<GzipDecoder>(); }
 };
 
 /// Throws Error for a number outside of its range.
@@ -46,6 +55,10 @@ SSE_DECL std::shared_ptr<const Compression> gzip(const GzipOptions& options) {
   detail::check_gzip_option("mem_level", options.mem_level, 1, 9);
   return std::make_shared<detail::GzipCompression>(
       detail::GzipSettings{options.level, options.window_bits, options.mem_level});
+}
+
+SSE_DECL std::shared_ptr<const Decompression> gunzip() {
+  return std::make_shared<detail::GzipDecompression>();
 }
 
 }  // namespace sse::inline SSE_ABI

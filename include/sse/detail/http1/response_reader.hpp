@@ -39,14 +39,20 @@ struct ResponseHead {
   }
 };
 
+/// Whether a Content-Encoding is `coding` alone. (`x-gzip` is `gzip`: RFC 9110, 8.4.1.3.)
+inline bool is_coding(std::string_view content_encoding, std::string_view coding) noexcept {
+  return same_name(content_encoding, coding) || (coding == "gzip" && same_name(content_encoding, "x-gzip"));
+}
+
 /// The reason why a response with status 200 is not a stream of events (WHATWG HTML, 9.2.3). Empty: it is one. Throws
-/// BadHead.
-inline std::string content_type_error(const HeadParser& head) {
+/// BadHead. `decodable`: a Content-Encoding that it may have. Empty: none.
+inline std::string content_type_error(const HeadParser& head, std::string_view decodable = {}) {
   const std::string* const type = head.unique_header("Content-Type");
   if (!type || !same_name(trimmed(std::string_view(*type).substr(0, type->find(';'))), "text/event-stream"))
     return "with Content-Type " + (type ? *type : "none") + ", and not text/event-stream";
   const std::string* const coding = find_header(head.headers(), "Content-Encoding");
-  if (coding && !coding->empty() && !same_name(*coding, "identity"))
+  const bool can_decode = coding && !decodable.empty() && is_coding(*coding, decodable);
+  if (coding && !coding->empty() && !same_name(*coding, "identity") && !can_decode)
     return "with Content-Encoding " + *coding + ", and not identity";
   return {};
 }
