@@ -36,6 +36,7 @@ struct Arguments {
   std::chrono::seconds keep_alive{15};
   std::chrono::seconds send_timeout{30};
   std::optional<std::chrono::milliseconds> retry;
+  bool gzip = false;
   bool verbose = false;
 };
 
@@ -129,9 +130,14 @@ inline std::optional<int> parse_arguments(int argc, char** argv, Arguments& argu
                    (host != std::string::npos && host > 0 && host + 3 < text.size() && text.size() <= 1024 &&
                     is_visible_ascii(text) && text.find_first_of("/,", host + 3) == std::string::npos);
           }));
+  app.add_flag("--gzip", arguments.gzip,
+               "Compress the lines, once for all clients that accept it; not for secrets beside text of strangers");
   app.add_flag("--verbose", arguments.verbose, "Tell on standard error who comes, who goes and why, and what is lost");
 
   app.callback([&arguments] {
+#if !defined(EXAMPLES_GZIP)
+    if (arguments.gzip) throw CLI::ValidationError("--gzip", "this program was built without zlib");
+#endif
     if (arguments.metrics == arguments.path)
       throw CLI::ValidationError("--metrics", "'" + arguments.metrics + "' is the path of the events");
   });

@@ -3,6 +3,9 @@
 #include "lines.hpp"
 #include "standard_input.hpp"
 
+#if defined(EXAMPLES_GZIP)
+#include <sse/gzip.hpp>
+#endif
 #include <sse/http.hpp>
 #include <sse/sse.hpp>
 
@@ -101,6 +104,9 @@ sse::Options options_of(const cast::Arguments& arguments) {
   options.max_connections = arguments.max_connections;
   options.history_size = arguments.history;
   options.max_event_size = 8 * cast::max_line_length;  // a byte of a line takes at most six in JSON ("\u0000")
+#if defined(EXAMPLES_GZIP)
+  if (arguments.gzip) options.compression = sse::gzip();
+#endif
   log_option::set_log(options, arguments.log);
   return options;
 }
