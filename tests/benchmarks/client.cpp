@@ -1,10 +1,11 @@
-// client PORT CONNECTIONS [--greeting head|event] [--last-event-id ID] [--hold 1]: the load client. It connects, asks
-// for /events, and waits for the head and the first event (or for the head alone) of each connection; with --hold it
-// only connects. Then it obeys, and reads nothing meanwhile:
+// client PORT CONNECTIONS [--greeting head|event] [--last-event-id ID] [--hold 1] [--gzip 1]: the load client. It
+// connects, asks for /events, and waits for the head and the first event (or for the head alone) of each connection;
+// with --hold it only connects. Then it obeys, and reads nothing meanwhile:
 //   expect BYTES SECONDS   until each connection has so many bytes, which are counted and thrown away
 //   go BYTES SECONDS       the same, counted from the response's head, after it has sent the requests that --hold held
 //   frames COUNT SECONDS   until each connection has so many frames of whatever content
 //   check COUNT SECONDS    the same, and each has the events 0, 1, 2 … and nothing else; how late each was
+//   quiet SECONDS          until nothing has come for a quarter of a second: for streams of unknown length
 //   stale SECONDS          reads what is there: how much of it was emitted before this command
 //   quit
 // The counting commands answer "armed" as soon as everything older is read.
@@ -82,6 +83,7 @@ class Client {
       return count(goal, command.number(1), &Connection::frames, [this](Connection& c) { return count_frames(c); });
     if (command.name == "check")
       return count(goal, command.number(1), &Connection::frames, [this](Connection& c) { return check(c); });
+    if (command.name == "quiet") return quiet(command.number(0));
     if (command.name == "stale") return stale(command.number(0));
     throw std::runtime_error("unknown command " + command.name);
   }
@@ -184,12 +186,15 @@ class Client {
     return at == frame.npos ? 0 : std::strtoull(frame.data() + at + before.size(), nullptr, 10);
   }
 
-  template <class Read>
-  void count(std::uint64_t goal, double seconds, std::uint64_t Connection::*counted, Read&& read) {
+  void discard_all() {
     for (bool more = true; more;) {
       more = false;
       for_each_ready(0, [&](Connection& connection) { more = receive_some(connection, MSG_TRUNC) > 0 || more; });
     }
+  }
+  template <class Read>
+  void count(std::uint64_t goal, double seconds, std::uint64_t Connection::*counted, Read&& read) {
+    discard_all();
     for (auto& connection : connections_) connection.bytes = connection.frames = 0, connection.unread.clear();
     late_.clear();
     reply("%s", R"({"armed":true})");
@@ -216,6 +221,24 @@ class Client {
         static_cast<unsigned long long>(total), static_cast<unsigned long long>((*least).*counted),
         static_cast<unsigned long long>((*most).*counted), static_cast<long long>(start), static_cast<long long>(end),
         static_cast<unsigned long long>(reads), bench::cpu_seconds() - cpu_before, late(0.5), late(0.99));
+  }
+
+  void quiet(double seconds) {
+    discard_all();
+    for (auto& connection : connections_) connection.bytes = 0;
+    reply("%s", R"({"armed":true})");
+    const double cpu_before = bench::cpu_seconds();
+    const std::int64_t start = now_ns(), limit = start + static_cast<std::int64_t>(seconds * 1e9);
+    std::int64_t last = 0;
+    std::uint64_t total = 0;
+    while (now_ns() < limit && (last == 0 || now_ns() < last + 250'000'000))
+      for_each_ready(100, [&](Connection& connection) {
+        const std::uint64_t size = discard(connection);
+        total += size;
+        if (size != 0) last = now_ns();
+      });
+    reply(R"({"total":%llu,"end":%lld,"cpu":%.6f})", static_cast<unsigned long long>(total),
+          static_cast<long long>(last), bench::cpu_seconds() - cpu_before);
   }
 
   /// Of the first connection. A notice must stand exactly where the events that it tells of are missing.
@@ -273,6 +296,7 @@ int main(int argc, char** argv) {
     const bool hold = bench::option(argc, argv, "--hold", "0") == "1";
     const std::string id = bench::option(argc, argv, "--last-event-id", "");
     std::string request = "GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n";
+    if (bench::option(argc, argv, "--gzip", "0") == "1") request += "Accept-Encoding: gzip\r\n";
     if (!id.empty()) request += "Last-Event-ID: " + id + "\r\n";
     Client client(static_cast<in_port_t>(std::strtoul(argv[1], nullptr, 10)), std::strtoul(argv[2], nullptr, 10),
                   bench::option(argc, argv, "--greeting", "event") == "head", request + "\r\n");

@@ -222,6 +222,71 @@ async function threads_rows(quick) {
   ];
 }
 
+// Compressed streams against plain ones. Their length is not known before: a load ends when nothing has come for a while.
+async function gzip_load(gzip, command, deliveries, warm) {
+  return with_clients(
+    sse('--queue', 1000, ...(gzip ? ['--gzip', 1] : [])),
+    1000,
+    async ({ server, client, ready }) => {
+      for (let i = 0; i < 2; ++i) {
+        client.tell('quiet 60');
+        await client.answer();
+        await server.ask(warm);
+        await client.answer();
+      }
+      client.tell('quiet 60');
+      await client.answer();
+      const before = await server.ask('usage'), was = await server.ask('delivered');
+      const sent = await server.ask(command);
+      const read = await client.answer();
+      const after = await server.ask('usage'), is = await server.ask('delivered');
+      const whole = is.delivered - was.delivered === deliveries && after.overflows === before.overflows;
+      return {
+        seconds: (read.end - sent.start) / 1e9,
+        cpu: after.cpu - before.cpu,
+        client_cpu: read.cpu,
+        bytes: read.total / deliveries,
+        wrong: whole ? undefined : `${is.delivered - was.delivered} of ${deliveries} events were delivered`,
+      };
+    },
+    gzip ? ['--gzip', 1] : [],
+  );
+}
+async function gzip_rows(quick) {
+  const pairs = quick ? 2 : 5, events = 1000, rate = 100, paced = quick ? 100 : 200;
+  const measure = (gzip, command, count, warm) => () => gzip_load(gzip, command, count * 1000, warm);
+  const both = (command, count, warm) =>
+    alternately(pairs, measure(true, command, count, warm), measure(false, command, count, warm));
+  const writes = await both(`pace ${rate} ${paced}`, paced, `pace ${rate} 60`);
+  const bursts = await both(`burst ${events}`, events, `burst ${events}`);
+  const memory = await alternately(1, () => gzip_memory(true, quick), () => gzip_memory(false, quick));
+  const of = (runs, name) => runs.map((run) => run[name]);
+  const bytes = (runs) => `${median(of(runs.a, 'bytes')).toFixed(1)} bytes an event, plain ${median(of(runs.b, 'bytes')).toFixed(1)}`;
+  const row = (figure, runs, a, b, limit) => ({ figure: `gzip / plain, 1,000 clients: ${figure}`, ...limit, values: ratios(a, b), wrong: wrong_of(runs.a, runs.b), note: bytes(runs) });
+  return [
+    row('CPU time, one write an event', writes, of(writes.a, 'cpu'), of(writes.b, 'cpu'), { most: 1.05 }),
+    row('deliveries/s of the burst', bursts, of(bursts.b, 'seconds'), of(bursts.a, 'seconds'), { least: 1.3 }),
+    row('CPU time of the burst', bursts, of(bursts.a, 'cpu'), of(bursts.b, 'cpu'), { most: 0.6 }),
+    {
+      figure: 'idle gzip connection (of 10,000) above a plain one',
+      most: 112,
+      unit: ' bytes',
+      values: memory.a.map((value, i) => 1024 * (value - memory.b[i])),
+      note: `${median(memory.a).toFixed(3)} and ${median(memory.b).toFixed(3)} KiB`,
+    },
+  ];
+}
+const gzip_memory = (gzip, quick) =>
+  with_clients(
+    sse(...(gzip ? ['--gzip', 1] : [])),
+    10_000,
+    async ({ server, empty }) => {
+      await sleep(quick ? 500 : 2000);
+      return ((await server.ask('usage')).rss - empty.rss) / 10_000 / 1024;
+    },
+    gzip ? ['--gzip', 1] : [],
+  );
+
 // The peers count frames, whatever is in them; sse does the same beside them.
 async function peer_rows(peer, quick) {
   const missing = peer.missing();
@@ -310,6 +375,7 @@ export const sockets = [
       };
     },
   },
+  { name: 'gzip', figure: 'compressed streams / plain ones', measure: gzip_rows },
   {
     name: 'latency',
     figure: 'p99 from emit_event to the read, 1,000 connections, 10/s / bare loop',

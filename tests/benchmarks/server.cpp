@@ -1,10 +1,13 @@
-// server [--queue N] [--history N] [--threads N] [--executor any|io]: `serve` under test, through sse's public
-// interface alone. It accepts on the port that it prints (0: `serve` does not take such an acceptor) and obeys, as bare
-// does:
-//   pace RATE COUNT, burst COUNT (one event after the other, as fast as they can be emitted), usage, quit
+// server [--queue N] [--history N] [--threads N] [--executor any|io] [--gzip 1]: `serve` under test, through sse's
+// public interface alone. It accepts on the port that it prints (0: `serve` does not take such an acceptor) and obeys,
+// as bare does:
+//   pace RATE COUNT, burst COUNT (one event after the other, as fast as they can be emitted), usage, delivered, quit
 #include <atomic>
 #include <chrono>
 #include <iostream>
+#if defined(SSE_BENCHMARK_GZIP)
+#include <sse/gzip.hpp>
+#endif
 #include <sse/http.hpp>
 #include <sse/sse.hpp>
 #include <stdexcept>
@@ -51,6 +54,8 @@ class Server {
       reply_times(asio::co_spawn(io_, pace(command.number(0), command.count(1)), asio::use_future).get());
     else if (command.name == "burst")
       reply_times(asio::co_spawn(io_, burst(command.count(0)), asio::use_future).get());
+    else if (command.name == "delivered")
+      bench::reply(R"({"delivered":%llu})", static_cast<unsigned long long>(events_.stats().delivered));
     else
       bench::reply_usage(overflows_);
   }
@@ -116,6 +121,9 @@ int main(int argc, char** argv) {
     sse::Options options;
     options.max_queue_size = bench::size_option(argc, argv, "--queue", options.max_queue_size);
     options.history_size = bench::size_option(argc, argv, "--history", 0);
+#if defined(SSE_BENCHMARK_GZIP)
+    if (bench::option(argc, argv, "--gzip", "0") == "1") options.compression = sse::gzip();
+#endif
     Server server(options, bench::size_option(argc, argv, "--threads", 1),
                   bench::option(argc, argv, "--executor", "any") == "io");
     for (std::string line; std::getline(std::cin, line) && line != "quit";) server.obey(bench::Command(line));
