@@ -1,4 +1,4 @@
-// Links the components that this sse was installed with: the engines of a log, and TLS.
+// Links the components that this sse was installed with: the engines of a log, TLS, and the compression.
 #if defined(HAS_SQLITE)
 #include <sse/sqlite_log.hpp>
 #endif
@@ -8,6 +8,9 @@
 #if defined(HAS_TLS)
 #include <sse/http.hpp>
 #include <sse/tls.hpp>
+#endif
+#if defined(HAS_GZIP)
+#include <sse/gzip.hpp>
 #endif
 #include <sse/event_log.hpp>
 
@@ -31,6 +34,9 @@ int main() {
   sse::ServeOptions options;
   options.tls = sse::tls(context);
   if (!sse::tls_client(context).connect) return 1;
+#endif
+#if defined(HAS_GZIP)
+  if (!sse::gzip() || !sse::accepts_gzip("gzip")) return 1;
 #endif
   return 0;
 }

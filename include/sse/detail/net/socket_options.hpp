@@ -47,6 +47,19 @@ void set_stream_options(Socket& socket, [[maybe_unused]] std::chrono::millisecon
   }
 }
 
+/// Keeps less in the system's buffer than set_stream_options does, because compressed events are short: a client that
+/// does not read is to find recent ones.
+template <class Socket>
+void keep_little_unsent([[maybe_unused]] Socket& socket) noexcept {
+#if defined(SSE_TCP_NOTSENT_LOWAT)
+  if constexpr (requires { socket.native_handle(); }) {
+    const unsigned value = 16 * 1024;
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, SSE_TCP_NOTSENT_LOWAT, reinterpret_cast<const char*>(&value),
+                 sizeof value);
+  }
+#endif
+}
+
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"

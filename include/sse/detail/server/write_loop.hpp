@@ -22,6 +22,7 @@
 #include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/lowest_layer.hpp"
+#include "sse/detail/net/socket_options.hpp"
 #include "sse/detail/net/tls_layer.hpp"
 #include "sse/detail/server/event_writer.hpp"
 #include "sse/detail/server/socket_sink.hpp"
@@ -49,6 +50,7 @@ class WriteLoop : public CoarseTimer::Deadline {
   /// Starts the loop. `head` is sent before the first event. `tap`: compresses what is behind the head of the response
   /// in it. Null: nothing is compressed.
   void start(EventStream&& events, std::string head, Owned<EventTap> tap) {
+    if (tap) keep_little_unsent(socket());
     writer_.start(std::move(events), std::move(tap));
     step([&] {
       owner().join_timer();
