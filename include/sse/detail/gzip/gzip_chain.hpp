@@ -47,7 +47,7 @@ class GzipChain final : public EventChain {
   /// Events in one group, and bytes of text that end it.
   static constexpr std::size_t max_group = 64, max_group_bytes = 16 * 1024;
 
-  explicit GzipChain(const GzipSettings& settings) noexcept
+  explicit GzipChain(const GzipSettings& settings)
       : deflater_(settings.level, settings.window_bits, settings.mem_level) {}
 
   void add(const Event& event) noexcept override;

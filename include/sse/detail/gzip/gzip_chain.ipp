@@ -60,10 +60,9 @@ SSE_DECL Owned<EventTap> GzipChain::open_tap(std::size_t max_queue_size) {
 }
 
 SSE_DECL void GzipChain::close_tap() noexcept {
-  std::deque<Event> unread;
   const MutexLock lock(mutex_);
   if (readers_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
-  unread.swap(waiting_);
+  waiting_.clear();
   something_waits_.store(false, std::memory_order_relaxed);
 }
 
