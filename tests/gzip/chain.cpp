@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <deque>
 #include <memory>
+#include <new>
 #include <random>
 #include <sse/gzip.hpp>
 #include <string>
@@ -17,6 +18,35 @@
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/gzip/gzip_chain.hpp"
 #include "support.hpp"
+
+namespace {
+thread_local std::size_t failing = 0;  // 1: the next allocation fails; 2: the one after it; 0: none
+
+void* allocated(std::size_t size) {
+  void* const memory = failing != 0 && --failing == 0 ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (memory) return memory;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return allocated(size);
+}
+void* operator new[](std::size_t size) {
+  return allocated(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace {
 
@@ -45,9 +75,8 @@ class Reader {
     send(BatchPart{batch, 0, batch->size(), false}, prepare);
   }
   void send(const BatchPart& part, bool prepare = true) {
-    if (prepare) tap_->prepare();
     for (std::size_t i = 0; i < part.size; ++i) wanted_.append(part.batch->event(part.begin + i).frame());
-    get(tap_->pack(part));
+    get(packed(part, prepare));
     check();
   }
   void end() {
@@ -56,8 +85,23 @@ class Reader {
     if (!inflater_.ended) throw std::runtime_error("the stream has no end");
   }
   std::size_t bytes = 0;  ///< Of the last part.
+  std::size_t fail = 0;   ///< The allocation of each part that fails, from 1.
+  bool failed = false;    ///< One has.
 
  private:
+  BatchPart packed(const BatchPart& part, bool prepare) {
+    failing = fail;
+    BatchPart out;
+    try {
+      if (prepare) tap_->prepare();
+      out = tap_->pack(part);
+    } catch (const std::bad_alloc&) {  // nothing has changed: it may try again
+      out = tap_->pack(part);
+    }
+    failed = failed || (fail != 0 && failing == 0);
+    failing = 0;
+    return out;
+  }
   void get(const BatchPart& packed) {
     std::string out;
     for (std::size_t i = 0; i < packed.size; ++i)
@@ -307,6 +351,31 @@ TEST_CASE("no text is lost where the compressor has no memory") {
   Reader reader(chain);
   for (int i = 0; i < 10; ++i) CHECK(bytes_of_one(chain, reader, "text") > 12);
   reader.end();
+}
+
+TEST_CASE("an allocation that fails, whichever it is, changes no text") {
+  bool failed = true;
+  for (std::size_t nth = 1; failed; ++nth) {
+    REQUIRE(nth < 100);
+    GzipChain chain({6, 13, 6});
+    Reader reader(chain);
+    reader.fail = nth;
+    for (int i = 0; i < 40; ++i) {
+      std::vector<Event> events;
+      for (int k = 0; k < 1 + i % 70; ++k) {
+        events.push_back(event_of("one of many " + std::to_string(i * k)));
+        failing = k == 3 ? nth : 0;
+        chain.add(events.back());
+        failing = 0;
+      }
+      if (i % 9 == 8) events.insert(events.begin() + 1, event_of("a notice"));
+      reader.send(events, i % 3 != 0);
+    }
+    failed = reader.failed;
+    reader.fail = 0;
+    CHECK(bytes_of_one(chain, reader, "the end") < 60);
+    reader.end();
+  }
 }
 
 TEST_CASE("a batch ends between two groups") {
