@@ -57,7 +57,7 @@ class GzipChain final : public EventChain {
 
   /// Compresses the waiting events.
   void pack_waiting() noexcept;
-  /// Compresses the waiting events up to that number, or waits for the thread that does.
+  /// Compresses the waiting events up to that number, where a group ends, or waits for the thread that does.
   void pack_up_to(std::uint64_t number) noexcept;
   std::size_t window() const noexcept { return deflater_.window(); }
 
@@ -67,10 +67,10 @@ class GzipChain final : public EventChain {
  private:
   static constexpr std::size_t max_at_once = 256;
 
-  bool pack_some() noexcept SSE_REQUIRES(packing_);
+  bool pack_some(std::uint64_t last) noexcept SSE_REQUIRES(packing_);
   /// Compresses consecutive events together.
   void pack_group(const Event* events, std::size_t count) SSE_REQUIRES(packing_);
-  std::size_t take_waiting(std::array<Event, max_at_once>& events) noexcept SSE_EXCLUDES(mutex_);
+  std::size_t take_waiting(std::array<Event, max_at_once>& events, std::uint64_t last) noexcept SSE_EXCLUDES(mutex_);
 
   Mutex mutex_;  ///< Held for a push or a few pops only, because emitters wait for it.
   std::deque<Event> waiting_ SSE_GUARDED_BY(mutex_);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <new>
 #include <string>
 #include <string_view>
@@ -87,29 +88,29 @@ SSE_DECL void GzipChain::count_sent(std::size_t packed, std::size_t stored, std:
 SSE_DECL void GzipChain::pack_waiting() noexcept {
   if (!something_waits_.load(std::memory_order_acquire)) return;
   const MutexLock lock(packing_);
-  pack_some();
+  pack_some((std::numeric_limits<std::uint64_t>::max)());
 }
 
 SSE_DECL void GzipChain::pack_up_to(std::uint64_t number) noexcept {
   const MutexLock lock(packing_);
-  while (expected_ <= number && pack_some()) {
+  while (expected_ <= number && pack_some(number)) {
   }
 }
 
-SSE_DECL std::size_t GzipChain::take_waiting(std::array<Event, max_at_once>& events) noexcept {
+SSE_DECL std::size_t GzipChain::take_waiting(std::array<Event, max_at_once>& events, std::uint64_t last) noexcept {
   const MutexLock lock(mutex_);
-  const std::size_t count = std::min(waiting_.size(), events.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    events[i] = std::move(waiting_.front());
+  std::size_t count = 0;
+  while (count < events.size() && !waiting_.empty() && EventFactory::chain_number(waiting_.front()) <= last) {
+    events[count++] = std::move(waiting_.front());
     waiting_.pop_front();
   }
   if (waiting_.empty()) something_waits_.store(false, std::memory_order_relaxed);
   return count;
 }
 
-SSE_DECL bool GzipChain::pack_some() noexcept {
+SSE_DECL bool GzipChain::pack_some(std::uint64_t last) noexcept {
   std::array<Event, max_at_once> events;
-  const std::size_t count = take_waiting(events);
+  const std::size_t count = take_waiting(events, last);
   for (std::size_t begin = 0; begin < count;) {
     std::size_t end = begin, bytes = 0;
     const std::uint64_t first = EventFactory::chain_number(events[begin]);
