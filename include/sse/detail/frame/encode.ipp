@@ -103,6 +103,7 @@ SSE_DECL Event EventFactory::clone(const Event& event) {
   to.type = from.type, to.topic = from.topic, to.key = from.key;
   to.key_hash = from.key_hash, to.time = from.time;
   to.kind = from.kind;
+  to.chain_number = from.chain_number;
   return copy;
 }
 

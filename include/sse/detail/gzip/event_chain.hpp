@@ -43,7 +43,10 @@ class EventChain {
   virtual ~EventChain() = default;
 
   bool has_readers() const noexcept { return readers_.load(std::memory_order_relaxed) != 0; }
-  /// Adds an event to the chain. Called in the order in which the connections get the events, before any of them does.
+  /// Gives an event its number. Called in the order in which the connections get the events, and before any of them or
+  /// the history can have this one. False: nobody reads.
+  virtual bool number(const Event& event) noexcept = 0;
+  /// Adds the event that was numbered last, whose text does not change any more.
   virtual void add(const Event& event) noexcept = 0;
   /// Makes the tap of a connection that has at most so many events waiting.
   virtual Owned<EventTap> open_tap(std::size_t max_queue_size) = 0;

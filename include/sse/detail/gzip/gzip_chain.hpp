@@ -50,6 +50,7 @@ class GzipChain final : public EventChain {
   explicit GzipChain(const GzipSettings& settings)
       : deflater_(settings.level, settings.window_bits, settings.mem_level) {}
 
+  bool number(const Event& event) noexcept override;
   void add(const Event& event) noexcept override;
   Owned<EventTap> open_tap(std::size_t max_queue_size) override;
   CompressionStats stats() const noexcept override;

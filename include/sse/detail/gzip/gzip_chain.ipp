@@ -31,10 +31,16 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+SSE_DECL bool GzipChain::number(const Event& event) noexcept {
+  const MutexLock lock(mutex_);
+  if (readers_.load(std::memory_order_relaxed) == 0) return false;  // the last one has just gone
+  EventFactory::set_chain_number(event, ++last_);
+  return true;
+}
+
 SSE_DECL void GzipChain::add(const Event& event) noexcept {
   const MutexLock lock(mutex_);
-  if (readers_.load(std::memory_order_relaxed) == 0) return;  // the last one has just gone
-  EventFactory::set_chain_number(event, ++last_);
+  if (readers_.load(std::memory_order_relaxed) == 0) return;  // likewise
   if (waiting_.size() >= max_waiting_) waiting_.pop_front();  // the gap begins the compressor anew
   try {
     waiting_.push_back(event);
