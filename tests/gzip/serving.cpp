@@ -303,7 +303,8 @@ TEST_CASE("a keep-alive of a compressed stream has five bytes") {
   GzipClient client(server.port);
   client.block_with("\"connection\"");
   const std::size_t before = client.raw_bytes;
-  eventually("2 keep-alives", [&] { return server.events.stats().written_bytes >= before + client.head().size() + 10; });
+  eventually("2 keep-alives",
+             [&] { return server.events.stats().written_bytes >= before + client.head().size() + 10; });
   server.events.emit_event("step", 1);
   client.block_with("\"step\"");
   server.events.disconnect_all("done");
