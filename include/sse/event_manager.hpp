@@ -119,6 +119,9 @@ class EventManager {
   /// Ends one stream: its reader gets the queued events, then `disconnect` with `reason`, then the end. False: no
   /// connection has that id.
   bool disconnect(std::string_view connection_id, std::string_view reason = {});
+  /// Ends each stream that has subscribed to a topic by name, as `disconnect` does, and returns their number. For a
+  /// topic whose last event has been emitted: its readers get that first. With a log, only after `flush`.
+  std::size_t disconnect_topic(std::string_view topic, std::string_view reason = {});
   /// Ends every stream; the manager goes on. If no other thread adds a connection, none is left when this returns.
   void disconnect_all(std::string_view reason = {});
 

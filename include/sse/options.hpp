@@ -136,6 +136,9 @@ struct ConnectionOptions {
   std::optional<std::size_t> max_queue_bytes;                    ///< Unset: the manager's.
   OverflowPolicy overflow_policy = OverflowPolicy::drop_oldest;  ///< The handling of a full queue.
   bool announce = true;                                          ///< Send the `connection` and `disconnect` events.
+  /// Send only what is emitted, for a stream whose format another API prescribes: no `connection`, `disconnect` or
+  /// `overflow` event. A loss cannot be told then: the stream ends where it has lost events (EndReason::too_slow).
+  bool raw = false;
 
   /// The time at which the client's right to the events ends, for example with its token. The connection then gets the
   /// queued events that were emitted before this time, `disconnect`, and the end. `serve` and `write_events` end it

@@ -21,7 +21,7 @@ enum class EndReason : std::uint8_t {
   drained,       ///< By `drain`, or because `serve` was cancelled.
   expired,       ///< ConnectionOptions::expires_at has come.
   replaced,      ///< A new connection has the same id.
-  too_slow,      ///< Its queue was full, under OverflowPolicy::disconnect.
+  too_slow,      ///< Its queue was full, under OverflowPolicy::disconnect, or it has lost events and is `raw`.
   closed,        ///< The service closed or destroyed its stream.
   peer_gone,     ///< The peer closed the connection, or it broke.
   send_timeout,  ///< The peer accepted no bytes for StreamOptions::send_timeout.

@@ -60,7 +60,7 @@ function add_block(page, text, match) {
   includes += code.match(/^#include .*\n/gm)?.join('') ?? '';
   const rest = `#line ${line} "${page}"\n${code.replace(/^#include .*$/gm, '')}`;
   const name = `block_${page.replace(/\W/g, '_')}_${line}`;
-  if (/^asio::awaitable<|^(struct|class|void|std::string) /.test(code)) {
+  if (/^asio::awaitable<|^(struct|class|void|std::string|sse::EventStream) /.test(code)) {
     bodies += `namespace ${name} {\n${prelude}\n${rest}}\n`;
     return;
   }

@@ -131,6 +131,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
   }
   /// True if a connection that shares no backlog wants the events of a topic. Null: a topic without subscribers.
   bool wants(const Topic* topic) const noexcept SSE_REQUIRES(shard->mutex);
+  /// True if it has subscribed to the topic by name.
+  bool names_topic(const HashedName& topic) const noexcept SSE_REQUIRES(shard->mutex);
   void subscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
   /// Unsubscribes from a topic. False: it has not subscribed to the topic by name.
   bool unsubscribe(const HashedName& topic) SSE_REQUIRES(shard->mutex);
@@ -157,6 +159,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   bool something_waits() const noexcept SSE_REQUIRES(shard->mutex);
   bool ready() const noexcept SSE_REQUIRES(shard->mutex) { return !open_ || something_waits(); }
+  /// True if a raw stream has come to a loss, and is to be ended.
+  bool must_end() const noexcept SSE_REQUIRES(shard->mutex) { return broken_ && open_; }
   /// True if the stream has ended and everything was read. The caller is the reader, which has then seen the end.
   bool finish_if_done() noexcept SSE_REQUIRES(shard->mutex);
 
@@ -254,9 +258,11 @@ class Connection : public IntrusiveList<Connection>::Hook {
   std::size_t index_ SSE_GUARDED_BY(shard->mutex) = Subscriptions::nowhere;  ///< The index in shard->connections.
   // The members below lie in the padding at its end, which saves eight bytes a connection.
   [[no_unique_address]] ReaderQueue queue_ SSE_GUARDED_BY(shard->mutex);
-  const bool announce_, let_finish_;                ///< Immutable.
+  const bool announce_, let_finish_, raw_;          ///< Immutable.
   bool open_ SSE_GUARDED_BY(shard->mutex) = true;   ///< True while it is in the map and gets new events.
   bool held_ SSE_GUARDED_BY(shard->mutex) = false;  ///< True until its stream may begin.
+  /// It is raw, and has lost what would come next: its reader gets nothing more.
+  bool broken_ SSE_GUARDED_BY(shard->mutex) = false;
   /// True if its reader has seen the end, or if it never entered the map.
   bool finished_ SSE_GUARDED_BY(shard->mutex) = true;
   std::optional<EndReason> ended_ SSE_GUARDED_BY(shard->mutex);

@@ -46,9 +46,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// True if a connection may share a backlog: it has no filter, drops the oldest, and has no bound in bytes.
+/// True if a connection may share a backlog: it has no filter, drops the oldest, has no bound in bytes, and gets the
+/// notices that all get.
 inline bool may_share(const ConnectionOptions& options, std::size_t max_bytes) noexcept {
-  return !options.filter && max_bytes == 0 && options.overflow_policy == OverflowPolicy::drop_oldest;
+  return !options.filter && max_bytes == 0 && options.overflow_policy == OverflowPolicy::drop_oldest && !options.raw;
 }
 
 inline std::size_t max_bytes_of(const ConnectionOptions& options, const Options& defaults) noexcept {
@@ -82,7 +83,8 @@ SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOpt
       queue_(options.max_queue_size.value_or(shard->options->max_queue_size), max_bytes_of(options, *shard->options),
              options.overflow_policy, may_share(options, max_bytes_of(options, *shard->options))),
       announce_(options.announce),
-      let_finish_(options.let_finish) {
+      let_finish_(options.let_finish),
+      raw_(options.raw) {
   if (!queue_.may_share() || !options.topics.empty()) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
   if (options.filter) subscriptions_->filter = IntrusivePtr<Filter>(new Filter(options.filter));
 }
@@ -242,6 +244,12 @@ SSE_DECL bool Connection::audience_has(const HashedName& topic) const noexcept {
   return found && static_cast<const Audience&>(*queue_.backlog()).contains(*found);
 }
 
+SSE_DECL bool Connection::names_topic(const HashedName& topic) const noexcept {
+  if (queue_.is_shared()) return !queue_.backlog()->gets_all() && audience_has(topic);
+  const Topic* const found = shard->topics.find(topic);
+  return found && subscriptions_ && subscriptions_->contains(*found);
+}
+
 SSE_DECL void Connection::subscribe(const HashedName& topic) {
   if (queue_.is_shared()) {
     if (queue_.backlog()->gets_all() || audience_has(topic)) return;
@@ -274,7 +282,7 @@ SSE_DECL std::optional<EventId> Connection::moved_place(const History::LastEvent
 }
 
 SSE_DECL bool Connection::something_waits() const noexcept {
-  if (shard->cut || held_) return false;
+  if (shard->cut || held_ || broken_) return false;
   return !connect_event_.empty() || !taken_event_.empty() || replay_ || queue_.size() != 0 ||
          !disconnect_event_.empty() || losses_.notice_is_due(false, open_) || (!open_ && queue_.has_lost());
 }
@@ -290,10 +298,16 @@ SSE_DECL void Connection::finish() noexcept {
 }
 
 SSE_DECL Event Connection::take() {
-  if (shard->cut || held_) return {};
+  if (shard->cut || held_ || broken_) return {};
   if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
   if (taken_event_.empty()) load_taken_event();
-  if (losses_.notice_is_due(!taken_event_.empty(), open_)) {
+  const bool is_marker = !taken_event_.empty() && EventFactory::kind(taken_event_) == EventKind::marker;
+  const bool has_lost = losses_.notice_is_due(!taken_event_.empty(), open_);
+  if (raw_ && (has_lost || is_marker)) {
+    broken_ = true;
+    return {};
+  }
+  if (has_lost) {
     Event notice = losses_.encode_overflow(*shard->options, *shard->history, taken_event_);
     report_untold();
     losses_.forget();

@@ -102,6 +102,10 @@ SSE_DECL bool EventManager::disconnect(std::string_view connection_id, std::stri
   return hub_->disconnect(connection_id, EndReason::disconnected, detail::or_default(reason));
 }
 
+SSE_DECL std::size_t EventManager::disconnect_topic(std::string_view topic, std::string_view reason) {
+  return hub_->disconnect_topic(topic, detail::or_default(reason));
+}
+
 SSE_DECL void EventManager::disconnect_all(std::string_view reason) {
   hub_->disconnect_all(detail::or_default(reason));
 }

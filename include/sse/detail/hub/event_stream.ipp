@@ -66,14 +66,17 @@ inline bool end_if_expired(const Connection& connection) {
   return true;
 }
 
-/// Calls `take(connection)` under the lock, and the observer after releasing it.
+/// Calls `take(connection)` under the lock, and the observer after releasing it. Ends a raw stream that has come to a
+/// loss.
 template <class Take>
 std::invoke_result_t<Take&, Connection&> take_from(Connection& connection, Take&& take) {
   end_if_expired(connection);
   SpinLock lock(connection.shard->mutex);
   auto taken = take(connection);
   const LossReport::Due due = connection.take_due();
+  const bool must_end = connection.must_end();
   lock.unlock();
+  if (must_end) connection.shard->hub->end_broken(connection);
   if (due.gap_found) connection.shard->notifier->overflow(connection);
   if (due.losses) connection.shard->notifier->lost(connection, *due.losses);
   return taken;

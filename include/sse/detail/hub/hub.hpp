@@ -68,9 +68,13 @@ class Hub : public std::enable_shared_from_this<Hub> {
   bool disconnect(std::string_view connection_id, EndReason why, std::string_view reason,
                   std::optional<std::chrono::milliseconds> retry = {}, const Connection* only = nullptr);
   void disconnect_all(std::string_view reason);
+  /// Ends the connections that have subscribed to a topic by name, and returns their number.
+  std::size_t disconnect_topic(std::string_view topic, std::string_view reason);
   /// Ends a connection whose ConnectionOptions::expires_at has passed. Without memory it does nothing, and the next
   /// read tries again.
   void expire(const Connection& connection) noexcept;
+  /// Ends a raw connection that has lost events. Without memory it does nothing, and the next read tries again.
+  void end_broken(const Connection& connection) noexcept;
 
   /// From now on every connection is refused.
   void begin_drain() noexcept { admission_.begin_drain(); }

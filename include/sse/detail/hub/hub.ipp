@@ -96,6 +96,7 @@ SSE_DECL std::shared_ptr<Connection> Hub::add(ConnectionOptions settings) {
   if (settings.max_queue_size == 0u)
     throw Error(errc::queue_size_zero, "sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
   if (settings.connection_id.empty()) settings.connection_id = random_uuid();
+  if (settings.raw) settings.announce = false;
   try {
     return add_one(settings);
   } catch (const Refused& refusal) {
@@ -354,6 +355,38 @@ SSE_DECL void Hub::end_all(EndReason why, const Event& last, std::string_view re
     }
   }
   notifier_.removed(removed, reason);
+}
+
+SSE_DECL std::size_t Hub::disconnect_topic(std::string_view topic, std::string_view reason) {
+  const Event last = encode_disconnect(reason);
+  const HashedName name(topic);
+  std::size_t count = 0;
+  Notifier::Rows removed;
+  {
+    Wakeups wakeups;
+    for (Shard& shard : shards_) {
+      const SpinLock lock(shard.mutex);
+      // One that leaves the map gives its place to the last one, which was visited before.
+      for (std::size_t i = shard.connections.size(); i-- != 0;) {
+        Connection& connection = *shard.connections[i];
+        connection.assert_locked();
+        if (!connection.names_topic(name)) continue;
+        Notifier::add_row(removed, connection, EndReason::disconnected);
+        connection.leave_map(EndReason::disconnected, {}, last, wakeups);
+        ++count;
+      }
+    }
+  }
+  notifier_.removed(removed, reason);
+  return count;
+}
+
+SSE_DECL void Hub::end_broken(const Connection& connection) noexcept {
+  try {
+    disconnect(connection.connection_id, EndReason::too_slow, "Events are lost, which a raw stream does not tell", {},
+               &connection);
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 SSE_DECL void Hub::expire(const Connection& connection) noexcept {
