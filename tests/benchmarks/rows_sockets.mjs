@@ -1,7 +1,8 @@
 // The rows that go through the kernel: `serve` against loops of bare system calls.
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { peers } from './peers.mjs';
-import { alternately, both_cores, client_core, directory, median, Program, ratios, server_core, sleep } from './programs.mjs';
+import { alternately, both_cores, client_core, directory, median, Program, ratios, run, server_core, sleep } from './programs.mjs';
 
 const frame_size = 172;
 const milli = (seconds) => `${(1000 * seconds).toFixed(1)} ms`;
@@ -358,6 +359,23 @@ export const sockets = [
       const runs = [];
       for (let i = 0; i < (quick ? 1 : 5); ++i) runs.push(await idle_cpu(quick));
       return { most: 0.05, unit: ' %', values: runs.map((run) => run.percent), wrong: wrong_of(runs), note: 'between two keep-alives' };
+    },
+  },
+  {
+    name: 'tls',
+    figure: 'TLS of serve, 2,000 idle clients: memory, CPU time',
+    measure: async (quick) => {
+      if (!existsSync(`${directory}/tls`)) return { skipped: 'built without OpenSSL' };
+      const side = (name) => () => run(both_cores, `${directory}/tls`, [2000, name]);
+      const { a, b } = await alternately(quick ? 1 : 3, side('tls'), side('plain'));
+      const of = (runs, name) => runs.map((one) => one[name]);
+      const wrong = [...a, ...b].every((one) => one.all_here) ? undefined : 'a client has gone';
+      const both = (name) => `${median(of(a, name)).toFixed(2)} µs with TLS, ${median(of(b, name)).toFixed(2)} µs without`;
+      return [
+        { figure: 'idle client over TLS (of 2,000)', most: 18, unit: ' KiB', values: of(a, 'idle').map((bytes) => bytes / 1024), wrong },
+        { figure: 'one write an event, 2,000 over TLS: CPU time / without', values: ratios(of(a, 'event_us'), of(b, 'event_us')), wrong, note: both('event_us') },
+        { figure: 'a connection over TLS: CPU time / without', values: ratios(of(a, 'connect_us'), of(b, 'connect_us')), wrong, note: both('connect_us') },
+      ];
     },
   },
   {
