@@ -94,11 +94,11 @@ def recipe_of(path, class_name, system="Linux"):
     return recipe
 
 
-def package(boost, system="Linux", gzip=False):
-    folder = os.path.join(work, system, "boost" if boost else "gzip" if gzip else "asio")
+def package(boost, system="Linux", gzip=False, tls=False):
+    folder = os.path.join(work, system, "boost" if boost else "tls" if tls else "gzip" if gzip else "asio")
     recipe = recipe_of(os.path.join(recipes, "conanfile.py"), "SseConan", system)
-    assert set(recipe.options) == {"boost_asio", "gzip"}, recipe.options
-    recipe.options = types.SimpleNamespace(boost_asio=boost, gzip=gzip)
+    assert set(recipe.options) == {"boost_asio", "gzip", "tls"}, recipe.options
+    recipe.options = types.SimpleNamespace(boost_asio=boost, gzip=gzip, tls=tls)
     recipe.set_version()
     assert recipe.version.count(".") == 2, recipe.version
     # The recipe alone is in Conan's cache from here on, and what it has exported.
@@ -106,7 +106,8 @@ def package(boost, system="Linux", gzip=False):
     recipe.export_sources()
     recipe.recipe_folder = os.path.join(folder, "cache")
     recipe.requirements()
-    wanted = {"nlohmann_json", "boost" if boost else "asio"} | ({"zlib"} if gzip else set())
+    wanted = {"nlohmann_json", "boost" if boost else "asio"}
+    wanted |= ({"zlib"} if gzip else set()) | ({"openssl"} if tls else set())
     assert set(recipe.required) == wanted, recipe.required
     recipe.validate()
     recipe.settings.cppstd = "17"
@@ -152,6 +153,9 @@ assert on_windows.cpp_info.system_libs == ["ws2_32", "mswsock"]
 _, with_gzip = package(False, gzip=True)
 assert with_gzip.cpp_info.properties["cmake_target_aliases"] == ["sse::gzip"]
 assert "zlib::zlib" in with_gzip.cpp_info.requires
+_, with_both = package(False, gzip=True, tls=True)
+assert with_both.cpp_info.properties["cmake_target_aliases"] == ["sse::gzip", "sse::tls"]
+assert {"zlib::zlib", "openssl::ssl", "openssl::crypto"} <= set(with_both.cpp_info.requires)
 made, own = package(False)
 generate(made, own)
 test = recipe_of(os.path.join(recipes, "test_package", "conanfile.py"), "SseTestConan")

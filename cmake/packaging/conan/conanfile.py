@@ -17,8 +17,8 @@ class SseConan(ConanFile):
     topics = ("server-sent-events", "sse", "asio", "coroutines", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"boost_asio": [True, False], "gzip": [True, False]}
-    default_options = {"boost_asio": False, "gzip": False}
+    options = {"boost_asio": [True, False], "gzip": [True, False], "tls": [True, False]}
+    default_options = {"boost_asio": False, "gzip": False, "tls": False}
     no_copy_source = True
 
     @property
@@ -41,6 +41,8 @@ class SseConan(ConanFile):
             self.requires("asio/[>=1.22.1 <2]", transitive_headers=True)
         if self.options.gzip:  # sse/gzip.hpp
             self.requires("zlib/[>=1.2.11 <2]", transitive_headers=True, transitive_libs=True)
+        if self.options.tls:  # sse/tls.hpp
+            self.requires("openssl/[>=1.1.1 <4]", transitive_headers=True, transitive_libs=True)
 
     def validate(self):
         if self.settings.get_safe("compiler.cppstd"):
@@ -66,9 +68,11 @@ class SseConan(ConanFile):
             self.cpp_info.requires.append("boost::headers")
         else:
             self.cpp_info.requires.append("asio::asio")
-        if self.options.gzip:
-            self.cpp_info.set_property("cmake_target_aliases", ["sse::gzip"])
-            self.cpp_info.requires.append("zlib::zlib")
+        components = {"gzip": ["zlib::zlib"], "tls": ["openssl::ssl", "openssl::crypto"]}
+        chosen = [name for name in components if getattr(self.options, name)]
+        self.cpp_info.set_property("cmake_target_aliases", ["sse::" + name for name in chosen])
+        for name in chosen:
+            self.cpp_info.requires += components[name]
         if self.settings.os in ("Linux", "FreeBSD"):
             self.cpp_info.system_libs = ["pthread"]
         elif self.settings.os == "Windows":
