@@ -91,7 +91,8 @@ class EventLog {
 
   /// Gives events that follow the one with the number `after`, in their order, or waits for at most `wait` until there
   /// are some. It may return with none before that time, and gives as many as are convenient (some hundreds); the
-  /// caller reads on. `after` = 0 is the log's beginning.
+  /// caller reads on. `after` = 0 is the log's beginning. LogRead::tail is above the last event given while there are
+  /// more.
   ///
   /// The events that it gives have no hole in their `n`. What is missing comes before the first of them, and is counted
   /// in LogRead::lost: the next `after` is `after` + `lost` + the number of events given, and that is the `n` of the
@@ -108,6 +109,11 @@ class EventLog {
   /// another process fails with an error that may pass. Where no `read` is under way the next one does not wait. It
   /// does not close the log.
   virtual void interrupt() noexcept = 0;
+
+  /// True: `append` is given the transient events, too (LoggedEvent::is_transient), and `read` gives those of all
+  /// processes. They have no `n` and no id, do not count in LogRead::lost, and `open` gives none. `read` gives one
+  /// behind the event that was the log's newest when it was appended. False, by default: they stay in their process.
+  virtual bool shares_transient() const noexcept { return false; }
 
   /// The space that the log takes, for metrics. Zeros: not known.
   virtual LogSize size() const noexcept;
@@ -129,6 +135,8 @@ struct LoggedEvent {
   /// The event's JSON text, one line, as EventManager encodes it: `{"type":…,"data":…,"timestamp":…}`; of a message its
   /// data, which may have several lines.
   std::string_view data;
+  /// Only where EventLog::shares_transient says so: an event that is delivered to who is connected, and not kept.
+  bool is_transient = false;
 };
 
 /// The answer of EventLog::open.
@@ -145,6 +153,8 @@ struct LogRead {
   std::optional<std::uint64_t> lost = 0;
   std::uint64_t tail = 0;  ///< The newest event's `n` at the time of the call: what is left to read is `tail` - `n`.
   std::string note;        ///< As LogBegin::note: why events were refused, or how the log was rewritten.
+  /// The number of transient events that were given up before this process had read them.
+  std::uint64_t lost_transient = 0;
 };
 
 /// The answer of EventLog::size.

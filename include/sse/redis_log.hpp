@@ -61,6 +61,8 @@ class RedisLog final : public EventLog {
   LogRead read(std::uint64_t after, std::chrono::milliseconds wait, const Take& take) override;
   /// As EventLog says. An append that waits for the server has 250 ms more.
   void interrupt() noexcept override;
+  /// True: a second stream beside the first has the newest 1,000 transient events.
+  bool shares_transient() const noexcept override { return true; }
 
  private:
   std::unique_ptr<detail::RedisEngine> engine_;

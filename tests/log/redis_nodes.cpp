@@ -141,3 +141,62 @@ TEST_CASE("Redis nodes: nothing blocks while the server stands still, and all is
   CHECK(std::chrono::steady_clock::now() - end < 10s);
   server.signal(SIGCONT);
 }
+
+TEST_CASE("Redis nodes: a transient event reaches the clients of every node, in its place, without an id") {
+  const RedisServer server;
+  EventManager a(node_of(server.url())), b(node_of(server.url()));
+  wait_for(a, LogState::ready);
+  wait_for(b, LogState::ready);
+  EventStream at_a = client_of(a), at_b = client_of(b);
+  sse::EmitOptions transient;
+  transient.transient = true;
+  for (int i = 0; i < 1000; ++i) i % 3 == 0 ? a.emit_event("n", i) : a.emit_event("n", i, transient);
+  const std::vector<Event> events_a = take(at_a, 1000), events_b = take(at_b, 1000);
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < 1000; ++i) {
+    CAPTURE(i);
+    CHECK(nlohmann::json::parse(events_b[i].json())["data"] == i);
+    CHECK(events_b[i].id().empty() == (i % 3 != 0));
+    if (i % 3 == 0) ids.emplace_back(events_b[i].id());
+  }
+  CHECK(frames(events_a) == frames(events_b));
+  for (std::size_t i = 1; i < ids.size(); ++i) CHECK(ids[i].ends_with('-' + std::to_string(i + 1)));  // no hole
+
+  EventStream late = client_of(b, ids.front());
+  CHECK(take(late, ids.size() - 1).back().id() == ids.back());  // those that have ids are replayed, the others not
+  transient.topic = "for b";                                    // nobody at a wants it
+  sse::ConnectionOptions wanting;
+  wanting.topics = {"for b"};
+  wanting.announce = false;
+  EventStream topical = b.add_connection(std::move(wanting));
+  a.emit_event("topical", 1, transient);
+  CHECK(take(topical, 1)[0].type() == "topical");
+  CHECK(std::stoi(server({"XLEN", "{sse}:transient"})) <= 1200);  // trimmed by whole nodes of the stream
+}
+
+TEST_CASE("Redis nodes: transient events alone, and after the server has lost everything, arrive once") {
+  RedisServer server;
+  EventManager a(node_of(server.url())), b(node_of(server.url()));
+  wait_for(a, LogState::ready);
+  wait_for(b, LogState::ready);
+  EventStream at_b = client_of(b);
+  sse::EmitOptions transient;
+  transient.transient = true;
+  for (int i = 0; i < 3000; ++i) {
+    a.emit_event("n", i, transient);
+    if (i % 300 == 299) take(at_b, 300);
+  }
+  RedisClient(server.port())({"CLIENT", "KILL", "TYPE", "normal"});
+  a.emit_event("after a kill", 1, transient);
+  CHECK(take(at_b, 1)[0].type() == "after a kill");
+  server({"FLUSHALL"});
+  a.emit_event("after a flush", 1, transient);
+  CHECK(take(at_b, 1)[0].type() == "after a flush");
+  // A server that ends before it has acknowledged a batch forgets that it had it.
+  while (a.stats().log.unlogged_events != 0) std::this_thread::yield();
+  server.kill();
+  a.emit_event("while it is down", 1, transient);
+  server.start();
+  CHECK(take(at_b, 1)[0].type() == "while it is down");
+  CHECK(!at_b.try_next());
+}

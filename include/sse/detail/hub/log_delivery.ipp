@@ -52,9 +52,9 @@ SSE_DECL Event LogDelivery::encode_lost(std::uint64_t count) const {
 SSE_DECL Event LogDelivery::restore(const StoredText& stored) const {
   if (stored.data.size() > options_.max_event_size)
     return encode_loss("An event of the log is longer than Options::max_event_size", ",\"dropped\":1",
-                       EventKind::envelope, true);
+                       EventKind::envelope, !stored.is_transient);
   EncodeOptions form = notice_form(options_);
-  form.has_id = true;
+  form.has_id = !stored.is_transient;
   form.topic = stored.topic;
   form.key = stored.key;
   return stored.is_message ? encode_message(stored.type, form, stored.data)
@@ -118,13 +118,18 @@ SSE_DECL void LogDelivery::tell_all_reset() {
 SSE_DECL void LogDelivery::log_read(std::vector<ReadEvent>& events) {
   Kept kept;
   Wakeups wakeups;
-  for (ReadEvent& one : events)
+  for (ReadEvent& one : events) {
+    if (one.is_transient) {
+      publisher_.publish_transient(std::move(one.event));
+      continue;
+    }
     publisher_.deliver(std::move(one.event), [&](Event& event) {
       History& history = publisher_.history();
       if (waiters_.any_ahead()) meet(one.id, history.last() + 1, wakeups, kept);
       history.add_logged(event, one.id);
       return true;
     });
+  }
 }
 
 SSE_DECL void LogDelivery::log_missed(std::uint64_t count) {

@@ -93,6 +93,8 @@ class Publisher {
   void add_to(Stats& stats) const noexcept;
 
  private:
+  /// True: the event goes into the log, and connections of other processes may want it.
+  bool goes_to_log(bool is_transient) const noexcept { return log_ && (!is_transient || log_->shares_transient()); }
   /// Counts an event. False: no connection would get it.
   bool begin_emit(const EmitOptions& settings);
   EncodeOptions form_of(const EmitOptions& settings) const noexcept;

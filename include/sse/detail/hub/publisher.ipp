@@ -33,6 +33,7 @@ namespace sse::inline SSE_ABI::detail {
 SSE_DECL bool Publisher::begin_emit(const EmitOptions& settings) {
   emitted_.fetch_add(1, std::memory_order_relaxed);
   if (settings.topic.empty() || (keeps_history() && !settings.transient)) return true;
+  if (goes_to_log(settings.transient)) return true;
   const HashedName topic(settings.topic);
   for (Shard& shard : shards_) {
     const SpinLock lock(shard.mutex);
@@ -65,7 +66,7 @@ SSE_DECL std::size_t Publisher::publish_transient(Event event) {
 
 SSE_DECL std::size_t Publisher::publish_to_log(Event event) {
   const std::size_t wanting = count_wanting(event.topic());
-  if (EventFactory::has_id_room(event)) {
+  if (goes_to_log(!EventFactory::has_id_room(event))) {
     log_->emit(std::move(event));
     return wanting;
   }

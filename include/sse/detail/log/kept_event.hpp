@@ -21,13 +21,15 @@ struct KeptEvent {
         type(event.type),
         topic(event.topic),
         key(event.key),
-        data(event.data) {}
+        data(event.data),
+        is_transient(event.is_transient) {}
 
-  LoggedEvent view() const noexcept { return {stamp, n, is_message, type, topic, key, data}; }
+  LoggedEvent view() const noexcept { return {stamp, n, is_message, type, topic, key, data, is_transient}; }
 
   std::uint64_t stamp, n;
   bool is_message;
   std::string type, topic, key, data;
+  bool is_transient;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -32,6 +32,7 @@ namespace sse::inline SSE_ABI::detail {
 struct ReadEvent {
   Event event;
   EventId id;
+  bool is_transient = false;  ///< It has no id.
 };
 
 /// An event that is not for the log, and is delivered in this process only: transient, or for one connection.
@@ -46,12 +47,13 @@ struct LocalEvent {
 struct StoredText {
   bool is_message = false;
   std::string_view type, topic, key, data;
+  bool is_transient = false;
 };
 
 /// The hub's side. Called on the driver's threads, and without a lock of the driver's.
 class LogReader {
  public:
-  /// Makes an event of stored bytes, which may be of any kind. It has room for an id.
+  /// Makes an event of stored bytes, which may be of any kind. It has room for an id, if it is not transient.
   virtual Event restore(const StoredText& stored) const = 0;
   /// The event that goes into the log in place of `count` events that the outbox had no room for.
   virtual Event encode_lost(std::uint64_t count) const = 0;
@@ -98,6 +100,9 @@ class LogDriver {
   /// Delivers a local event when everything that was emitted before has been delivered. False: it has been, and the
   /// caller delivers the event, which was not moved from.
   virtual bool emit_local(LocalEvent&& local) = 0;
+
+  /// True: transient events are emitted as all others, because the log brings them to every process.
+  virtual bool shares_transient() const noexcept = 0;
 
   /// The place behind the last emitted event, for `undelivered`.
   virtual std::uint64_t last() const = 0;

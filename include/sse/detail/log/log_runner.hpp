@@ -44,6 +44,7 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
 
   void emit(Event event) override;
   bool emit_local(LocalEvent&& local) override;
+  bool shares_transient() const noexcept override { return log_->shares_transient(); }
   std::uint64_t last() const override;
   std::size_t undelivered(std::uint64_t last) override;
   void read_now() noexcept override;
@@ -86,7 +87,7 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   /// Everything that was appended up to `place` has been delivered: local events behind it are due.
   void settle(std::uint64_t place);
   bool deliver_next_local();
-  void deliver(std::uint64_t lost, std::vector<ReadEvent>& events);
+  void deliver(const LogRead& read, std::vector<ReadEvent>& events);
   void measure();
 
   // Both:

@@ -249,7 +249,8 @@ SSE_DECL void LogRunner::prepare(Batch& batch, std::vector<LoggedEvent>& events)
     }
     const Event& event = item.event;
     const bool is_message = EventFactory::kind(event) == EventKind::message;
-    events.push_back({0, 0, is_message, event.type(), event.topic(), event.key(), event.json()});
+    events.push_back(
+        {0, 0, is_message, event.type(), event.topic(), event.key(), event.json(), !EventFactory::has_id_room(event)});
   }
 }
 
@@ -337,8 +338,10 @@ SSE_DECL void LogRunner::read() {
   }
   std::vector<ReadEvent> events;
   const LogRead read = log_->read(cursor_, wait, [&](const LoggedEvent& stored) {
-    events.push_back({reader->restore({stored.is_message, stored.type, stored.topic, stored.key, stored.data}),
-                      {stored.stamp, stored.n}});
+    events.push_back(
+        {reader->restore({stored.is_message, stored.type, stored.topic, stored.key, stored.data, stored.is_transient}),
+         {stored.stamp, stored.n},
+         stored.is_transient});
   });
   if (is_closing() || !pass_on(read, events, appended)) return;
   lags_ = events.empty() && cursor_ < read.tail;
@@ -347,6 +350,8 @@ SSE_DECL void LogRunner::read() {
 }
 
 SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& events, std::uint64_t appended) {
+  const auto kept = static_cast<std::uint64_t>(
+      std::count_if(events.begin(), events.end(), [](const ReadEvent& one) { return !one.is_transient; }));
   {
     const MutexLock lock(mutex_);
     waits_since_.reset();
@@ -361,22 +366,26 @@ SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& ev
     stats_.read += events.size();
     read_since_ = appended;
     if (outbox_.has_batch()) has_work_.notify_one();
-    stats_.lag_events = read.tail - std::min(read.tail, cursor_ + *read.lost + events.size());
+    stats_.lag_events = read.tail - std::min(read.tail, cursor_ + *read.lost + kept);
   }
   std::uint64_t n = cursor_ + *read.lost;
   for (const ReadEvent& one : events)
-    if (one.id.n != ++n)
+    if (!one.is_transient && one.id.n != ++n)
       throw LogError("sse: a log gave event " + std::to_string(one.id.n) + " in place of " + std::to_string(n), false);
   cursor_ = n;
-  deliver(*read.lost, events);
+  deliver(read, events);
   return true;
 }
 
-SSE_DECL void LogRunner::deliver(std::uint64_t lost, std::vector<ReadEvent>& events) {
+SSE_DECL void LogRunner::deliver(const LogRead& read, std::vector<ReadEvent>& events) {
   const auto reader = reader_.lock();
   if (!reader) return;
   try {
-    if (lost != 0) reader->log_missed(lost);
+    if (*read.lost != 0) reader->log_missed(*read.lost);
+    if (read.lost_transient != 0) {
+      LocalEvent gap{{}, {}, read.lost_transient};
+      reader->deliver_local(gap);
+    }
     if (!events.empty()) reader->log_read(events);
   } catch (...) {  // no memory: nobody knows which connections have got it, so all are told a reset
     const MutexLock lock(mutex_);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,7 +42,17 @@ struct RedisEntry {
   bool is_ours = false;  ///< Else somebody else has added it.
   bool is_loss = false;  ///< It stands for lost events, the last of which would have its `n`.
   bool is_message = false;
+  std::uint64_t transients = 0;  ///< Not 0: transient events come before it, and the last of them has this ordinal.
   std::string_view type, topic, key, data;
+};
+
+/// An entry of the stream of transient events. It owns its texts.
+struct RedisTransient {
+  /// Nothing for a reply that is no entry of ours.
+  static std::optional<RedisTransient> parse(const RedisReply& reply);
+
+  std::uint64_t ordinal = 0;
+  KeptEvent event;  ///< Its `n` is that of the event before it.
 };
 
 /// The stream is the only place where an event's number comes from. Beside it the server keeps, for each object that
@@ -91,7 +102,11 @@ class RedisEngine {
   LogRead read_once(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take);
   void attend_reader();
   const RedisReply* receive_entries(std::chrono::milliseconds wait);
-  void give(const RedisReply& entries, const EventLog::Take& take, LogRead& result);
+  void give(const RedisReply& entries, bool is_last, const EventLog::Take& take, LogRead& result);
+  void hold(const RedisReply& entries, LogRead& result);
+  void give_held(std::uint64_t up_to, const EventLog::Take& take);
+  void find_transients();
+  void attend_transients();
   std::uint64_t newest_number() noexcept;
   bool is_rewritten(std::string& note);
   bool seek(std::uint64_t after);
@@ -103,7 +118,7 @@ class RedisEngine {
   const RedisLogOptions options_;
   const RedisTarget target_;
   const std::unique_ptr<const RedisTls> tls_;  ///< Null: without TLS.
-  const std::string origin_key_;
+  const std::string origin_key_, transient_key_;
 
   WakePipe wake_writer_, wake_reader_;
   RedisConnection writer_;    ///< Appending thread only.
@@ -114,8 +129,12 @@ class RedisEngine {
       false;  ///< Reading thread only. The server was asked what it has lost since it was connected.
   bool read_is_pending_ = false;  ///< Reading thread only. The reply of an interrupted read is yet to come.
   RedisConnection::Clock::time_point read_deadline_;  ///< Reading thread only. Until then it has to come.
-  std::uint64_t cursor_ = 0;              ///< Reading thread only. The `n` of the last event given or counted as lost.
-  EventId position_{};                    ///< Reading thread only. The last entry read, somebody else's among them.
+  std::uint64_t cursor_ = 0;  ///< Reading thread only. The `n` of the last event given or counted as lost.
+  EventId position_{};        ///< Reading thread only. The last entry read, somebody else's among them.
+  std::string transient_position_ = "0-0";  ///< Reading thread only. The last transient entry read.
+  std::uint64_t ordinal_ = 0;               ///< Reading thread only. Its ordinal. 0: not known.
+  std::deque<RedisTransient> held_;   ///< Reading thread only. Those that come behind events that are not read yet.
+  bool asks_for_transients_ = false;  ///< Reading thread only. The next event comes behind some that are not read yet.
   std::size_t count_ = entries_per_read;  ///< Reading thread only. The entries to ask for.
 
   mutable std::mutex mutex_;

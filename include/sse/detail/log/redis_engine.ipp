@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,14 +36,33 @@ SSE_DECL std::optional<RedisEntry> RedisEntry::parse(const RedisReply& reply) no
     return entry;
   }
   const std::string& flag = fields[1]->text;
-  entry.is_ours = flag == "e" || flag == "m" || flag == "l";
   entry.is_loss = flag == "l";
-  entry.is_message = flag == "m";
+  entry.is_message = flag.starts_with('m');
+  entry.is_ours = entry.is_loss || entry.is_message || flag.starts_with('e');
+  if (flag.size() > 1)
+    entry.is_ours = entry.is_ours && parse_number(std::string_view(flag).substr(1), entry.transients);
   entry.type = fields[3]->text;
   entry.topic = fields[5]->text;
   entry.key = fields[7]->text;
   entry.data = fields[9]->text;
   return entry;
+}
+
+SSE_DECL std::optional<RedisTransient> RedisTransient::parse(const RedisReply& reply) {
+  if (!reply.is_array() || reply.elements.size() != 2 || !reply.elements[0]->is_text()) return std::nullopt;
+  const std::vector<const RedisReply*>& fields = reply.elements[1]->elements;
+  if (fields.size() != 14) return std::nullopt;
+  LoggedEvent event;
+  event.is_transient = true;
+  event.is_message = fields[1]->text == "M";
+  event.type = fields[7]->text;
+  event.topic = fields[9]->text;
+  event.key = fields[11]->text;
+  event.data = fields[13]->text;
+  std::uint64_t ordinal = 0;
+  if (fields[0]->text != "sse" || !parse_number(fields[3]->text, event.n) || !parse_number(fields[5]->text, ordinal))
+    return std::nullopt;
+  return RedisTransient{ordinal, KeptEvent(event)};
 }
 
 SSE_DECL LoggedEvent RedisEntry::event() const noexcept {
@@ -58,11 +78,15 @@ SSE_DECL LoggedEvent RedisEntry::event() const noexcept {
 }
 
 /// A key in the stream's slot of a cluster.
-inline std::string redis_origin_key(const std::string& key) {
+inline std::string redis_key_beside(const std::string& key, const std::string& suffix) {
   const std::size_t open = key.find('{'), close = key.find('}', open);
   const bool has_tag = open != key.npos && close != key.npos && close > open + 1;
+  return (has_tag ? key : '{' + key + '}') + suffix;
+}
+
+inline std::string redis_origin_key(const std::string& key) {
   const auto bits = random_bits();
-  return (has_tag ? key : '{' + key + '}') + ":origin:" + std::to_string(bits[0]) + std::to_string(bits[1]);
+  return redis_key_beside(key, ":origin:" + std::to_string(bits[0]) + std::to_string(bits[1]));
 }
 
 SSE_DECL RedisEngine::RedisEngine(RedisLogOptions options)
@@ -70,6 +94,7 @@ SSE_DECL RedisEngine::RedisEngine(RedisLogOptions options)
       target_(options_),
       tls_(target_.tls ? std::make_unique<RedisTls>(options_, target_.name) : nullptr),
       origin_key_(redis_origin_key(options_.key)),
+      transient_key_(redis_key_beside(options_.key, ":transient")),
       writer_(options_, target_.name),
       reader_(options_, target_.name),
       max_events_(std::max<std::size_t>(options_.max_events, 1)) {}
@@ -182,6 +207,11 @@ SSE_DECL void RedisEngine::note_acknowledged(std::string_view answer, std::uint6
   if (last.n > 0) acknowledged_.last = last;
 }
 
+inline std::string_view redis_flag_of(const LoggedEvent& event) noexcept {
+  if (event.is_transient) return event.is_message ? "M" : "E";
+  return event.is_message ? "m" : "e";
+}
+
 /// Runs the script on the server, which keeps it under its name after the first time. The answer is valid until the
 /// connection's next reply.
 SSE_DECL std::string_view RedisEngine::run_script(RedisConnection& connection, std::span<const LoggedEvent> events,
@@ -197,11 +227,12 @@ SSE_DECL std::string_view RedisEngine::run_script(RedisConnection& connection, s
   const std::string number_text = std::to_string(number), count = std::to_string(before.count),
                     lifetime = std::to_string(std::max<std::int64_t>(options_.origin_lifetime.count(), 1)),
                     keep_text = std::to_string(keep), jump_text = std::to_string(jump);
-  std::vector<std::string_view> words{"EVALSHA", redis_append_sha1, "2",       options_.key, origin_key_, number_text,
-                                      count,     lifetime,          keep_text, jump_text};
+  std::vector<std::string_view> words{"EVALSHA",   redis_append_sha1, "3",         options_.key,
+                                      origin_key_, transient_key_,    number_text, count,
+                                      lifetime,    keep_text,         jump_text};
   words.reserve(words.size() + 5 * events.size());
   for (const LoggedEvent& event : events) {
-    words.insert(words.end(), {event.is_message ? "m" : "e", event.type, event.topic, event.key, event.data});
+    words.insert(words.end(), {redis_flag_of(event), event.type, event.topic, event.key, event.data});
   }
   connection.send(words);
   const RedisReply* reply = &connection.receive(wake);
@@ -304,6 +335,7 @@ SSE_DECL LogBegin RedisEngine::open(std::size_t history, const EventLog::Take& t
   const Newest found = call(reader_, [&] {
     if (read_is_pending_) reader_.disconnect();
     attend_reader();
+    find_transients();
     return find_newest(history);
   });
   for (auto event = found.events.rbegin(); event != found.events.rend(); ++event) take(event->view());
@@ -321,6 +353,66 @@ SSE_DECL LogBegin RedisEngine::open(std::size_t history, const EventLog::Take& t
   return begin;
 }
 
+/// Goes to the end of the stream of transient events.
+SSE_DECL void RedisEngine::find_transients() {
+  held_.clear();
+  asks_for_transients_ = false;
+  transient_position_ = "0-0";
+  ordinal_ = 0;
+  const RedisReply& reply = reader_.call({"XREVRANGE", transient_key_, "+", "-", "COUNT", "1"}, nullptr);
+  if (!reply.is_array()) reader_.refuse_reply();
+  if (reply.elements.empty()) return;
+  const RedisReply& newest = *reply.elements[0];
+  if (!newest.is_array() || newest.elements.size() != 2 || !newest.elements[0]->is_text()) reader_.refuse_reply();
+  transient_position_ = newest.elements[0]->text;
+  if (const auto found = RedisTransient::parse(newest)) ordinal_ = found->ordinal;
+}
+
+/// Looks whether the stream of transient events is still the one that was read so far. A new one is read from its
+/// beginning, which may be of the millisecond of the last event that was read; of an older copy only what is added.
+SSE_DECL void RedisEngine::attend_transients() {
+  if (ordinal_ == 0) return;
+  const RedisReply& reply = reader_.call({"XREVRANGE", transient_key_, "+", "-", "COUNT", "1"}, nullptr);
+  if (!reply.is_array()) reader_.refuse_reply();
+  const auto newest = reply.elements.empty() ? std::nullopt : RedisTransient::parse(*reply.elements[0]);
+  if (newest && newest->ordinal >= ordinal_) return;
+  const auto time_of = [](std::string_view id) {
+    std::uint64_t time = 0;
+    parse_number(id.substr(0, id.find('-')), time);
+    return time;
+  };
+  const std::uint64_t last = time_of(transient_position_);
+  ordinal_ = 0;
+  if (!newest)
+    transient_position_ = "0-0";
+  else if (const std::string& top = reply.elements[0]->elements[0]->text; time_of(top) < last)
+    transient_position_ = top;
+  else
+    transient_position_ = std::to_string(last - 1) + "-18446744073709551615";
+}
+
+/// Holds the transient events of a reply until those before them are given.
+SSE_DECL void RedisEngine::hold(const RedisReply& entries, LogRead& result) {
+  for (const RedisReply* const reply : entries.elements) {
+    if (!reply->is_array() || reply->elements.size() != 2 || !reply->elements[0]->is_text()) reader_.refuse_reply();
+    std::optional<RedisTransient> found = RedisTransient::parse(*reply);
+    transient_position_ = reply->elements[0]->text;
+    if (!found) continue;
+    if (ordinal_ != 0 && found->ordinal > ordinal_ + 1) result.lost_transient += found->ordinal - ordinal_ - 1;
+    ordinal_ = found->ordinal;
+    held_.push_back(*std::move(found));
+  }
+}
+
+/// Gives the held events that come before the event `up_to` + 1.
+SSE_DECL void RedisEngine::give_held(std::uint64_t up_to, const EventLog::Take& take) {
+  while (!held_.empty() && held_.front().event.n <= up_to) {
+    const RedisTransient next = std::move(held_.front());
+    held_.pop_front();
+    take(next.event.view());
+  }
+}
+
 SSE_DECL LogRead RedisEngine::read(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take) {
   return call(reader_, [&] { return read_once(after, wait, take); });
 }
@@ -329,6 +421,7 @@ SSE_DECL LogRead RedisEngine::read_once(std::uint64_t after, std::chrono::millis
                                         const EventLog::Take& take) {
   LogRead result;
   // The server answers a read that waits for events before it takes another command.
+  if (!held_.empty() || asks_for_transients_) wait = wait.zero();
   if (read_is_pending_ && (wait <= wait.zero() || after != cursor_)) reader_.disconnect();
   attend_reader();
   if (after != cursor_ && !seek(after)) {
@@ -342,21 +435,36 @@ SSE_DECL LogRead RedisEngine::read_once(std::uint64_t after, std::chrono::millis
     }
     reader_is_checked_ = true;
   }
+  const std::size_t count = count_;
   const RedisReply* const reply = receive_entries(wait);
   result.tail = cursor_;
   if (!reply) return result;
-  if (reply->is_nil()) {
-    if (is_rewritten(result.note)) result.lost.reset();
+  const RedisReply none(REDIS_REPLY_ARRAY);
+  const RedisReply *entries = &none, *transients = &none;
+  if (!reply->is_nil()) {
+    if (!reply->is_array()) reader_.refuse_reply();
+    for (const RedisReply* const stream : reply->elements) {
+      if (!stream->is_array() || stream->elements.size() != 2 || !stream->elements[1]->is_array())
+        reader_.refuse_reply();
+      (stream->elements[0]->text == transient_key_ ? transients : entries) = stream->elements[1];
+    }
+  }
+  if (reply->is_nil() && held_.empty() && !asks_for_transients_) {
+    if (is_rewritten(result.note))
+      result.lost.reset();
+    else
+      attend_transients();
     return result;
   }
-  if (!reply->is_array() || reply->elements.size() != 1 || reply->elements[0]->elements.size() != 2 ||
-      !reply->elements[0]->elements[1]->is_array()) {
-    reader_.refuse_reply();
-  }
-  const RedisReply& entries = *reply->elements[0]->elements[1];
-  const bool is_last = entries.elements.size() < count_;
-  give(entries, take, result);
+  const bool is_last = entries->elements.size() < count, has_all_transients = transients->elements.size() < count;
+  hold(*transients, result);
+  // The server was asked for both streams, and has no such transient event any more.
+  if (std::exchange(asks_for_transients_, false) && has_all_transients && !entries->elements.empty())
+    ordinal_ = std::max(ordinal_, entry_of(entries->elements[0]).transients);
+  // After a wait the reply is of one stream only, and the other may have more; without one it has all.
+  give(*entries, is_last && wait <= wait.zero(), take, result);
   if (!is_last) result.tail = std::max(result.tail, newest_number());
+  if (!has_all_transients || !held_.empty() || asks_for_transients_) result.tail = std::max(result.tail, cursor_ + 1);
   return result;
 }
 
@@ -370,9 +478,13 @@ SSE_DECL const RedisReply* RedisEngine::receive_entries(std::chrono::millisecond
   if (!read_is_pending_) {
     const std::string count = std::to_string(count_), block = std::to_string(wait.count()), id = to_string(position_);
     if (wait > wait.zero()) {
-      reader_.send({"XREAD", "COUNT", count, "BLOCK", block, "STREAMS", options_.key, id});
+      reader_.send(
+          {"XREAD", "COUNT", count, "BLOCK", block, "STREAMS", options_.key, transient_key_, id, transient_position_});
     } else {
-      reader_.send({"XREAD", "COUNT", count, "STREAMS", options_.key, id});
+      if (held_.empty())
+        reader_.send({"XREAD", "COUNT", count, "STREAMS", options_.key, transient_key_, id, transient_position_});
+      else
+        reader_.send({"XREAD", "COUNT", count, "STREAMS", options_.key, id});
       return &reader_.check(reader_.receive());
     }
     read_is_pending_ = true;
@@ -390,8 +502,9 @@ SSE_DECL const RedisReply* RedisEngine::receive_entries(std::chrono::millisecond
                  true);
 }
 
-/// Gives the events up to a hole.
-SSE_DECL void RedisEngine::give(const RedisReply& entries, const EventLog::Take& take, LogRead& result) {
+/// Gives the events up to a hole, and the held transient ones between them; with `is_last` also all behind them.
+SSE_DECL void RedisEngine::give(const RedisReply& entries, bool is_last, const EventLog::Take& take, LogRead& result) {
+  const EventId last = entries.elements.empty() ? position_ : entry_of(entries.elements.back()).id;
   std::size_t foreign = 0, bytes = 0, given = 0;
   for (const RedisReply* const reply : entries.elements) {
     const RedisEntry entry = entry_of(reply);
@@ -412,6 +525,11 @@ SSE_DECL void RedisEngine::give(const RedisReply& entries, const EventLog::Take&
     const std::uint64_t lost = entry.id.n - first;
     result.tail = std::max(result.tail, entry.id.n);
     if (lost > 0 && given > 0) break;
+    give_held(entry.id.n - 1, take);
+    if (entry.transients > ordinal_) {
+      asks_for_transients_ = true;
+      break;
+    }
     if (!entry.is_loss) {
       take(entry.event());
       ++given;
@@ -421,6 +539,7 @@ SSE_DECL void RedisEngine::give(const RedisReply& entries, const EventLog::Take&
     cursor_ = entry.id.n;
     position_ = entry.id;
   }
+  if (result.lost) give_held(is_last && position_ == last ? std::numeric_limits<std::uint64_t>::max() : cursor_, take);
   adapt_count(entries.elements.size(), bytes);
   if (result.lost) result.note = foreign_note(foreign);
 }

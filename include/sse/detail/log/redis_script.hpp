@@ -13,16 +13,22 @@
 namespace sse::inline SSE_ABI::detail {
 
 /// Keys: the stream; the origin's, with the number of its last batch, the count of its events so far and the last one's
-/// id. Arguments: the batch's number; the count of this origin's events that were acknowledged before; the lifetime of
-/// the origin's key; the events to keep; a number of ms to add where the clock is behind; then five for each event: e
-/// (an event) or m (a message), type, topic, key, data.
+/// id; the stream of the transient events. Arguments: the batch's number; the count of this origin's events that were
+/// acknowledged before; the lifetime of the origin's key; the events to keep; a number of ms to add where the clock is
+/// behind; then five for each event: e (an event), m (a message), or E and M for transient ones; type, topic, key,
+/// data.
 ///
 /// An entry's first field is `sse`. Where it is `l`, the entry stands for events that the server has lost after it had
 /// acknowledged them: `data` has their count, and the entry has the `n` of the last of them.
 ///
+/// A transient event has the number `after` of the event before it, and an ordinal of its own, dense. The first field
+/// of an event that follows transient ones has the ordinal of the last of them, as in `e17`: a reply of XREAD that
+/// waited has entries of one stream only, and so a reader knows that the other one has some that come first.
+///
 /// The answer: the id of the origin's last event (nothing, if the server knows of none), a space, and the count of its
 /// events.
-inline constexpr std::string_view redis_append_script = R"lua(local stream, origin = KEYS[1], KEYS[2]
+inline constexpr std::string_view redis_append_script =
+    R"lua(local stream, origin, transients = KEYS[1], KEYS[2], KEYS[3]
 local number, acknowledged = tonumber(ARGV[1]), tonumber(ARGV[2])
 local stored = redis.call('GET', origin)
 local last, count, place = 0, acknowledged, ''
@@ -54,7 +60,20 @@ if ms >= 9007199254740992 or n >= 9007199254740992 then return redis.error_reply
 local time = redis.call('TIME')
 ms = math.max(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), ms + tonumber(ARGV[5]))
 
+local newest = redis.pcall('XREVRANGE', transients, '+', '-', 'COUNT', 1)
+if newest.err then return newest end
+local ordinal, told = 0, 0
+if newest[1] then
+  local fields = newest[1][2]
+  ordinal = tonumber(fields[6]) or 0
+  if tonumber(fields[4]) ~= n then told = ordinal end
+end
+
 local function add(call, flag, type, topic, key, data)
+  if flag == 'E' or flag == 'M' then
+    return redis[call]('XADD', transients, 'MAXLEN', '~', 1000, '*', 'sse', flag, 'after', string.format('%.0f', n), 'ordinal', string.format('%.0f', ordinal), 'type', type, 'topic', topic, 'key', key, 'data', data)
+  end
+  if flag ~= 'l' and ordinal > told then flag = flag .. string.format('%.0f', ordinal) end
   place = string.format('%.0f-%.0f', ms, n)
   return redis[call]('XADD', stream, 'MAXLEN', '~', ARGV[4], place, 'sse', flag, 'type', type, 'topic', topic, 'key', key, 'data', data)
 end
@@ -70,14 +89,17 @@ local function add_first(...)
   return add('pcall', ...)
 end
 
-local first = true
+local begun, numbered = false, false
 local function put(...)
-  if not first then
-    add('call', ...)
-    return nil
+  local added
+  local flag = ...
+  if flag ~= 'E' and flag ~= 'M' and not numbered then
+    numbered = true
+    added = add_first(...)
+  else
+    added = add(begun and 'call' or 'pcall', ...)
   end
-  first = false
-  local added = add_first(...)
+  begun = true
   if type(added) == 'table' and added.err then return added end
 end
 if lost > 0 then
@@ -88,10 +110,15 @@ if lost > 0 then
 end
 if number > last then
   for i = 6, #ARGV, 5 do
-    n = n + 1
+    if ARGV[i] == 'E' or ARGV[i] == 'M' then
+      ordinal = ordinal + 1
+    else
+      n = n + 1
+      count = count + 1
+    end
     local failed = put(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
     if failed then return failed end
-    count = count + 1
+    if ARGV[i] ~= 'E' and ARGV[i] ~= 'M' then told = ordinal end
   end
   last = number
 end
@@ -100,7 +127,7 @@ return answer()
 )lua";
 
 /// The script's name at the server: its SHA-1. A test compares it with the server's.
-inline constexpr std::string_view redis_append_sha1 = "521e1bf4489cfab90861b4c82fc7a77ddffebba5";
+inline constexpr std::string_view redis_append_sha1 = "5e9c886567224cdc565b731fb39603b7f700a7cb";
 
 }  // namespace sse::inline SSE_ABI::detail
 
