@@ -52,6 +52,7 @@ missing() {
   has_header zlib.h || echo zlib
   has sqlite3 || echo sqlite
   has_header hiredis/hiredis.h || echo hiredis
+  has_header nghttp2/nghttp2.h || echo nghttp2
   has_clang || echo clang
   has_libfuzzer || echo libfuzzer
   has_chromium || echo chromium
@@ -87,6 +88,7 @@ sqlite-headers   libsqlite3-dev       sqlite-devel        sqlite         sqlite-
 zlib             zlib1g-dev           zlib-devel          zlib           zlib-dev       zlib
 sqlite           sqlite3              sqlite              sqlite         sqlite         sqlite
 hiredis          libhiredis-dev       hiredis-devel       hiredis        hiredis-dev    hiredis
+nghttp2          libnghttp2-dev       libnghttp2-devel    libnghttp2     nghttp2-dev    libnghttp2
 clang            clang-16             clang               clang          clang          llvm
 libfuzzer        libclang-rt-CLANG-dev  compiler-rt       compiler-rt    compiler-rt    llvm
 chromium         chromium             chromium            chromium       chromium       chromium

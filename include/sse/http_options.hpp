@@ -132,6 +132,10 @@ struct ServeOptions {
   /// bounds its time, and the number of connections without a stream. Null: none.
   std::shared_ptr<detail::TlsAcceptor> tls;
 
+  /// HTTP/2: `options.http2 = sse::http2()`, of http2.hpp. A peer that begins with its preface (prior knowledge, h2c)
+  /// speaks it, beside HTTP/1.1 on the same port; over TLS one that chooses `h2`, too. Null: none.
+  std::shared_ptr<detail::Http2Acceptor> http2;
+
   /// The path of the metrics (metrics_text of the manager's stats). Every client that can connect may read them, unless
   /// `admit_metrics` refuses it: `admit` is not called. Empty: no metrics.
   std::string metrics_path;

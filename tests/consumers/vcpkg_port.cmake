@@ -12,7 +12,7 @@ endforeach()
 if(NOT "${name} ${version} ${license}" STREQUAL "${PORT} ${VERSION} MIT")
   message(FATAL_ERROR "vcpkg.json is of '${name} ${version} ${license}', not '${PORT} ${VERSION} MIT'")
 endif()
-foreach(feature asio boost tls)
+foreach(feature asio boost tls http2)
   string(JSON described GET "${manifest}" features ${feature} description)
 endforeach()
 

@@ -133,7 +133,7 @@ function compile() {
   const [program, ...first] = spawnSync('ccache', ['--version']).status === 0 ? ['ccache', compiler] : [compiler];
   const options = { stdio: 'inherit', cwd: directory }; // relative names: ccache finds it again
   execFileSync(program, [...first, ...flags, '-c', '-o', 'pages.o', 'pages.cpp'], options);
-  execFileSync(compiler, ['-fsanitize=address', '-pthread', '-o', 'pages', 'pages.o', '-lssl', '-lcrypto', '-lsqlite3', '-lz'], options);
+  execFileSync(compiler, ['-fsanitize=address', '-pthread', '-o', 'pages', 'pages.o', '-lssl', '-lcrypto', '-lsqlite3', '-lz', '-lnghttp2'], options);
 }
 
 const children = [];

@@ -2,7 +2,8 @@
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 set(VCPKG_BUILD_TYPE release) # headers alone
 
-vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options FEATURES boost SSE_USE_BOOST_ASIO tls SSE_TLS gzip SSE_GZIP)
+vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options FEATURES boost SSE_USE_BOOST_ASIO tls SSE_TLS gzip SSE_GZIP
+                                                                http2 SSE_HTTP2)
 vcpkg_cmake_configure(
   SOURCE_PATH "${SOURCE_PATH}"
   OPTIONS -DSSE_BUILD_TESTS=OFF -DSSE_BUILD_EXAMPLES=OFF -DSSE_INSTALL=ON -DFETCHCONTENT_FULLY_DISCONNECTED=ON

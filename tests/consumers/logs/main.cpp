@@ -12,6 +12,9 @@
 #if defined(HAS_GZIP)
 #include <sse/gzip.hpp>
 #endif
+#if defined(HAS_HTTP2)
+#include <sse/http2.hpp>
+#endif
 #include <sse/event_log.hpp>
 
 int main() {
@@ -37,6 +40,10 @@ int main() {
 #endif
 #if defined(HAS_GZIP)
   if (!sse::gzip() || !sse::accepts_gzip("gzip")) return 1;
+#endif
+#if defined(HAS_HTTP2)
+  sse::ServeOptions with_http2;
+  with_http2.http2 = sse::http2();
 #endif
   return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
@@ -26,7 +27,7 @@ namespace sse::inline SSE_ABI::detail {
 
 class Session;
 
-/// Runs the handler of one request.
+/// Runs the handler of one request, or one HTTP/2 connection.
 class HandlerDriver {
  public:
   HandlerDriver() = default;
@@ -40,6 +41,20 @@ class HandlerDriver {
   virtual void stop() = 0;
   /// Cancels the handler and closes the connection. From any thread.
   virtual void abort() = 0;
+};
+
+/// Makes the drivers of HTTP/2 connections: ServeOptions::http2. Thread-safe.
+class Http2Acceptor {
+ public:
+  Http2Acceptor() = default;
+  Http2Acceptor(const Http2Acceptor&) = delete;
+  Http2Acceptor& operator=(const Http2Acceptor&) = delete;
+  virtual ~Http2Acceptor() = default;
+
+  /// Takes the session's socket, and its TLS. `received`: the first bytes. `stop` of the driver, and its deadlines, run
+  /// on the session's strand.
+  virtual std::shared_ptr<HandlerDriver> make_driver(Session& session, std::string received,
+                                                     std::string remote_address) = 0;
 };
 
 /// Makes the driver of a request, which takes the session's socket. The route lives as long as the session.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
@@ -40,7 +41,10 @@ inline asio::awaitable<void> end_sessions(IntrusivePtr<Server> server, Timer tim
   error_code error;
   try {
     const auto stop = [](const IntrusivePtr<Session>& session) { session->stop(); };
-    co_await end_each<asio::any_io_executor>(server->close(), std::min(server->options.spread, grace), stop);
+    std::vector<IntrusivePtr<Session>> sessions = server->close();
+    if (server->options.http2)  // each connection tells its peer at once, and spreads the end of its streams itself
+      for (const IntrusivePtr<Session>& session : sessions) session->stop_http2();
+    co_await end_each<asio::any_io_executor>(std::move(sessions), std::min(server->options.spread, grace), stop);
   } catch (const system_error& cancelled_again) {
     error = cancelled_again.code();
   } catch (const std::bad_alloc&) {  // they are cut instead

@@ -52,14 +52,20 @@ class Session final
   /// Ends a stream in good order, unless ConnectionOptions::let_finish is set. A session that is no stream yet is
   /// closed at once. From any thread.
   void stop();
+  /// Does the same for an HTTP/2 connection, and nothing for others. From any thread.
+  void stop_http2();
   /// Closes the socket. From any thread.
   void abort();
 
   /// A stream has begun, or a handler. The destructor's and the strand's only.
-  bool is_stream() const noexcept { return started() || is_handled(); }
+  bool is_stream() const noexcept { return started() || (exchange_ && exchange_->is_stream); }
   /// Gives the socket to a handler, which answers the request.
   void start_handler(Request request, ConnectionOptions connection, StreamOptions options, const HandlerRoute& route);
-  /// For that handler.
+  /// An HTTP/2 connection has its first stream.
+  void begin_http2_stream() noexcept;
+  /// Ends a stream in good order, unless ConnectionOptions::let_finish is set.
+  static void drain_stream(Server& server, const EventStream& events);
+  /// For the handler, or the HTTP/2 connection.
   std::unique_ptr<TlsLayer> take_tls_layer() noexcept { return std::move(exchange_->tls); }
 
   // For WriteLoop:
@@ -78,24 +84,29 @@ class Session final
 
  private:
   class OnReady;
-  enum class Phase : std::uint8_t { reading, handling, writing, lingering };
+  enum class Phase : std::uint8_t { reading, handling, http2, writing, lingering };
 
   /// The request and its response, and TLS. Freed when a stream begins; one over TLS has another for its TLS alone.
   struct Exchange {
     explicit Exchange(const RequestLimits& limits) : reader(limits) {}
 
     Phase phase = Phase::reading;
+    bool is_stream = false;            ///< A handler, or HTTP/2 with a stream.
+    bool is_http1 = false;             ///< The first bytes were no preface of HTTP/2.
     std::optional<ProxyHeader> proxy;  ///< it has yet to come
     std::unique_ptr<TlsLayer> tls;     ///< Null: none, or the handshake has yet to begin.
     std::string remote_address;
+    std::string preface;  ///< First bytes that may be the preface of HTTP/2.
     RequestReader reader;
     std::string response;
     /// Bytes of the response that were sent; while lingering, bytes that were read and discarded.
     std::size_t done = 0;
-    std::shared_ptr<HandlerDriver> handling;  ///< Null, except in the phase `handling`.
+    std::shared_ptr<HandlerDriver> handling;  ///< Null, except in the phases `handling` and `http2`.
   };
 
   bool is_handled() const noexcept { return exchange_ && exchange_->phase == Phase::handling; }
+  /// Another has the socket: a handler, or an HTTP/2 connection.
+  bool is_driven() const noexcept { return exchange_ && exchange_->handling; }
   void wait_for(asio::socket_base::wait_type what);
   /// Waits until the socket is ready for what TLS wants; without TLS for `otherwise`.
   void wait_again(asio::socket_base::wait_type otherwise);
@@ -109,6 +120,8 @@ class Session final
   bool begin_tls();
   void read_request();
   bool take_bytes(std::string_view bytes);
+  bool take_request_bytes(std::string_view bytes);
+  void start_http2(std::string received);
   std::optional<std::string> take_proxy_header(std::string_view bytes);
   void answer_request();
   void forget_request();
@@ -120,7 +133,7 @@ class Session final
   void close() noexcept;
 
   std::unique_ptr<Exchange> exchange_;  ///< Null: no bytes have arrived yet, or the session is a stream without TLS.
-  Socket socket_;                       ///< Not open while a handler has it.
+  Socket socket_;                       ///< Not open while another has it.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

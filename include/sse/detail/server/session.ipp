@@ -128,15 +128,25 @@ SSE_DECL void Session::stop() {
   });
 }
 
+SSE_DECL void Session::stop_http2() {
+  asio::post(get_executor(), [self = keep()] {
+    if (self->exchange_ && self->exchange_->phase == Phase::http2) self->on_stop();
+  });
+}
+
 SSE_DECL void Session::on_stop() {
-  if (is_handled()) return exchange_->handling->stop();
-  const ServeOptions& options = server->options;
+  if (is_driven()) return exchange_->handling->stop();
   const EventStream* const events = stream_of_events();
   if (!events) return close();
-  if (events->lets_finish()) return;
-  HubAccess::of(server->manager)
-      .disconnect(events->connection_id(), EndReason::drained, "The server is shutting down",
-                  retry_of_drained(options.stream.retry, options.spread), events->connection_.get());
+  drain_stream(*server, *events);
+}
+
+SSE_DECL void Session::drain_stream(Server& server, const EventStream& events) {
+  if (events.lets_finish()) return;
+  const ServeOptions& options = server.options;
+  HubAccess::of(server.manager)
+      .disconnect(events.connection_id(), EndReason::drained, "The server is shutting down",
+                  retry_of_drained(options.stream.retry, options.spread), events.connection_.get());
 }
 
 SSE_DECL void Session::abort() {
@@ -150,7 +160,7 @@ SSE_DECL EventWriter::Times Session::times() const noexcept {
 
 SSE_DECL void Session::time_is_up() noexcept {
   try {
-    if (is_handled()) return;
+    if (is_driven()) return;
     if (started()) return on_time();
     if (expired()) on_head_timeout();
   } catch (...) {  // no memory for it
@@ -179,7 +189,7 @@ SSE_DECL void Session::close() noexcept {
   error_code ignored;
   socket_.close(ignored);
   try {
-    if (is_handled()) exchange_->handling->abort();
+    if (is_driven()) exchange_->handling->abort();
   } catch (...) {  // no memory for it: the handler goes on
   }
 }
@@ -212,7 +222,7 @@ SSE_DECL void Session::on_start() {
 // An operation that was cancelled when the phase changed may still complete with success, so each step must bear one
 // call too many.
 SSE_DECL void Session::on_ready(error_code error) noexcept {
-  if (error || is_stream()) return;
+  if (error || is_stream() || is_driven()) return;
   try {
     const Phase phase = exchange_ ? exchange_->phase : Phase::reading;
     if (phase == Phase::reading) return read_request();
@@ -240,6 +250,7 @@ SSE_DECL void Session::read_request() {
       if (is_would_block(error)) break;
       if (error) return tls_layer() ? begin_linger() : close();  // the peer may read TLS's alert
       if (take_bytes({bytes.data(), size})) return answer_request();
+      if (is_driven()) return;
     } while (tls_layer() && tls_layer()->has_pending());
     wait_again(asio::socket_base::wait_read);
   } catch (const HttpError& bad) {
@@ -266,16 +277,51 @@ SSE_DECL bool Session::begin_tls() {
       return false;
     }
   }
-  exchange_->tls = server->options.tls->make_layer(socket_.native_handle(), *std::move(received), false);
+  exchange_->tls =
+      server->options.tls->make_layer(socket_.native_handle(), *std::move(received), server->options.http2 != nullptr);
   return true;
 }
 
 /// True: the head is complete.
 SSE_DECL bool Session::take_bytes(std::string_view bytes) {
   begin_exchange();
-  if (!exchange_->proxy) return exchange_->reader.feed(bytes);
+  if (!exchange_->proxy) return take_request_bytes(bytes);
   const std::optional<std::string> rest = take_proxy_header(bytes);
-  return rest && exchange_->reader.feed(*rest);
+  return rest && take_request_bytes(*rest);
+}
+
+/// Tells HTTP/2 by its preface (RFC 9113, 3.4), of which no request of HTTP/1 begins with the first line.
+SSE_DECL bool Session::take_request_bytes(std::string_view bytes) {
+  if (!server->options.http2 || exchange_->is_http1) return exchange_->reader.feed(bytes);
+  constexpr std::string_view preface = "PRI * HTTP/2.0\r\n";
+  std::string first = std::move(exchange_->preface.append(bytes));
+  const std::string_view begin = std::string_view(first).substr(0, preface.size());
+  if (begin == preface) {
+    start_http2(std::move(first));
+    return false;
+  }
+  if (preface.starts_with(begin)) {
+    exchange_->preface = std::move(first);
+    return false;
+  }
+  exchange_->is_http1 = true;
+  return exchange_->reader.feed(first);
+}
+
+SSE_DECL void Session::start_http2(std::string received) {
+  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  exchange->phase = Phase::http2;
+  exchange->handling =
+      server->options.http2->make_driver(*this, std::move(received), std::move(exchange_->remote_address));
+  expire_at(CoarseTimer::never);
+  exchange_ = std::move(exchange);
+  exchange_->handling->start(keep());
+}
+
+SSE_DECL void Session::begin_http2_stream() noexcept {
+  if (exchange_->is_stream) return;
+  server->begin_stream(*this);
+  exchange_->is_stream = true;
 }
 
 /// The bytes behind the header of a load balancer, once it is complete.
@@ -314,6 +360,7 @@ SSE_DECL void Session::start_handler(Request request, ConnectionOptions connecti
       handling_maker.load()(*this, std::move(request), std::move(connection), std::move(options), route);
   expire_at(CoarseTimer::never);
   server->begin_stream(*this);
+  exchange->is_stream = true;
   exchange_ = std::move(exchange);
   exchange_->handling->start(keep());
 }
