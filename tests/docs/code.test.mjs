@@ -281,6 +281,19 @@ const tests = {
     await attack(service, '/v1/messages');
     await service.stop();
   },
+  async mcp() { // its behaviour is tested with the SDK
+    const service = await start_service('mcp');
+    const post = async (body) => {
+      const request = http.request(service.addresses[0], { method: 'POST', agent: false });
+      request.end(body);
+      return (await once(request, 'response'))[0];
+    };
+    assert.match(await read_till(await post('{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}'), 'sse-mcp'), /"2025-11-25"/);
+    for (const body of ['', '[]', '7', '{"method":7}', '{"jsonrpc":"2.0","id":1,"method":"ping"}']) assert.equal(await status_of(await post(body)), 400, body);
+    assert.equal(await status_of(await post('{"method":"initialize","params":7,"id":1}')), 200);
+    await attack(service, '/mcp');
+    await service.stop();
+  },
   async services() {
     const service = await start_service('services');
     assert.equal(await status_of(await service.get('/events')), 401);
