@@ -33,6 +33,7 @@ class Http2Server final : public detail::Http2Acceptor {
  public:
   explicit Http2Server(Http2Options options) : options_(std::move(options)) {}
 
+  /// For `serve`.
   std::shared_ptr<detail::HandlerDriver> make_driver(detail::Session& session, std::string received,
                                                      std::string remote_address) override;
 
