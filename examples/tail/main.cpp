@@ -118,6 +118,10 @@ int run(const tail::Arguments& arguments) {
     io.stop();
     try {
       if (error) std::rethrow_exception(error);
+    } catch (const sse::BadResponse& failure) {
+      status = 1;
+      if (reason != failure.what()) tell(failure.what());
+      if (!failure.body().empty()) tell("its body: " + failure.body().substr(0, 1000));
     } catch (const std::exception& failure) {
       status = 1;
       if (reason != failure.what()) tell(failure.what());

@@ -15,6 +15,8 @@ ends 0 'tail: disconnected: The server has ended the stream' "$typed\r\n"
 ends 0 '' 'HTTP/1.1 204 No Content\r\n\r\n'
 ends 1 'tail: disconnected: The stream was cut in the middle of its body' "${typed}Content-Length: 5\r\n\r\n"
 ends 1 'tail: The server answers with status 404' 'HTTP/1.1 404 Not Found\r\n\r\n'
+ends 1 'tail: its body: {"error":?"no such model"}' 'HTTP/1.1 404 Not Found\r\nContent-Length: 26\r\n\r\n{"error":\n"no such model"}'
+ends 1 "tail: its body: $(printf 'x%.0s' {1..1000})" "HTTP/1.1 500 Oops\r\n\r\n$(printf 'x%.0s' {1..3000})"
 ends 1 'tail: The server answers with status 503' 'HTTP/1.1 503 Not Now\r\n\r\n'
 ends 1 'tail: The server answers with Content-Type text/html, and not text/event-stream' \
   'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n'

@@ -302,6 +302,15 @@ TEST_CASE("a failure before the first event is a status") {
   CHECK(text.starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
   CHECK(text.find("secret") == std::string::npos);
   CHECK(seen == "secret");
+  options.stream.allow_origin = "https://a.example";  // its page may read the failure, and when to come back
+  Answer readable(
+      [](sse::EventSender&) -> Work {
+        throw sse::HttpError(429, "slow down", {{"Retry-After", "1"}});
+        co_return;
+      },
+      options);
+  CHECK(readable.text().find("\r\nRetry-After: 1\r\nVary: Origin\r\nAccess-Control-Allow-Origin: https://a.example\r\n"
+                             "Access-Control-Expose-Headers: Retry-After\r\n") != std::string::npos);
   Answer odd([](sse::EventSender&) -> Work {
     throw 7;
     co_return;

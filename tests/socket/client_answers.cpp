@@ -50,6 +50,20 @@ TEST_CASE("every coding of a body is read, wherever it is cut") {
   }
 }
 
+TEST_CASE("an answer that stops at any byte of its head or body is a cut, and only a whole one is an end") {
+  const std::string answer = chunked_head + chunk("data: a\n\n") + chunk("data: b\n\n") + "0\r\n\r\n";
+  CHECK(read_parts({answer}) == "message a|message b|end");
+  for (std::size_t size = 1; size < answer.size(); ++size) {
+    INFO(size);
+    const std::string said = read_parts({answer.substr(0, size)});
+    if (size < chunked_head.size())
+      REQUIRE(said.find("message") == said.npos);
+    else
+      REQUIRE(said.ends_with("status 200: The stream was cut in the middle of its body|end"));
+    REQUIRE(said != "end");
+  }
+}
+
 TEST_CASE("a body that is larger than any buffer is read whole") {
   std::string body, expected;
   for (int n = 0; n < 3000; ++n) {

@@ -291,8 +291,7 @@ SSE_DECL void SenderCore::fail(const std::exception_ptr& failure) {
     if (!begun_) {
       Headers headers = error.headers();
       for (const auto& header : options_.stream.headers) headers.push_back(header);
-      if (!options_.stream.allow_origin.empty())
-        headers.emplace_back("Access-Control-Allow-Origin", options_.stream.allow_origin);
+      add_cors(headers, options_.stream);
       response_ = response_text(HttpError(error.status(), error.what(), std::move(headers)),
                                 "text/plain; charset=utf-8", false);
     } else if (options_.failure_form == FailureForm::event) {
