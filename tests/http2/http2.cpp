@@ -280,6 +280,7 @@ TEST_CASE("window arithmetic: initial sizes 0 and 1, and changes of them") {
   peer.send(window_update, 0, other, number(0x7FFFFFFF));
   peer.send(window_update, 0, other, number(0x7FFFFFFF));
   CHECK(peer.response(other).reset == NGHTTP2_FLOW_CONTROL_ERROR);
+  peer.send(settings, 0, 0, setting(4, 65'535));
   CHECK(peer.lives());
   peer.send(window_update, 0, 0, number(0x7FFFFFFF));
   peer.send(window_update, 0, 0, number(0x7FFFFFFF));
