@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -15,6 +16,7 @@ namespace sse::inline SSE_ABI::detail {
 
 class ContentDecoder;
 class EventChain;
+struct ChainPlace;
 
 }  // namespace sse::inline SSE_ABI::detail
 
@@ -25,8 +27,10 @@ class Compression {
  public:
   virtual ~Compression() = default;
 
-  /// Makes the compressor of one manager. Called by the manager only.
-  virtual std::unique_ptr<detail::EventChain> make_chain() const = 0;
+  /// Makes a compressor. Called by the manager only.
+  virtual std::unique_ptr<detail::EventChain> make_chain(const detail::ChainPlace& place) const = 0;
+  /// The most compressors that a manager may have at a time.
+  virtual std::size_t max_chains() const noexcept = 0;
 
  protected:
   Compression() = default;

@@ -13,7 +13,7 @@
 
 namespace sse::inline SSE_ABI {
 
-/// The settings of a compressor, as zlib's deflateInit2 takes them. By default it has 64 KiB a manager.
+/// The settings of compressors, as zlib's deflateInit2 takes them. By default each has 64 KiB.
 struct GzipOptions {
   GzipOptions() = default;
 
@@ -21,16 +21,21 @@ struct GzipOptions {
   int window_bits =
       13;             ///< 9 to 15. A new client gets 2^window_bits bytes as they are, before it gets compressed ones.
   int mem_level = 6;  ///< 1 to 9.
+  /// The most compressors of a manager, 1 to 1,024: one for the connections that get every event, and one for each set
+  /// of topics that connections have in common. A connection with a further set gets plain text.
+  int max_compressors = 256;
 };
 
 /// Compression for Options::compression. `serve` and `write_events` then answer a client whose `Accept-Encoding` allows
 /// it with `Content-Encoding: gzip`. Each event is compressed once, whatever the number of clients.
 ///
-/// Connections with topics, with a filter or with OverflowPolicy::keep_newest get plain text, and so does one whose
-/// ConnectionOptions::compress is false. An event for one connection alone (send_event) goes out as it is.
+/// Connections with the same topics, at most 32, are compressed together, apart from all others: the first of them gets
+/// plain text, as long as it stays. Connections with a filter or with OverflowPolicy::keep_newest get plain text, and
+/// so does one whose ConnectionOptions::compress is false. An event for one connection alone (send_event) goes out as
+/// it is, and so does what a connection gets when its topics have changed.
 ///
 /// The lengths of compressed text tell what it contains: do not compress a stream that holds both a secret and text
-/// that a stranger chose. A manager's events are compressed together: all that get one may see all of them.
+/// that a stranger chose. An event is compressed only with events that its readers get, too.
 ///
 /// @throws Error   for an option that zlib does not take.
 std::shared_ptr<const Compression> gzip(const GzipOptions& options = {});

@@ -50,6 +50,7 @@
 #include "sse/detail/http1/response_text.ipp"
 #include "sse/detail/hub/admission.ipp"
 #include "sse/detail/hub/audience.ipp"
+#include "sse/detail/hub/chains.ipp"
 #include "sse/detail/hub/connection.ipp"
 #include "sse/detail/hub/drain.ipp"
 #include "sse/detail/hub/event_manager.ipp"

@@ -47,7 +47,7 @@ struct CompressionStats {
   CompressionStats() = default;
 
   bool on = false;                 ///< The manager has Options::compression.
-  std::uint64_t events = 0;        ///< Events that were compressed, each once for all readers.
+  std::uint64_t events = 0;        ///< Events that were compressed, once for all readers with the same topics.
   std::uint64_t groups = 0;        ///< Calls of the compressor for them.
   std::uint64_t text_bytes = 0;    ///< Bytes of their frames.
   std::uint64_t packed_bytes = 0;  ///< Bytes of their compressed form.

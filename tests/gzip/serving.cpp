@@ -276,6 +276,137 @@ TEST_CASE("a returning client gets its replay, also over events that are not in 
   first.read_to_end();
 }
 
+/// A request for the events of these topics: "a" or "a&topic=b".
+std::string of_topics(const std::string& topics) {
+  return "GET /events?topic=" + topics + " HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";
+}
+
+sse::ServeOptions with_topics() {
+  sse::ServeOptions options;
+  options.topics_from_query = true;
+  return options;
+}
+
+TEST_CASE("connections with the same topics are compressed together") {
+  Server server(with_topics(), with_gzip());
+  GzipClient lone(server.port, of_topics("a"), 0, 0);
+  lone.block_with("\"connection\"");
+  CHECK_FALSE(lone.is_compressed());  // nobody had the topic before it
+  GzipClient other(server.port, of_topics("b"), 0, 0);
+  other.block_with("\"connection\"");
+  CHECK_FALSE(other.is_compressed());
+  std::vector<std::unique_ptr<GzipClient>> clients;
+  for (const std::string topics : {"a", "a", "a&topic=b", "b&topic=a&topic=b"}) {
+    clients.push_back(std::make_unique<GzipClient>(server.port, of_topics(topics), 0, 0));
+    clients.back()->block_with("\"connection\"");
+    CHECK(clients.back()->is_compressed());
+  }
+  for (int i = 0; i < 300; ++i) {
+    const auto name = [&] { return "\"n\":" + std::to_string(i) + ","; };
+    sse::EmitOptions options;
+    options.topic = i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "";
+    server.events.emit_event("step", {{"text", "the same in each of them"}, {"n", i}}, options);
+    if (options.topic != "b")
+      for (GzipClient* const client : {&lone, clients[0].get(), clients[1].get()}) client->block_with(name());
+    if (options.topic != "a") other.block_with(name());
+    for (std::size_t k = 2; k < 4; ++k) clients[k]->block_with(name());
+  }
+  for (const auto& client : clients) CHECK(client->raw_bytes * 3 < lone.raw_bytes);
+  CHECK(server.events.stats().compression.sent_packed > 900);
+  server.events.disconnect_all("done");
+  const std::string text = lone.read_to_end();
+  for (const auto& client : clients) CHECK(client->read_to_end() == text);
+}
+
+TEST_CASE("an event of some topics changes no byte that readers of others get") {
+  std::string streams[2];
+  for (std::size_t secret = 0; secret < 2; ++secret) {
+    sse::Options options = with_gzip();
+    options.clock = [] { return std::chrono::system_clock::time_point(); };
+    Server server(with_topics(), options);
+    std::vector<std::unique_ptr<GzipClient>> clients;
+    for (const std::string topics : {"a", "b", "a", "a", "b", "b", "a&topic=b", "a&topic=b"}) {
+      clients.push_back(std::make_unique<GzipClient>(server.port, of_topics(topics), 0, 0));
+      clients.back()->block_with("\"connection\"");
+    }
+    GzipClient all(server.port);
+    all.block_with("\"connection\"");
+    GzipClient& reader = *clients[2];
+    for (int i = 0; i < 100; ++i) {
+      sse::EmitOptions of_a, of_b;
+      of_a.topic = "a", of_b.topic = "b";
+      server.events.emit_event("step", {{"password", secret ? "correct horse" : "battery staple"}}, of_b);
+      server.events.emit_event("step", {{"guess", "correct horse"}, {"n", i}}, of_a);
+      reader.block_with("\"n\":" + std::to_string(i) + "}");
+      streams[secret] += std::to_string(reader.raw_bytes) + " ";
+    }
+    CHECK(server.events.stats().compression.sent_packed > 0);
+  }
+  CHECK(streams[0] == streams[1]);
+}
+
+TEST_CASE("topics may change while a connection follows") {
+  Server server(with_topics(), with_gzip());
+  GzipClient lone(server.port, of_topics("a"), 0, 0);
+  lone.block_with("\"connection\"");
+  GzipClient first(server.port, of_topics("a"), 0, 0), second(server.port, of_topics("a"), 0, 0);
+  const std::string connected = first.block_with("\"connection\"");
+  second.block_with("\"connection\"");
+  const std::string id = json::parse(connected.substr(connected.find('{'))).at("connection_id");
+  int n = 0;
+  const auto emit = [&](const std::string& topic, std::vector<GzipClient*> readers) {
+    for (int i = 0; i < 60; ++i) {
+      sse::EmitOptions options;
+      options.topic = topic;
+      server.events.emit_event("step", {{"n", ++n}}, options);
+      for (GzipClient* const reader : readers) reader->block_with("\"n\":" + std::to_string(n) + "}");
+    }
+  };
+  emit("a", {&lone, &first, &second});
+  CHECK(server.events.subscribe(id, "b"));
+  emit("b", {&first});
+  emit("a", {&lone, &first, &second});
+  CHECK(server.events.unsubscribe(id, "a"));
+  emit("b", {&first});
+  emit("a", {&lone, &second});
+  emit("", {&lone, &first, &second});
+  CHECK(server.events.subscribe(id, "a"));
+  CHECK(server.events.unsubscribe(id, "b"));
+  emit("a", {&lone, &first, &second});
+  server.events.disconnect_all("done");
+  first.read_to_end();
+  second.read_to_end();
+}
+
+TEST_CASE("past the most compressors further topics go plain, and they are free again behind their last reader") {
+  sse::GzipOptions few;
+  few.max_compressors = 2;
+  sse::Options options = with_gzip();
+  options.compression = sse::gzip(few);
+  Server server(with_topics(), options);
+  const auto compressed = [&](GzipClient& client) {
+    client.block_with("\"connection\"");
+    return client.is_compressed();
+  };
+  GzipClient a(server.port, of_topics("a"), 0, 0), b(server.port, of_topics("b"), 0, 0);
+  CHECK_FALSE(compressed(a));
+  CHECK_FALSE(compressed(b));
+  {
+    GzipClient more(server.port, of_topics("a"), 0, 0), plain(server.port, of_topics("b"), 0, 0);
+    CHECK(compressed(more));
+    CHECK_FALSE(compressed(plain));
+  }
+  server.wait_for_count(2);
+  GzipClient more(server.port, of_topics("b"), 0, 0), plain(server.port, of_topics("a"), 0, 0);
+  CHECK(compressed(more));
+  CHECK_FALSE(compressed(plain));
+  CHECK_THROWS_AS(([&] {
+                    few.max_compressors = 0;
+                    sse::gzip(few);
+                  }()),
+                  sse::Error);
+}
+
 TEST_CASE("an event that a filter keeps a copy of, and so has no id, is compressed with its id") {
   Server server({}, with_gzip(100));
   std::vector<sse::Event> kept;

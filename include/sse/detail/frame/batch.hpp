@@ -45,15 +45,24 @@ class Batch : public RefCounted {
   const Event& event(std::size_t i) const noexcept { return events_[i]; }
 
   /// Drops the last events, and is full from now on, if it would end inside of a group of compressed events. It keeps
-  /// at least one group or a part of one.
-  void end_at_group() noexcept {
-    const PackedGroup* const group = EventFactory::group(events_.back());
-    if (!group || group->last == EventFactory::chain_number(events_.back())) return;
-    std::size_t end = size_;
-    while (end > 0 && EventFactory::group(events_[end - 1]) == group) --end;
-    if (end == 0) return;
-    for (; size_ > end; events_.pop_back()) bytes_ -= frames_[--size_].size();
-    closed_ = true;
+  /// at least one group or a part of one. `gets_all`: the batch is of all events, and not of those of some topics.
+  void end_at_group(bool gets_all) noexcept {
+    for (const ChainLink* last = EventFactory::links(events_.back()); last;
+         last = last->next ? &*last->next : nullptr) {
+      const PackedGroup* const group = last->group();
+      if (!group || group->last == last->number || (last->chain == ChainLink::all) != gets_all) continue;
+      std::size_t end = size_ - 1;
+      std::uint64_t first = last->number;
+      for (; end > 0 && first > group->first; --end, --first) {
+        const ChainLink* const before = EventFactory::link(events_[end - 1], last->chain);
+        if (!before || before->number != first - 1) break;
+      }
+      if (end == 0) return;
+      if (first != group->first) continue;  // a chain that has other events, too
+      for (; size_ > end; events_.pop_back()) bytes_ -= frames_[--size_].size();
+      closed_ = true;
+      return;
+    }
   }
 
   /// The same events compressed, for the readers whose inflaters know the text before them. Null: not made yet.
@@ -110,8 +119,9 @@ struct BatchPart {
 class BatchCache {
  public:
   /// Returns the events from `at` to `end`, at least one, or the first of them. `event(n)` is the event at `n`.
+  /// `gets_all`: the events are all of the manager, and not those of some topics.
   template <class EventAt>
-  BatchPart read(std::uint64_t at, std::uint64_t end, EventAt&& event) {
+  BatchPart read(std::uint64_t at, std::uint64_t end, bool gets_all, EventAt&& event) {
     Entry* place = &entries_[next_];
     for (Entry& entry : entries_) {
       if (!entry.batch || at < entry.begin || at >= entry.end()) continue;
@@ -122,7 +132,7 @@ class BatchCache {
     const IntrusivePtr<Batch> batch(
         new Batch(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, Batch::max_size))));
     for (std::uint64_t n = at; n < end && !batch->full(); ++n) batch->add(event(n));
-    batch->end_at_group();
+    batch->end_at_group(gets_all);
     *place = {batch, at};
     return place->part(at, end);
   }

@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/event_text.hpp"
@@ -80,23 +77,19 @@ class EventFactory {
   static SystemTime time(const Event& event) noexcept { return event.count_->shared().time; }
   static std::uint64_t key_hash(const Event& event) noexcept { return event.count_->shared().key_hash; }
 
-  /// The event's number in the chain of the compressor. 0: it is in none.
-  static std::uint64_t chain_number(const Event& event) noexcept { return event.count_->shared().chain_number; }
-  /// Numbers an event that is not published yet.
-  static void set_chain_number(const Event& event, std::uint64_t number) noexcept {
-    event.count_->shared().chain_number = number & ((std::uint64_t{1} << 48) - 1);
-  }
-  /// The group in which the event was compressed. Null: it was not, or not yet.
-  static const PackedGroup* group(const Event& event) noexcept {
+  /// The event's first place in a chain. The others follow by `next`. Null: it is in none.
+  static ChainLink* links(const Event& event) noexcept {
     const EventText& shared = event.count_->shared();
-    return shared.packed.load(std::memory_order_acquire) ? shared.group.get() : nullptr;
+    return shared.links ? &*shared.links : nullptr;
   }
-  /// Gives the event its group, once.
-  static void set_group(const Event& event, IntrusivePtr<const PackedGroup> group) noexcept {
-    EventText& shared = event.count_->shared();
-    shared.group = std::move(group);
-    shared.packed.store(true, std::memory_order_release);
+  /// The event's place in this chain. Null: it is not there.
+  static ChainLink* link(const Event& event, std::uint64_t chain) noexcept {
+    ChainLink* one = links(event);
+    while (one && one->chain != chain) one = one->next ? &*one->next : nullptr;
+    return one;
   }
+  /// Gives an event that is not published yet a place in one more chain. False: there is no memory.
+  static bool add_link(const Event& event, std::uint64_t chain, std::uint64_t number) noexcept;
 
   /// Copies an event and counts the copy at `place` of `others`, which must be free.
   static Event copy(const Event& event, EventCounts& others, std::size_t place) noexcept;

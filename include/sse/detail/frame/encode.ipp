@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,6 +87,13 @@ SSE_DECL Event EventFactory::copy(const Event& event, EventCounts& others, std::
   return made;
 }
 
+SSE_DECL bool EventFactory::add_link(const Event& event, std::uint64_t chain, std::uint64_t number) noexcept {
+  Owned<ChainLink>& links = event.count_->shared().links;
+  void* const memory = ::operator new(sizeof(ChainLink), std::nothrow);
+  if (memory) links = Owned<ChainLink>(new (memory) ChainLink(chain, number, std::move(links)));
+  return memory != nullptr;
+}
+
 SSE_DECL Event EventFactory::raw(std::string bytes) {
   Event event;
   auto* const shared = new EventText;
@@ -96,14 +104,14 @@ SSE_DECL Event EventFactory::raw(std::string bytes) {
 }
 
 SSE_DECL Event EventFactory::clone(const Event& event) {
-  const EventText& from = event.count_->shared();
+  EventText& from = event.count_->shared();
   Event copy = raw(from.text);
   EventText& to = copy.count_->shared();
   to.frame = from.frame, to.id = from.id, to.json = from.json;
   to.type = from.type, to.topic = from.topic, to.key = from.key;
   to.key_hash = from.key_hash, to.time = from.time;
   to.kind = from.kind;
-  to.chain_number = from.chain_number;
+  to.links = std::move(from.links);
   return copy;
 }
 

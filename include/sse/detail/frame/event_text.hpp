@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/frame/packed_group.hpp"
 #include "sse/version.hpp"
 
@@ -56,12 +56,8 @@ struct EventText : EventCount {
   Part id, json, type, topic, key;
   std::uint64_t key_hash = 0;                  ///< secret_hash of the key, where there is one.
   std::chrono::system_clock::time_point time;  ///< The time of its making, by the manager's clock.
-  IntrusivePtr<const PackedGroup> group;       ///< Its compressed form. Immutable once `packed` is true.
-  /// The event's number in the manager's chain (EventChain), in the order of publishing. 0: it is in none. Immutable
-  /// once the event is published.
-  std::uint64_t chain_number : 48 = 0;
+  Owned<ChainLink> links;                      ///< Its places in the chains of compressed streams.
   EventKind kind = EventKind::envelope;
-  std::atomic<bool> packed{false};  ///< It has a group.
 };
 
 /// A block of counts for the copies that the readers of one backlog make. If they used the event's own count, threads

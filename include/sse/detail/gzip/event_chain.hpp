@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The interface of a compressor that all readers of a manager share. The core knows no more of it than this.
+// The interface of a compressor that many readers share. The core knows no more of it than this.
 
 #pragma once
 
@@ -10,7 +10,6 @@
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/event.hpp"
-#include "sse/stats.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -34,27 +33,53 @@ class EventTap {
   virtual BatchPart end() = 0;
 };
 
-/// The events of a manager in their one order, each compressed once. Thread-safe.
+/// The counters of a manager's chains. Stats has them.
+struct ChainCounters {
+  std::atomic<std::uint64_t> events{0}, groups{0}, text_bytes{0}, packed_bytes{0}, sent_packed{0}, sent_stored{0};
+  /// Bytes by which the compressed streams were shorter than their frames. It wraps around while they were longer.
+  std::atomic<std::uint64_t> saved_bytes{0};
+};
+
+/// The owner of a chain, which may be gone with its last reader.
+class ChainOwner {
+ public:
+  /// Closes a tap of the chain.
+  virtual void leave() noexcept = 0;
+
+ protected:
+  ~ChainOwner() = default;
+};
+
+/// The circumstances of a chain.
+struct ChainPlace {
+  std::uint64_t id;           ///< ChainLink::all, or a greater one that no other chain of the manager has had.
+  std::size_t least_readers;  ///< It compresses for at least so many.
+  ChainCounters& counters;
+  ChainOwner* owner;  ///< Null: the chain is never gone.
+};
+
+/// Events that some connections all get, in their one order, each compressed once. Thread-safe.
 class EventChain {
  public:
-  EventChain() = default;
+  explicit EventChain(const ChainPlace& place) noexcept : place_(place) {}
   EventChain(const EventChain&) = delete;
   EventChain& operator=(const EventChain&) = delete;
   virtual ~EventChain() = default;
 
-  bool has_readers() const noexcept { return readers_.load(std::memory_order_relaxed) != 0; }
-  /// Gives an event its number. Called in the order in which the connections get the events, and before any of them or
-  /// the history can have this one. False: nobody reads.
+  std::uint64_t id() const noexcept { return place_.id; }
+  std::size_t readers() const noexcept { return readers_.load(std::memory_order_relaxed); }
+  bool has_enough_readers() const noexcept { return readers() >= place_.least_readers; }
+  /// Gives an event its place (ChainLink). Called in the order in which the connections get the events, and before any
+  /// of them or the history can have this one. False: nobody reads.
   virtual bool number(const Event& event) noexcept = 0;
-  /// Adds the event that was numbered last, whose text does not change any more.
+  /// Adds an event that was numbered, whose text does not change any more. In the same order.
   virtual void add(const Event& event) noexcept = 0;
   /// Makes the tap of a connection that has at most so many events waiting.
   virtual Owned<EventTap> open_tap(std::size_t max_queue_size) = 0;
-  virtual CompressionStats stats() const noexcept = 0;
-  /// Bytes by which the compressed streams were shorter than their frames. It wraps around while they were longer.
-  virtual std::uint64_t saved_bytes() const noexcept = 0;
+  virtual void close_tap() noexcept = 0;
 
  protected:
+  const ChainPlace place_;  ///< Immutable.
   std::atomic<std::size_t> readers_{0};
 };
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,12 +24,17 @@ namespace sse::inline SSE_ABI::detail {
 
 class GzipCompression final : public Compression {
  public:
-  explicit GzipCompression(const GzipSettings& settings) noexcept : settings_(settings) {}
+  GzipCompression(const GzipSettings& settings, std::size_t max_chains) noexcept
+      : settings_(settings), max_chains_(max_chains) {}
 
-  std::unique_ptr<EventChain> make_chain() const override { return std::make_unique<GzipChain>(settings_); }
+  std::unique_ptr<EventChain> make_chain(const ChainPlace& place) const override {
+    return std::make_unique<GzipChain>(settings_, place);
+  }
+  std::size_t max_chains() const noexcept override { return max_chains_; }
 
  private:
-  const GzipSettings settings_;  ///< Immutable.
+  const GzipSettings settings_;   ///< Immutable.
+  const std::size_t max_chains_;  ///< Immutable.
 };
 
 class GzipDecompression final : public Decompression {
@@ -53,8 +59,10 @@ SSE_DECL std::shared_ptr<const Compression> gzip(const GzipOptions& options) {
   detail::check_gzip_option("level", options.level, 1, 9);
   detail::check_gzip_option("window_bits", options.window_bits, 9, 15);
   detail::check_gzip_option("mem_level", options.mem_level, 1, 9);
+  detail::check_gzip_option("max_compressors", options.max_compressors, 1, 1024);
   return std::make_shared<detail::GzipCompression>(
-      detail::GzipSettings{options.level, options.window_bits, options.mem_level});
+      detail::GzipSettings{options.level, options.window_bits, options.mem_level},
+      static_cast<std::size_t>(options.max_compressors));
 }
 
 SSE_DECL std::shared_ptr<const Decompression> gunzip() {

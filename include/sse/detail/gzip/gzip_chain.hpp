@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One raw deflate stream over the events of a manager, and the gzip streams that are put together from its blocks. It
-// knows no socket.
+// One raw deflate stream over events that many connections get, and the gzip streams that are put together from its
+// blocks. It knows no socket.
 
 #pragma once
 
@@ -24,7 +24,6 @@
 #include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/gzip/zlib.hpp"
 #include "sse/event.hpp"
-#include "sse/stats.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -47,14 +46,13 @@ class GzipChain final : public EventChain {
   /// Events in one group, and bytes of text that end it.
   static constexpr std::size_t max_group = 64, max_group_bytes = 16 * 1024;
 
-  explicit GzipChain(const GzipSettings& settings)
-      : deflater_(settings.level, settings.window_bits, settings.mem_level) {}
+  GzipChain(const GzipSettings& settings, const ChainPlace& place)
+      : EventChain(place), deflater_(settings.level, settings.window_bits, settings.mem_level) {}
 
   bool number(const Event& event) noexcept override;
   void add(const Event& event) noexcept override;
   Owned<EventTap> open_tap(std::size_t max_queue_size) override;
-  CompressionStats stats() const noexcept override;
-  std::uint64_t saved_bytes() const noexcept override { return saved_bytes_.load(std::memory_order_relaxed); }
+  void close_tap() noexcept override;
 
   /// Compresses the waiting events.
   void pack_waiting() noexcept;
@@ -62,7 +60,8 @@ class GzipChain final : public EventChain {
   void pack_up_to(std::uint64_t number) noexcept;
   std::size_t window() const noexcept { return deflater_.window(); }
 
-  void close_tap() noexcept;
+  /// Closes a tap, after which the chain may be gone.
+  void leave() noexcept { place_.owner ? place_.owner->leave() : close_tap(); }
   void count_sent(std::size_t packed, std::size_t stored, std::uint64_t saved) noexcept;
 
  private:
@@ -75,7 +74,7 @@ class GzipChain final : public EventChain {
 
   Mutex mutex_;  ///< Held for a push or a few pops only, because emitters wait for it.
   std::deque<Event> waiting_ SSE_GUARDED_BY(mutex_);
-  std::size_t max_waiting_ SSE_GUARDED_BY(mutex_) = 0;  ///< The largest max_queue_size of a reader.
+  std::size_t max_waiting_ SSE_GUARDED_BY(mutex_) = 1;  ///< The largest max_queue_size of a reader.
   std::uint64_t last_ SSE_GUARDED_BY(mutex_) = 0;       ///< Number of the last event.
   std::atomic<bool> something_waits_{false};            ///< Written under mutex_.
 
@@ -85,9 +84,6 @@ class GzipChain final : public EventChain {
   std::uint64_t text_ SSE_GUARDED_BY(packing_) = 0;      ///< Bytes since the compressor began.
   std::uint32_t crc_ SSE_GUARDED_BY(packing_) = 0;       ///< Their CRC.
   std::string gathered_ SSE_GUARDED_BY(packing_), packed_ SSE_GUARDED_BY(packing_);  ///< Kept for their memory.
-
-  std::atomic<std::uint64_t> events_{0}, groups_{0}, text_bytes_{0}, packed_bytes_{0};
-  std::atomic<std::uint64_t> sent_packed_{0}, sent_stored_{0}, saved_bytes_{0};
 };
 
 /// Compressed frames, and all that they refer to.
@@ -108,7 +104,7 @@ class PackedBatch final : public Batch {
 class GzipTap final : public EventTap {
  public:
   explicit GzipTap(GzipChain& chain) noexcept : chain_(chain) {}
-  ~GzipTap() override { chain_.close_tap(); }
+  ~GzipTap() override { chain_.leave(); }
 
   void prepare() noexcept override { chain_.pack_waiting(); }
   BatchPart pack(const BatchPart& part) override;
@@ -124,6 +120,8 @@ class GzipTap final : public EventTap {
   void follow(const PackedGroup& group) noexcept;
   /// Text that went out as it is. `number`: of its event in the chain, 0: it is none of the chain's.
   void store(std::string_view text, std::uint64_t number) noexcept;
+  /// The number of an event in the chain. 0: it is not there.
+  std::uint64_t number_of(const Event& event) const noexcept;
   void detach() noexcept;
 
   GzipChain& chain_;

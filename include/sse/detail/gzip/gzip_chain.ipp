@@ -24,23 +24,27 @@
 #include "sse/detail/gzip/gzip_chain.hpp"
 #include "sse/detail/gzip/zlib.hpp"
 #include "sse/event.hpp"
-#include "sse/stats.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
+/// The number of an event in a chain. 0: it is not there.
+inline std::uint64_t number_in(std::uint64_t chain, const Event& event) noexcept {
+  const ChainLink* const link = EventFactory::link(event, chain);
+  return link ? link->number : 0;
+}
+
 SSE_DECL bool GzipChain::number(const Event& event) noexcept {
   const MutexLock lock(mutex_);
-  if (readers_.load(std::memory_order_relaxed) == 0) return false;  // the last one has just gone
-  EventFactory::set_chain_number(event, ++last_);
-  return true;
+  if (!has_enough_readers()) return false;  // the last one has just gone
+  return EventFactory::add_link(event, id(), ++last_);
 }
 
 SSE_DECL void GzipChain::add(const Event& event) noexcept {
   const MutexLock lock(mutex_);
-  if (readers_.load(std::memory_order_relaxed) == 0) return;  // likewise
+  if (!has_enough_readers()) return;                          // likewise
   if (waiting_.size() >= max_waiting_) waiting_.pop_front();  // the gap begins the compressor anew
   try {
     waiting_.push_back(event);
@@ -51,44 +55,28 @@ SSE_DECL void GzipChain::add(const Event& event) noexcept {
 }
 
 SSE_DECL Owned<EventTap> GzipChain::open_tap(std::size_t max_queue_size) {
-  {
-    const MutexLock lock(mutex_);
-    // A number is left out, so that the first reader needs no text of the time without any.
-    if (readers_.load(std::memory_order_relaxed) == 0) ++last_, max_waiting_ = 1;
-    readers_.fetch_add(1, std::memory_order_relaxed);
-    max_waiting_ = std::max(max_waiting_, max_queue_size);
-  }
-  try {
-    return Owned<EventTap>(new GzipTap(*this));
-  } catch (...) {
-    close_tap();
-    throw;
-  }
+  Owned<GzipTap> tap(new GzipTap(*this));
+  const MutexLock lock(mutex_);
+  // A number is left out, so that the first readers need no text of the time without any.
+  if (readers_.fetch_add(1, std::memory_order_relaxed) + 1 == place_.least_readers) ++last_;
+  max_waiting_ = std::max(max_waiting_, max_queue_size);
+  return Owned<EventTap>(tap.release());
 }
 
 SSE_DECL void GzipChain::close_tap() noexcept {
   const MutexLock lock(mutex_);
-  if (readers_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
+  const std::size_t left = readers_.fetch_sub(1, std::memory_order_relaxed) - 1;
+  if (left == 0) max_waiting_ = 1;
+  if (left >= place_.least_readers) return;
   waiting_.clear();
   something_waits_.store(false, std::memory_order_relaxed);
 }
 
-SSE_DECL CompressionStats GzipChain::stats() const noexcept {
-  CompressionStats stats;
-  stats.on = true;
-  stats.events = events_.load(std::memory_order_relaxed);
-  stats.groups = groups_.load(std::memory_order_relaxed);
-  stats.text_bytes = text_bytes_.load(std::memory_order_relaxed);
-  stats.packed_bytes = packed_bytes_.load(std::memory_order_relaxed);
-  stats.sent_packed = sent_packed_.load(std::memory_order_relaxed);
-  stats.sent_stored = sent_stored_.load(std::memory_order_relaxed);
-  return stats;
-}
-
 SSE_DECL void GzipChain::count_sent(std::size_t packed, std::size_t stored, std::uint64_t saved) noexcept {
-  if (packed != 0) sent_packed_.fetch_add(packed, std::memory_order_relaxed);
-  if (stored != 0) sent_stored_.fetch_add(stored, std::memory_order_relaxed);
-  saved_bytes_.fetch_add(saved, std::memory_order_relaxed);
+  ChainCounters& counters = place_.counters;
+  if (packed != 0) counters.sent_packed.fetch_add(packed, std::memory_order_relaxed);
+  if (stored != 0) counters.sent_stored.fetch_add(stored, std::memory_order_relaxed);
+  counters.saved_bytes.fetch_add(saved, std::memory_order_relaxed);
 }
 
 SSE_DECL void GzipChain::pack_waiting() noexcept {
@@ -106,7 +94,7 @@ SSE_DECL void GzipChain::pack_up_to(std::uint64_t number) noexcept {
 SSE_DECL std::size_t GzipChain::take_waiting(std::array<Event, max_at_once>& events, std::uint64_t last) noexcept {
   const MutexLock lock(mutex_);
   std::size_t count = 0;
-  while (count < events.size() && !waiting_.empty() && EventFactory::chain_number(waiting_.front()) <= last) {
+  while (count < events.size() && !waiting_.empty() && number_in(id(), waiting_.front()) <= last) {
     events[count++] = std::move(waiting_.front());
     waiting_.pop_front();
   }
@@ -119,9 +107,9 @@ SSE_DECL bool GzipChain::pack_some(std::uint64_t last) noexcept {
   const std::size_t count = take_waiting(events, last);
   for (std::size_t begin = 0; begin < count;) {
     std::size_t end = begin, bytes = 0;
-    const std::uint64_t first = EventFactory::chain_number(events[begin]);
+    const std::uint64_t first = number_in(id(), events[begin]);
     while (end < count && end - begin < max_group && bytes < max_group_bytes &&
-           EventFactory::chain_number(events[end]) == first + (end - begin))
+           number_in(id(), events[end]) == first + (end - begin))
       bytes += events[end++].frame().size();
     try {
       pack_group(&events[begin], end - begin);
@@ -134,7 +122,7 @@ SSE_DECL bool GzipChain::pack_some(std::uint64_t last) noexcept {
 }
 
 SSE_DECL void GzipChain::pack_group(const Event* events, std::size_t count) {
-  const std::uint64_t first = EventFactory::chain_number(*events);
+  const std::uint64_t first = number_in(id(), *events);
   if (first != expected_) {
     expected_ = 0;
     if (!deflater_.begin()) return;
@@ -150,6 +138,7 @@ SSE_DECL void GzipChain::pack_group(const Event* events, std::size_t count) {
   const IntrusivePtr<PackedGroup> group(new PackedGroup);
   if (!deflater_.pack(text, packed_)) return;
   group->bytes.assign(packed_);
+  group->chain = id();
   group->first = first;
   group->last = first + count - 1;
   group->text_before = text_;
@@ -159,12 +148,13 @@ SSE_DECL void GzipChain::pack_group(const Event* events, std::size_t count) {
   text_ += text.size();
   crc_ = group->crc_after;
   expected_ = first + count;
-  for (std::size_t i = 0; i < count; ++i)
-    EventFactory::set_group(events[i], IntrusivePtr<const PackedGroup>(group.get()));
-  events_.fetch_add(count, std::memory_order_relaxed);
-  groups_.fetch_add(1, std::memory_order_relaxed);
-  text_bytes_.fetch_add(text.size(), std::memory_order_relaxed);
-  packed_bytes_.fetch_add(packed_.size(), std::memory_order_relaxed);
+  const IntrusivePtr<const PackedGroup> shared(group.get());
+  for (std::size_t i = 0; i < count; ++i) EventFactory::link(events[i], id())->set_group(shared);
+  ChainCounters& counters = place_.counters;
+  counters.events.fetch_add(count, std::memory_order_relaxed);
+  counters.groups.fetch_add(1, std::memory_order_relaxed);
+  counters.text_bytes.fetch_add(text.size(), std::memory_order_relaxed);
+  counters.packed_bytes.fetch_add(packed_.size(), std::memory_order_relaxed);
   constexpr std::size_t most_kept = 64 * 1024;
   if (packed_.capacity() > most_kept) packed_ = {};
   if (gathered_.capacity() > most_kept) gathered_ = {};
@@ -176,17 +166,22 @@ SSE_DECL void PackedBatch::add_bytes(const void* added, std::size_t size) noexce
   add_frame(kept_bytes.data() + begin, size);
 }
 
-/// A group all of whose events are in a part, from the index `begin` on. Null: there is none.
-inline const PackedGroup* whole_group(const Batch& batch, std::size_t begin, std::size_t end) noexcept {
-  const PackedGroup* const group = EventFactory::group(batch.event(begin));
-  if (!group || EventFactory::chain_number(batch.event(begin)) != group->first) return nullptr;
+/// A group of a chain all of whose events are in a part, from the index `begin` on. Null: there is none.
+inline const PackedGroup* whole_group(std::uint64_t chain, const Batch& batch, std::size_t begin,
+                                      std::size_t end) noexcept {
+  const ChainLink* const link = EventFactory::link(batch.event(begin), chain);
+  const PackedGroup* const group = link ? link->group() : nullptr;
+  if (!group || link->number != group->first) return nullptr;
   const std::uint64_t behind_first = group->last - group->first;
   if (behind_first >= end - begin) return nullptr;
   // Each of them is looked at: another event may be between them, or one may have been lost.
   for (std::uint64_t i = 1; i <= behind_first; ++i)
-    if (EventFactory::chain_number(batch.event(begin + static_cast<std::size_t>(i))) != group->first + i)
-      return nullptr;
+    if (number_in(chain, batch.event(begin + static_cast<std::size_t>(i))) != group->first + i) return nullptr;
   return group;
+}
+
+SSE_DECL std::uint64_t GzipTap::number_of(const Event& event) const noexcept {
+  return number_in(chain_.id(), event);
 }
 
 SSE_DECL bool GzipTap::may_follow(const PackedGroup& group) const noexcept {
@@ -224,9 +219,9 @@ SSE_DECL void GzipTap::store(std::string_view text, std::uint64_t number) noexce
 
 SSE_DECL BatchPart GzipTap::pack(const BatchPart& part) {
   if (part.size == 0) return part;
-  const Event& last = part.batch->event(part.begin + part.size - 1);
-  if (const std::uint64_t number = EventFactory::chain_number(last); number != 0 && !EventFactory::group(last))
-    chain_.pack_up_to(number);
+  const Event& last_event = part.batch->event(part.begin + part.size - 1);
+  const ChainLink* const last = EventFactory::link(last_event, chain_.id());
+  if (last && !last->group()) chain_.pack_up_to(last->number);
   BatchPart packed;
   if (begun_ && part.size == part.batch->size()) packed = pack_whole(part);
   if (packed.size == 0) packed = pack_each(part);
@@ -243,7 +238,7 @@ SSE_DECL BatchPart GzipTap::pack_whole(const BatchPart& part) {
     std::size_t count = 0;
     const PackedGroup* previous = nullptr;
     for (std::size_t i = 0; i < batch.size(); ++count) {
-      const PackedGroup* const group = whole_group(batch, i, batch.size());
+      const PackedGroup* const group = whole_group(chain_.id(), batch, i, batch.size());
       const bool continues = !previous || (group && group->first == previous->last + 1 &&
                                            group->text_before == previous->text_before + previous->text_size);
       if (!group || !continues) return {};
@@ -253,7 +248,7 @@ SSE_DECL BatchPart GzipTap::pack_whole(const BatchPart& part) {
     const IntrusivePtr<PackedBatch> made(new PackedBatch(count));
     made->groups.reserve(count);
     for (std::size_t i = 0; i < batch.size();) {
-      const PackedGroup* const group = EventFactory::group(batch.event(i));
+      const PackedGroup* const group = EventFactory::link(batch.event(i), chain_.id())->group();
       made->groups.emplace_back(group);
       made->add_frame(group->bytes.data(), group->bytes.size());
       i += static_cast<std::size_t>(group->last - group->first) + 1;
@@ -262,7 +257,8 @@ SSE_DECL BatchPart GzipTap::pack_whole(const BatchPart& part) {
     batch.keep_packed(shared);
   }
   const auto& packed = static_cast<const PackedBatch&>(*shared);
-  if (!may_follow(*packed.groups.front())) return {};
+  // Its topics may have changed since it had its tap: then the batch is another chain's.
+  if (packed.groups.front()->chain != chain_.id() || !may_follow(*packed.groups.front())) return {};
   for (const IntrusivePtr<const PackedGroup>& group : packed.groups) follow(*group);
   chain_.count_sent(batch.size(), 0, std::uint64_t{batch.bytes()} - packed.bytes());
   return {shared, 0, shared->size(), false};
@@ -330,7 +326,7 @@ SSE_DECL BatchPart GzipTap::pack_each(const BatchPart& part) {
     return i == begin ? frame.substr(skip) : frame;
   };
   for (std::size_t i = begin; i < end;) {
-    if (const PackedGroup* const group = whole_group(batch, i, end); group && may_follow(*group)) {
+    if (const PackedGroup* const group = whole_group(chain_.id(), batch, i, end); group && may_follow(*group)) {
       out.pack(*group);
       follow(*group);
       const std::size_t count = static_cast<std::size_t>(group->last - group->first) + 1;
@@ -348,11 +344,11 @@ SSE_DECL BatchPart GzipTap::pack_each(const BatchPart& part) {
     std::uint64_t bytes = 0;
     do {
       const std::string_view text = text_at(next);
-      store(text, EventFactory::chain_number(batch.event(next)));
+      store(text, number_of(batch.event(next)));
       bytes += text.size();
       ++next, ++as_stored;
       if (next == end || text_at(next).empty()) break;
-      const PackedGroup* const group = whole_group(batch, next, end);
+      const PackedGroup* const group = whole_group(chain_.id(), batch, next, end);
       if (group && may_follow(*group)) break;
     } while (true);
     for (; i < next; ++i) {

@@ -180,7 +180,7 @@ SSE_DECL BatchPart History::batch(std::uint64_t n, std::uint64_t last) {
   const MutexLock lock(mutex_);
   if (n < first()) return {};
   // Called at once, under the lock, which Clang does not see in a lambda.
-  return batches_.read(n, last + 1,
+  return batches_.read(n, last + 1, true,
                        [this](std::uint64_t i) SSE_NO_THREAD_SAFETY_ANALYSIS -> const Event& { return at(i); });
 }
 

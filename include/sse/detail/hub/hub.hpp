@@ -17,9 +17,9 @@
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
-#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/history/replay_plan.hpp"
 #include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/chains.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/log_delivery.hpp"
 #include "sse/detail/hub/notifier.hpp"
@@ -46,8 +46,10 @@ class Hub : public std::enable_shared_from_this<Hub> {
   const Options options;  ///< Immutable.
 
   Publisher& publisher() noexcept { return publisher_; }
-  /// The compressor of Options::compression. Null: there is none.
-  EventChain* chain() noexcept { return chain_.get(); }
+  /// The compressors of Options::compression. Null: there are none.
+  Chains* chains() noexcept { return chains_.get(); }
+  /// True if for each of the topics some connection has subscribed.
+  bool has_readers_of(const std::vector<std::string>& topics);
 
   /// Starts the threads of Options::log, if there is one. Called once, before anything else.
   void start_log();
@@ -119,7 +121,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   ShardMap shards_;
   Admission admission_;
   Notifier notifier_;
-  const std::unique_ptr<EventChain> chain_;  ///< Null: there is no compression.
+  const std::unique_ptr<Chains> chains_;  ///< Null: there is no compression.
   Publisher publisher_;
   LogDelivery log_delivery_;
 };

@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "sse/compression.hpp"
 #include "sse/detail/async/wakeups.hpp"
 #include "sse/detail/base/jitter.hpp"
 #include "sse/detail/base/mutex.hpp"
@@ -60,8 +59,8 @@ SSE_DECL Options Hub::checked(Options options) {
 SSE_DECL Hub::Hub(Options settings)
     : options(checked(std::move(settings))),
       admission_(options),
-      chain_(options.compression ? options.compression->make_chain() : nullptr),
-      publisher_(options, shards_, admission_, notifier_, chain_.get()),
+      chains_(options.compression ? std::make_unique<Chains>(options.compression) : nullptr),
+      publisher_(options, shards_, admission_, notifier_, chains_.get()),
       log_delivery_(options, shards_, publisher_, notifier_) {
   for (Shard& shard : shards_) {
     shard.options = &options;
@@ -406,15 +405,27 @@ SSE_DECL std::vector<std::string> Hub::to_drain() {
   return ids;
 }
 
+SSE_DECL bool Hub::has_readers_of(const std::vector<std::string>& topics) {
+  for (const std::string& topic : topics) {
+    const HashedName name(topic);
+    const bool has_some = std::any_of(shards_.begin(), shards_.end(), [&](Shard& shard) {
+      const SpinLock lock(shard.mutex);
+      return shard.topics.find(name) != nullptr;
+    });
+    if (!has_some) return false;
+  }
+  return true;
+}
+
 SSE_DECL Stats Hub::stats() {
   Stats stats;
   publisher_.add_to(stats);
   stats.refused = admission_.refused();
   if (const LogDriver* const log = publisher_.log()) stats.log = log->stats();
   stats.lost[LossReason::log] = stats.log.lost;
-  if (chain_) {
-    stats.compression = chain_->stats();
-    stats.written_bytes -= chain_->saved_bytes();  // the shards count the frames
+  if (chains_) {
+    stats.compression = chains_->stats();
+    stats.written_bytes -= chains_->saved_bytes();  // the shards count the frames
   }
   for (Shard& shard : shards_) {
     const SpinLock lock(shard.mutex);

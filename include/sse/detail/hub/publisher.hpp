@@ -16,9 +16,9 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/frame/encode.hpp"
-#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/history/history.hpp"
 #include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/chains.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/shard.hpp"
 #include "sse/detail/log/log_driver.hpp"
@@ -34,13 +34,13 @@ namespace sse::inline SSE_ABI::detail {
 /// Publishes the events of a manager, one at a time, so that every connection sees the same order. Thread-safe.
 class Publisher {
  public:
-  /// `chain`: the compressor of the events. Null: there is none.
-  Publisher(const Options& options, ShardMap& shards, Admission& admission, Notifier& notifier, EventChain* chain)
+  /// `chains`: the compressors of the events. Null: there are none.
+  Publisher(const Options& options, ShardMap& shards, Admission& admission, Notifier& notifier, Chains* chains)
       : options_(options),
         shards_(shards),
         admission_(admission),
         notifier_(notifier),
-        chain_(chain),
+        chains_(chains),
         history_(options.history_size, options.history_bytes, options.log != nullptr) {}
 
   /// From now on events get their place from the log. Called before any event is published.
@@ -126,8 +126,8 @@ class Publisher {
   ShardMap& shards_;
   Admission& admission_;
   Notifier& notifier_;
-  EventChain* const chain_;  ///< Immutable. Null: there is no compression.
-  Mutex order_;              ///< Locked before a shard's mutex.
+  Chains* const chains_;  ///< Immutable. Null: there is no compression.
+  Mutex order_;           ///< Locked before a shard's mutex.
   History history_;
   std::shared_ptr<LogDriver> log_;  ///< Immutable once events are published.
   /// Written under order_, when a filter begins to see events or other events than before.

@@ -114,9 +114,9 @@ std::size_t Publisher::deliver(Event event, Place&& place) {
       const MutexLock order(order_);
       if (filters_seen != filters_added_.load()) continue;  // new filters must be asked, without the lock
       // Numbered first: as soon as it has its place, a replay may read it.
-      const bool is_numbered = chain_ && chain_->has_readers() && chain_->number(event);
+      const bool is_numbered = chains_ && chains_->number(event, topic);
       if (!place(event)) return 0;
-      if (is_numbered) chain_->add(event);
+      if (is_numbered) chains_->add(event, topic);
       for (Shard& shard : shards_) {
         const SpinLock lock(shard.mutex);
         reached += fan_out.deliver(shard, event, topic, filters, wakeups);

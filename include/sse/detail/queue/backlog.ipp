@@ -51,7 +51,7 @@ SSE_DECL void Backlog::skip_lost(Place& place, Loss& lost) noexcept {
 
 SSE_DECL BatchPart Backlog::read_batch(Place& place) {
   BatchPart part =
-      batches_.read(place.at, end_.at, [this](std::uint64_t at) -> const Event& { return slot(at).event; });
+      batches_.read(place.at, end_.at, gets_all_, [this](std::uint64_t at) -> const Event& { return slot(at).event; });
   move(place, part.size);
   part.more = count(place) != 0;
   return part;

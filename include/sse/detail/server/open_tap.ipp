@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/gzip/event_chain.hpp"
+#include "sse/detail/hub/chains.hpp"
 #include "sse/detail/hub/hub.hpp"
 #include "sse/detail/server/open_tap.hpp"
 #include "sse/event_manager.hpp"
@@ -30,20 +33,28 @@ inline bool asks_for_gzip(const Request& request) {
   return accepts_gzip(codings);
 }
 
-/// Whether a connection gets every event of its manager, which are compressed together.
-inline bool gets_all(const ConnectionOptions& connection) noexcept {
-  return connection.topics.empty() && !connection.filter && connection.overflow_policy != OverflowPolicy::keep_newest;
+/// Opens a tap for a connection, with those that get the same events. Null: there are no others, or too many sets of
+/// topics.
+inline Owned<EventTap> open_tap(Hub& hub, const ConnectionOptions& connection) {
+  if (connection.filter || connection.overflow_policy == OverflowPolicy::keep_newest) return {};
+  Chains& chains = *hub.chains();
+  const std::size_t max_queue_size = connection.max_queue_size.value_or(hub.options.max_queue_size);
+  const std::vector<std::string>& topics = connection.topics;
+  if (topics.empty()) return chains.open(max_queue_size);
+  if (topics.size() > Chains::max_topics || std::count(topics.begin(), topics.end(), "") != 0) return {};
+  return chains.open(topics, max_queue_size, hub.has_readers_of(topics));
 }
 
 SSE_DECL Owned<EventTap> open_tap(EventManager& manager, const Request& request, const ConnectionOptions& connection,
                                   StreamOptions& stream) {
   Hub& hub = HubAccess::of(manager);
-  if (!hub.chain()) return {};
+  if (!hub.chains()) return {};
   const bool has_coding = find_header(stream.headers, "Content-Encoding") != nullptr;
   stream.headers.emplace_back("Vary", "Accept-Encoding");
-  if (has_coding || !connection.compress || !gets_all(connection) || !asks_for_gzip(request)) return {};
-  stream.headers.emplace_back("Content-Encoding", "gzip");
-  return hub.chain()->open_tap(connection.max_queue_size.value_or(hub.options.max_queue_size));
+  if (has_coding || !connection.compress || !asks_for_gzip(request)) return {};
+  Owned<EventTap> tap = open_tap(hub, connection);
+  if (tap) stream.headers.emplace_back("Content-Encoding", "gzip");
+  return tap;
 }
 
 SSE_DECL void leave_plain(StreamOptions& stream) {
