@@ -526,6 +526,16 @@ TEST_CASE("expires_at, topics, Last-Event-ID and cookies work over HTTP/2") {
   Peer peer(server);
   const std::uint32_t first = peer.request(get("/events?topic=a", {{"cookie", "a=1"}, {"cookie", "b=2"}}));
   CHECK(peer.event(first)->at("type") == "connection");
+  const std::string begin = server.events.last_id();
+  for (const char* topic : {"a", "b", "a"}) {
+    sse::EmitOptions on_topic;
+    on_topic.topic = topic;
+    server.events.emit_event("of", topic, on_topic);
+  }
+  for (const std::string topic : {"a", "a"}) CHECK(peer.event(first)->at("data") == topic);
+  const std::uint32_t again = peer.request(get("/events?topic=b", {{"last-event-id", begin}, {"cookie", "b=2"}}));
+  CHECK(peer.event(again)->at("resumed") == true);
+  CHECK(peer.event(again)->at("data") == "b");
   {
     const std::lock_guard lock(mutex);
     CHECK(cookie == "2");
