@@ -30,6 +30,18 @@ struct RpcError {
   std::string message;
 };
 
+/// Parses a message. Discarded: it is no JSON, or so deep that copying it could overflow the stack.
+json parse(const std::string& body) {
+  constexpr int max_depth = 64;
+  bool too_deep = false;
+  const auto is_kept = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > max_depth;
+    return depth <= max_depth;
+  };
+  json message = json::parse(body, is_kept, false);
+  return too_deep ? json(json::value_t::discarded) : message;
+}
+
 /// One client. Its events have the topic `<id>` (its GET) or `<id>/<call>` (the answer of one call).
 struct Session {
   std::string id, version;
@@ -43,14 +55,14 @@ class Server {
 
   asio::awaitable<void> post(sse::HandledRequest& handled) {
     const std::string body = co_await sse::read_body(handled.stream, handled.request, 1024 * 1024);
-    const json message = json::parse(body, nullptr, false);
+    const json message = parse(body);
     json answer = {{"jsonrpc", "2.0"}, {"id", nullptr}};
     if (!message.is_object() || !message.value("method", json("")).is_string()) {
       answer["error"] = {{"code", -32700}, {"message", "The body is not one JSON-RPC message"}};
       co_return co_await handled.respond(400, sse::json_response(answer));
     }
     const std::string method = message.value("method", "");
-    std::shared_ptr<Session> session = method == "initialize" ? begin_session(message) : session_of(handled.request);
+    std::shared_ptr<Session> session = method == "initialize" ? nullptr : session_of(handled.request);
     if (!message.contains("id") || method.empty()) {  // a notification, or a response
       if (method == "notifications/cancelled") cancel(*session, message);
       co_return co_await handled.respond(202);
@@ -58,6 +70,7 @@ class Server {
     answer["id"] = message["id"];
     sse::Response response;
     try {
+      if (method == "initialize") session = begin_session(message);
       if (method == "tools/call") co_return co_await stream_call(handled, session, message);
       answer["result"] = result_of(*session, method);
     } catch (const RpcError& error) {
@@ -66,7 +79,7 @@ class Server {
       answer["error"] = {{"code", -32602}, {"message", error.what()}};
     }
     response = sse::json_response(answer);
-    if (method == "initialize") response.headers.emplace_back("Mcp-Session-Id", session->id);
+    if (method == "initialize" && session) response.headers.emplace_back("Mcp-Session-Id", session->id);
     co_await handled.respond(200, std::move(response));
   }
 
@@ -101,7 +114,7 @@ class Server {
   }
 
   std::shared_ptr<Session> begin_session(const json& message) {
-    std::string version = message.value("/params/protocolVersion"_json_pointer, std::string());
+    std::string version = message.value("params", json::object()).value("protocolVersion", "");
     if (std::find(std::begin(versions), std::end(versions), version) == std::end(versions)) version = versions[0];
     std::random_device random;
     std::string id;

@@ -28,7 +28,7 @@ inline std::string notice_of(const nlohmann::json& event) {
   if (!own || event.contains("data") || message == event.end() || !message->is_string()) return {};
   std::string text = type + ": " + message->get<std::string>();
   if (const auto dropped = event.find("dropped"); dropped != event.end()) {
-    const std::string count = dropped->is_null() ? "unknown" : dropped->dump();
+    const std::string count = dropped->is_number() ? dropped->dump() : "unknown";
     text += " (events lost: " + count + ")";
   }
   return text;
@@ -41,8 +41,11 @@ inline Line line_of(sse::Message message, bool as_json) {
   const auto value =
       readable ? nlohmann::json::parse(data, nullptr, false) : nlohmann::json(nlohmann::json::value_t::discarded);
   const bool is_json = !value.is_discarded();
-  const auto member = [&](const char* name) {
-    return value.is_object() ? value.value(name, nlohmann::json()) : nlohmann::json();
+  // A copy of a member that is nested deep enough would overflow the stack.
+  const auto member = [&](const char* name) -> const nlohmann::json& {
+    static const nlohmann::json none;
+    const auto found = value.find(name);
+    return found == value.end() ? none : *found;
   };
   const bool of_library = member("type").is_string() && member("timestamp").is_number();
   if (of_library)

@@ -56,11 +56,14 @@ expect_equal "the lines with --json" "${json%$'\n'}" "$(cat "$work/lines")"
 expect_equal "the notices with --json" "$told" "$(cat "$work/notices")"
 
 # JSON that would overflow a recursive reader's stack, and NUL, with which a reader of C strings would stop.
-stream hostile "data: $(head -c 200000 /dev/zero | tr '\0' '[')$(head -c 200000 /dev/zero | tr '\0' ']')\n\ndata: 1\0x\n\n"
+deep=$(head -c 200000 /dev/zero | tr '\0' '[')$(head -c 200000 /dev/zero | tr '\0' ']')
+stream hostile "data: $deep\n\ndata: {\"type\":$deep,\"timestamp\":$deep}\n\n"
+printf 'data: {"type":"overflow","message":"x","dropped":%s,"timestamp":1}\n\ndata: 1\0x\n\n' "$deep" >>"$answer"
 serve "$answer"
 run "$url" --json
-expect_equal "the lines of hostile events" 2 "$(wc -l <"$work/lines")"
-expect_equal "the line of a NUL" '{"type":"message","data":"1\u0000x","id":""}' "$(sed -n 2p "$work/lines")"
+expect_equal "the status after hostile events" 0 $status
+expect_equal "the lines of hostile events" 3 "$(wc -l <"$work/lines")"
+expect_equal "the line of a NUL" '{"type":"message","data":"1\u0000x","id":""}' "$(sed -n 3p "$work/lines")"
 
 # An event past the limit is skipped, and the next one comes.
 stream huge 'data: '

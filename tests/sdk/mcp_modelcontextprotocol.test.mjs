@@ -105,6 +105,13 @@ const { client, transport, told } = await connect();
   assert.equal((await post(list, { ...session, 'Mcp-Protocol-Version': '1999-01-01' })).status, 400);
   assert.equal((await post(list, { ...session, Origin: 'https://evil.example' })).status, 403);
   assert.equal((await post([list], session)).status, 400);
+  for (const params of [1, [], { protocolVersion: 1 }])
+    assert.equal((await (await post({ ...list, method: 'initialize', params })).json()).error.code, -32602);
+  const nested = '['.repeat(300_000) + ']'.repeat(300_000); // copying it would overflow the stack
+  for (const member of ['id', 'method', 'params']) {
+    const body = JSON.stringify({ ...list, [member]: 'nested' }).replace('"nested"', nested);
+    assert.equal((await fetch(server.url, { method: 'POST', body, headers: session })).status, 400);
+  }
   assert.equal((await fetch(server.url, { headers: { ...session, 'Last-Event-ID': '1-1' } })).status, 404);
   const foreign = http.get(server.url, { headers: { ...session, Host: 'evil.example' } });
   const [refused] = await once(foreign, 'response');
