@@ -297,13 +297,16 @@ SSE_DECL void Connection::finish() noexcept {
   if (!std::exchange(finished_, true)) shard->admission->stream_finished();
 }
 
+inline bool is_marker(const Event& event) noexcept {
+  return !event.empty() && EventFactory::kind(event) == EventKind::marker;
+}
+
 SSE_DECL Event Connection::take() {
   if (shard->cut || held_ || broken_) return {};
   if (!connect_event_.empty()) return std::exchange(connect_event_, Event());
   if (taken_event_.empty()) load_taken_event();
-  const bool is_marker = !taken_event_.empty() && EventFactory::kind(taken_event_) == EventKind::marker;
   const bool has_lost = losses_.notice_is_due(!taken_event_.empty(), open_);
-  if (raw_ && (has_lost || is_marker)) {
+  if (raw_ && (has_lost || is_marker(taken_event_))) {
     broken_ = true;
     return {};
   }
