@@ -19,7 +19,8 @@ namespace sse::inline SSE_ABI::detail {
 /// would_block the caller waits until the socket is ready for wanted(), and calls again. Not thread-safe.
 class TlsLayer {
  public:
-  using Socket = asio::ip::tcp::socket::native_handle_type;
+  /// The system's own, as Asio's differs between protocols on Windows.
+  using Socket = decltype(::socket(0, 0, 0));
 
   /// The most bytes of one record. A write takes at most so many.
   static constexpr std::size_t max_record = 16 * 1024;
