@@ -9,7 +9,8 @@
 #              without one: release, asan and tsan
 #
 # Where ccache is installed, it is used: a second build after "git clean" takes a tenth of the first.
-# The last line is "N passed, N failed", and ", N skipped" where some were; the exit status is 0 only if none failed.
+# The last line is "N passed, N failed", and ", N skipped" where some were; before it stands each test that failed. The exit
+# status is 0 only if none failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=tests/run.sh
@@ -104,14 +105,22 @@ build() {
   cmake --build --preset "$1" "${wanted[@]}"
 }
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
+fail() { failed=$((failed + 1)) failures+=("$1"); }
 count() { grep -cE "$1" "$report" || true; }
+# A test that ctest could not start is reported as skipped, without our reason.
+failures_of_report() {
+  awk '
+    /^[ \t]*<testcase / { name = $0; sub(/.* name="|.*<testcase name="/, "", name); sub(/".*/, "", name); open = !/ status="run"/; next }
+    open { if ($0 !~ /<skipped message="SKIP_/) print name; open = 0 }
+  ' "$report" | sed "s/&apos;/'/g; s/&quot;/\"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g"
+}
 
 run_preset() {
   say "$1: build"
   if ! build "$1"; then
     say "$1: the build failed"
-    failed=$((failed + 1))
+    fail "$1: the build"
     return
   fi
   say "$1: test"
@@ -121,7 +130,7 @@ run_preset() {
   # Most tests wait, for a peer or a clock; what computes says so by PROCESSORS.
   "${launcher[@]}" ctest --preset "$1" -j $((2 * $(nproc))) --no-tests=ignore --output-junit "$report" "${filter[@]}" || status=$?
   if ! [ -e "$report" ]; then
-    [ $status = 0 ] || failed=$((failed + 1))
+    [ $status = 0 ] || fail "$1: ctest"
     return
   fi
   # The report's own sums take a test that could not start for a skipped one.
@@ -131,9 +140,9 @@ run_preset() {
   passed=$((passed + run))
   skipped=$((skipped + left_out))
   failed=$((failed + all - run - left_out))
+  mapfile -t -O ${#failures[@]} failures < <(failures_of_report | sed "s/^/$1: /")
   if [ $status != 0 ] && [ "$all" = $((run + left_out)) ]; then
-    say "$1: ctest ended with status $status"
-    failed=$((failed + 1))
+    fail "$1: ctest ended with status $status"
   fi
 }
 for preset in "${presets[@]}"; do run_preset "$preset"; done
@@ -142,6 +151,7 @@ if [ $((passed + failed + skipped)) = 0 ]; then
   say "no test was run"
   failed=1
 fi
+[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
 line="$passed passed, $failed failed"
 [ $skipped = 0 ] || line="$line, $skipped skipped"
 echo "$line"
