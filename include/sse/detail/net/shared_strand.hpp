@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <utility>
 
 #include "sse/config.hpp"
 #include "sse/detail/net/strand_turn.hpp"
+#include "sse/detail/net/turn_queue.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -17,13 +17,15 @@ namespace sse::inline SSE_ABI::detail {
 /// A strand shared by many sockets, so that no socket pays for one of its own and one post can wake all sockets of a
 /// strand. Different strands still run in parallel.
 struct SharedStrand {
-  explicit SharedStrand(const asio::any_io_executor& executor)
+  SharedStrand(const asio::any_io_executor& executor, TurnQueue& turns, std::size_t its_number)
       : context(&asio::query(executor, asio::execution::context)),
-        turn(executor),
+        number(its_number),
+        turn(turns),
         strand(StrandTurnExecutor<false>(turn, *context)),
         posting(asio::require(strand, asio::execution::blocking.never)) {}
 
   asio::execution_context* const context;
+  const std::size_t number;  ///< Among the strands of its `serve`.
   StrandTurn turn;
   const asio::strand<StrandTurnExecutor<false>> strand;
   const asio::strand<StrandTurnExecutor<true>> posting;
@@ -64,7 +66,7 @@ class BasicSharedStrandExecutor {
 
   bool operator==(const BasicSharedStrandExecutor&) const noexcept = default;
   const SharedStrand& lane() const noexcept { return *lane_; }
-  std::size_t hash() const noexcept { return std::hash<const SharedStrand*>()(lane_); }
+  std::size_t hash() const noexcept { return lane_->number; }
 
  private:
   const SharedStrand* lane_;

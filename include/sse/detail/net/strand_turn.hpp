@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The executor below a shared strand. It keeps the strand usable if there is no memory to post its turn.
+// The executor below a shared strand. It keeps the strand's turn until the queue of turns comes to it.
 
 #pragma once
 
@@ -10,48 +10,39 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/async/unposted.hpp"
+#include "sse/detail/net/turn_queue.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Posts the turns of one strand. A turn is the function that runs the strand's queue, and at most one is posted at a
-/// time. If a post fails, Asio's strand waits for its turn for ever. Here the turn is kept, and posted as soon as there
-/// is memory again.
-class StrandTurn final : UnpostedFunction {
+/// Keeps the turn of one strand in a TurnQueue. A turn is the function that runs the strand's queue, and at most one
+/// waits at a time. It is kept here and not posted: if a post fails, Asio's strand waits for its turn for ever.
+class StrandTurn final : TurnQueue::Turn {
  public:
-  explicit StrandTurn(const asio::any_io_executor& executor)
-      : executor_(asio::require(executor, asio::execution::blocking.never)) {}
+  explicit StrandTurn(TurnQueue& queue) noexcept : queue_(queue) {}
   ~StrandTurn() {
-    Unposted::remove(*this);
+    queue_.remove(*this);
     if (turn_) turn_(storage_, false);
   }
 
-  template <class Turn>
-  void post(Turn turn) noexcept {
-    static_assert(sizeof(Turn) <= sizeof storage_ && alignof(Turn) <= alignof(std::max_align_t));
-    ::new (static_cast<void*>(storage_)) Turn(std::move(turn));
+  template <class Function>
+  void post(Function turn) noexcept {
+    static_assert(sizeof(Function) <= sizeof storage_ && alignof(Function) <= alignof(std::max_align_t));
+    ::new (static_cast<void*>(storage_)) Function(std::move(turn));
     turn_ = [](void* storage, bool call) {
-      Turn* const kept = std::launder(static_cast<Turn*>(storage));
-      Turn taken(std::move(*kept));
+      Function* const kept = std::launder(static_cast<Function*>(storage));
+      Function taken(std::move(*kept));
       std::destroy_at(kept);
       if (call) taken();
     };
-    if (!try_post()) Unposted::add(*this);
+    queue_.push(*this);
   }
 
  private:
-  bool try_post() noexcept override {
-    try {
-      executor_.execute([this] { std::exchange(turn_, nullptr)(storage_, true); });
-      return true;
-    } catch (...) {
-      return false;
-    }
-  }
+  void run() override { std::exchange(turn_, nullptr)(storage_, true); }
 
-  const asio::any_io_executor executor_;
+  TurnQueue& queue_;
   void (*turn_)(void* storage, bool call) = nullptr;
   alignas(std::max_align_t) std::byte storage_[64];
 };

@@ -19,6 +19,7 @@
 #include "sse/detail/net/address_set.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/shared_strand.hpp"
+#include "sse/detail/net/turn_queue.hpp"
 #include "sse/detail/server/session_gate.hpp"
 #include "sse/event_manager.hpp"
 #include "sse/http_options.hpp"
@@ -74,6 +75,7 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   void post_cut(CoarseTimer::Owners& owners) noexcept;
 
   std::atomic<std::size_t> handled_ = 0;  ///< Requests that handlers are answering.
+  TurnQueue turns_;                       ///< Of the strands.
   std::deque<SharedStrand> strands_;      ///< Immutable.
   std::size_t next_strand_ = 0;           ///< The accept loop's only.
   Mutex mutex_;

@@ -40,8 +40,9 @@ SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::
       script_tag(tag_of(options.script)),
       executor(std::move(executor_of_acceptor)),
       timer(coarse_timer_of(executor)),
-      sessions_done(std::make_shared<SessionGate>()) {
-  for (int i = 0; i < strands; ++i) strands_.emplace_back(executor);
+      sessions_done(std::make_shared<SessionGate>()),
+      turns_(executor) {
+  for (int i = 0; i < strands; ++i) strands_.emplace_back(executor, turns_, static_cast<std::size_t>(i));
   timer->add(*this, executor);  // the last step, because a constructor that throws would leave it there
 }
 
