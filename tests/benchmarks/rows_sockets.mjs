@@ -288,6 +288,57 @@ const gzip_memory = (gzip, quick) =>
     gzip ? ['--gzip', 1] : [],
   );
 
+// HTTP/2 by prior knowledge against HTTP/1.1: as many streams, on fewer connections.
+async function http2(connections, streams, use) {
+  const server = sse('--http2', 1, '--queue', 1000).start();
+  try {
+    const { port } = await server.answer();
+    const empty = await server.ask('usage');
+    const client = new Program(client_core, `${directory}/client_http2`, [port, connections, streams]);
+    try {
+      await client.answer();
+      return await use({ server, client, empty });
+    } finally {
+      await client.stop();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+async function http2_memory(connections, streams, quick) {
+  return http2(connections, streams, async ({ server, empty }) => {
+    await sleep(quick ? 500 : 2000);
+    return ((await server.ask('usage')).rss - empty.rss) / 1024;
+  });
+}
+async function http2_rows(quick) {
+  if (!existsSync(`${directory}/client_http2`)) return { skipped: 'built without nghttp2' };
+  const pairs = quick ? 1 : 5, rate = 50, paced = quick ? 100 : 250, events = 1000;
+  const text = (count) => `expect ${count * frame_size} ${count / rate + 60}`;
+  const counted = (command, count) => ({ server, client }) => load(server, client, text(count), command);
+  const plain = (command, count) => () => with_clients(sse('--queue', 1000), 1000, counted(command, count));
+  const shape = (connections, streams, command, count) => () => http2(connections, streams, counted(command, count));
+  const cpu_of = (runs) => runs.map((run) => run.cpu);
+  const rows = [];
+  for (const [connections, streams, most] of [[1000, 1, 1.5], [100, 10, 0.5], [10, 100, 0.25]]) {
+    const { a, b } = await alternately(pairs, shape(connections, streams, `pace ${rate} ${paced}`, paced), plain(`pace ${rate} ${paced}`, paced));
+    const writes = a.map((run) => run.segments / paced);
+    rows.push({
+      figure: `HTTP/2, ${connections} x ${streams} / HTTP/1.1: CPU time, one write an event`,
+      most,
+      values: ratios(cpu_of(a), cpu_of(b)),
+      wrong: wrong_of(a, b),
+      note: `${median(writes).toFixed(1)} TCP segments an event`,
+    });
+  }
+  const bursts = await alternately(pairs, shape(1000, 1, `burst ${events}`, events), plain(`burst ${events}`, events));
+  rows.push({ figure: 'HTTP/2, 1000 x 1 / HTTP/1.1: CPU time of the burst', most: 1.1, values: ratios(cpu_of(bursts.a), cpu_of(bursts.b)), wrong: wrong_of(bursts.a, bursts.b) });
+  const alone = await http2_memory(2000, 1, quick), one = await http2_memory(100, 1, quick), many = await http2_memory(100, 100, quick);
+  rows.push({ figure: 'HTTP/2: idle connection with one stream (of 2,000)', most: 17, unit: ' KiB', values: [alone / 2000] });
+  rows.push({ figure: 'HTTP/2: each further stream (100 x 100)', most: 1.2, unit: ' KiB', values: [(many - one) / 9900] });
+  return rows;
+}
+
 // The peers count frames, whatever is in them; sse does the same beside them.
 async function peer_rows(peer, quick) {
   const missing = peer.missing();
@@ -394,6 +445,7 @@ export const sockets = [
     },
   },
   { name: 'gzip', figure: 'compressed streams / plain ones', measure: gzip_rows },
+  { name: 'http2', figure: 'HTTP/2 / HTTP/1.1', measure: http2_rows },
   {
     name: 'latency',
     figure: 'p99 from emit_event to the read, 1,000 connections, 10/s / bare loop',

@@ -1,6 +1,6 @@
-// server [--queue N] [--history N] [--threads N] [--executor any|io] [--gzip 1]: `serve` under test, through sse's
-// public interface alone. It accepts on the port that it prints (0: `serve` does not take such an acceptor) and obeys,
-// as bare does:
+// server [--queue N] [--history N] [--threads N] [--executor any|io] [--gzip 1] [--http2 1]: `serve` under test,
+// through sse's public interface alone. It accepts on the port that it prints (0: `serve` does not take such an
+// acceptor) and obeys, as bare does:
 //   pace RATE COUNT, burst COUNT (one event after the other, as fast as they can be emitted), usage, delivered, quit
 #include <atomic>
 #include <chrono>
@@ -9,6 +9,9 @@
 #include <sse/gzip.hpp>
 #endif
 #include <sse/http.hpp>
+#if defined(SSE_BENCHMARK_HTTP2)
+#include <sse/http2.hpp>
+#endif
 #include <sse/sse.hpp>
 #include <stdexcept>
 #include <thread>
@@ -35,8 +38,12 @@ concept Served = requires(Acceptor&& acceptor, sse::EventManager& events) {
 
 class Server {
  public:
-  Server(const sse::Options& options, std::size_t threads, bool own_executor)
+  Server(const sse::Options& options, std::size_t threads, bool own_executor, [[maybe_unused]] bool http2)
       : events_(options), io_(threads == 1 ? 1 : -1) {
+#if defined(SSE_BENCHMARK_HTTP2)
+    if (http2) serving_.http2 = sse::http2();
+#endif
+    serving_.limits.max_pending = 0;  // `resume` connects 10,000 sockets before it sends their requests
     sse::Observer observer;
     observer.overflow = [this](const sse::ConnectionRow&) { ++overflows_; };
     events_.set_observer(std::move(observer));
@@ -66,9 +73,7 @@ class Server {
     Acceptor acceptor(io_, {asio::ip::address_v4::loopback(), 0}, true);
     acceptor.listen(4096);
     const unsigned short port = acceptor.local_endpoint().port();
-    sse::ServeOptions options;
-    options.limits.max_pending = 0;  // `resume` connects 10,000 sockets before it sends their requests
-    asio::co_spawn(io_, sse::serve(std::move(acceptor), events_, options), asio::detached);
+    asio::co_spawn(io_, sse::serve(std::move(acceptor), events_, serving_), asio::detached);
     return port;
   }
   template <class Probe>
@@ -108,6 +113,7 @@ class Server {
   }
 
   sse::EventManager events_;
+  sse::ServeOptions serving_;
   asio::io_context io_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> overflows_ = 0;
@@ -125,7 +131,8 @@ int main(int argc, char** argv) {
     if (bench::option(argc, argv, "--gzip", "0") == "1") options.compression = sse::gzip();
 #endif
     Server server(options, bench::size_option(argc, argv, "--threads", 1),
-                  bench::option(argc, argv, "--executor", "any") == "io");
+                  bench::option(argc, argv, "--executor", "any") == "io",
+                  bench::option(argc, argv, "--http2", "0") == "1");
     for (std::string line; std::getline(std::cin, line) && line != "quit";) server.obey(bench::Command(line));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "server: %s\n", error.what());
