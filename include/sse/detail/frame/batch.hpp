@@ -30,7 +30,10 @@ class Batch : public RefCounted {
   static constexpr std::size_t max_size = 256, max_bytes = 32 * 1024;
 
   explicit Batch(std::size_t size) : Batch(size, size) {}
-  virtual ~Batch() { delete[] frames_; }
+  virtual ~Batch() {
+    delete[] frames_;
+    delete[] text_.load(std::memory_order_relaxed);
+  }
 
   /// Appends an event. Call it at most as often as the constructor's `size` says.
   void add(Event event) noexcept {
@@ -43,6 +46,20 @@ class Batch : public RefCounted {
   std::size_t bytes() const noexcept { return bytes_; }
   const asio::const_buffer* frames() const noexcept { return frames_; }  ///< size() buffers.
   const Event& event(std::size_t i) const noexcept { return events_[i]; }
+
+  /// The bytes of all frames in one piece, for who can't write them in place. The first reader that asks copies them
+  /// for all. Throws std::bad_alloc.
+  const char* text() const {
+    if (const char* const made = text_.load(std::memory_order_acquire)) return made;
+    char* const copy = new char[bytes_];
+    char* end = copy;
+    for (std::size_t i = 0; i < size_; ++i)
+      end = std::copy_n(static_cast<const char*>(frames_[i].data()), frames_[i].size(), end);
+    const char* made = nullptr;
+    if (text_.compare_exchange_strong(made, copy, std::memory_order_acq_rel)) return copy;
+    delete[] copy;
+    return made;
+  }
 
   /// Drops the last events, and is full from now on, if it would end inside of a group of compressed events. It keeps
   /// at least one group or a part of one. `gets_all`: the batch is of all events, and not of those of some topics.
@@ -95,6 +112,7 @@ class Batch : public RefCounted {
 
   mutable IntrusivePtr<Batch> packed_;  ///< Immutable once packed_state_ is `kept`.
   mutable std::atomic<PackedState> packed_state_{PackedState::none};
+  mutable std::atomic<const char*> text_{nullptr};  ///< An array, and immutable, once it is made.
   bool closed_ = false;
 };
 

@@ -285,10 +285,10 @@ SSE_DECL void Http2Connection::schedule() {
 }
 
 SSE_DECL void Http2Connection::turn() {
-  constexpr std::size_t most = 32 * 1024;
+  constexpr std::size_t most = 32 * 1024, of_stream = 256;
   if (closed_ || lingering_ || unsent_) return;
   now_ = Clock::now();
-  Output output;
+  Output output(std::min(most, ready_count_ * of_stream));
   output_ = &output;
   const bool more = frames_.send(output, most);
   output_ = nullptr;

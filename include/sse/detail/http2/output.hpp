@@ -18,9 +18,12 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Bytes to write, in order. Long frames of events are not copied: the output keeps their batch.
+/// Bytes to write, in order. Long frames of events, and many at once, are not copied: the output keeps their batch.
 class Output {
  public:
+  /// `expected`: about as many bytes will be copied.
+  explicit Output(std::size_t expected) { copied_.reserve(expected); }
+
   /// Bytes that have not been sent.
   std::size_t size() const noexcept { return size_; }
 
@@ -52,6 +55,7 @@ class Output {
   const char* begin_of(const Piece& piece) const noexcept {
     return (piece.data ? piece.data : copied_.data()) + piece.offset;
   }
+  void refer(const BatchPart& part, const char* data, std::size_t size);
   void sent(std::size_t bytes) noexcept;
   std::vector<asio::const_buffer> pieces() const;
   std::size_t send_pieces(int descriptor, error_code& error) noexcept;

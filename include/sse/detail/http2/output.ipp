@@ -37,6 +37,10 @@ SSE_DECL void Output::append(std::string_view bytes) {
 
 SSE_DECL void Output::append(const BatchPart& part, std::size_t skip, std::size_t size) {
   constexpr std::size_t long_enough = 256;  // a copy of fewer bytes costs less than a piece of its own
+  if (size >= 4 * long_enough && part.bytes() < part.size * long_enough) {
+    for (std::size_t i = 0; i < part.begin; ++i) skip += part.batch->frames()[i].size();
+    return refer(part, part.batch->text() + skip, size);
+  }
   for (std::size_t i = 0; i < part.size && size > 0; ++i) {
     asio::const_buffer frame = part.frames()[i];
     const std::size_t cut = std::min(skip, frame.size());
@@ -48,10 +52,14 @@ SSE_DECL void Output::append(const BatchPart& part, std::size_t skip, std::size_
       append(bytes);
       continue;
     }
-    if (batches_.empty() || &*batches_.back() != &*part.batch) batches_.push_back(part.batch);
-    pieces_.push_back({bytes.data(), 0, bytes.size()});
-    size_ += bytes.size();
+    refer(part, bytes.data(), bytes.size());
   }
+}
+
+SSE_DECL void Output::refer(const BatchPart& part, const char* data, std::size_t size) {
+  if (batches_.empty() || &*batches_.back() != &*part.batch) batches_.push_back(part.batch);
+  pieces_.push_back({data, 0, size});
+  size_ += size;
 }
 
 SSE_DECL void Output::sent(std::size_t bytes) noexcept {
