@@ -50,7 +50,8 @@ class Http2Stream final : public RefCounted, public IntrusiveList<Http2Stream>::
   void start(EventStream&& events, std::string preamble);
   /// Starts the body of a response.
   void start(std::string body);
-  bool is_ready() const noexcept { return ready_; }
+  /// Data waits for a window or for the socket.
+  bool is_ready() const noexcept { return sending_ != nullptr; }
   bool has_events() const noexcept { return writer_.started(); }
   /// The events that are being written; null: none, or no longer.
   const EventStream* events() const noexcept;
@@ -69,20 +70,23 @@ class Http2Stream final : public RefCounted, public IntrusiveList<Http2Stream>::
  private:
   class OnEvent;
 
+  /// Data that is being sent: a batch of events, or a body.
+  struct Sending {
+    EventWriter::Turn turn;  ///< With the batch.
+    std::string body;
+    std::size_t sent = 0, left = 0;  ///< Bytes.
+    Clock::time_point progress;
+  };
+
   bool take_batch();
   void wait_for_events();
   void on_event(error_code error);
-  void become_ready();
+  void become_ready(EventWriter::Turn&& turn, std::string body = {});
 
   Http2Connection* connection_;  ///< Null once it is detached.
   EventWriter writer_;
-  EventWriter::Turn turn_;  ///< With the batch that is being sent.
-  std::string body_;
-  std::size_t sent_ = 0;  ///< Bytes of the batch, or of the body.
-  std::size_t left_ = 0;  ///< Bytes of the batch, or of the body, that have not been sent.
-  Clock::time_point progress_;
-  bool waiting_ = false;  ///< For an event.
-  bool ready_ = false;    ///< Data waits for a window or for the socket.
+  std::unique_ptr<Sending> sending_;  ///< Null while an idle stream waits for events.
+  bool waiting_ = false;              ///< For an event.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

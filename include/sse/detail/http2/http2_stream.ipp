@@ -54,14 +54,11 @@ SSE_DECL Http2Stream::Http2Stream(Http2Connection& connection, std::int32_t its_
 
 SSE_DECL void Http2Stream::start(EventStream&& events, std::string preamble) {
   writer_.start(std::move(events));
-  turn_ = EventWriter::Turn(preamble.empty() ? Event() : raw_frame(std::move(preamble)));
-  become_ready();
+  become_ready(EventWriter::Turn(preamble.empty() ? Event() : raw_frame(std::move(preamble))));
 }
 
 SSE_DECL void Http2Stream::start(std::string body) {
-  body_ = std::move(body);
-  left_ = body_.size();
-  become_ready();
+  become_ready(EventWriter::Turn(), std::move(body));
 }
 
 SSE_DECL const EventStream* Http2Stream::events() const noexcept {
@@ -69,31 +66,32 @@ SSE_DECL const EventStream* Http2Stream::events() const noexcept {
 }
 
 SSE_DECL std::optional<Http2Stream::Chunk> Http2Stream::pull(std::size_t most) {
-  if (!has_events()) return Chunk{std::min(most, left_), left_ <= most};
-  if (left_ == 0 && !take_batch()) {
+  const std::size_t& left = sending_->left;
+  if (!has_events()) return Chunk{std::min(most, left), left <= most};
+  if (left == 0 && !take_batch()) {
     if (writer_.finished()) return Chunk{0, true};
     wait_for_events();
     return std::nullopt;
   }
-  return Chunk{std::min(most, left_), false};
+  return Chunk{std::min(most, left), false};
 }
 
 /// False: none waits, or the stream has ended.
 SSE_DECL bool Http2Stream::take_batch() {
+  EventWriter::Turn& turn = sending_->turn;
   writer_.all_sent();
-  EventWriter::Step step = writer_.next(turn_);
+  EventWriter::Step step = writer_.next(turn);
   if (step == EventWriter::Step::yield) {  // the sister streams have had their turn already
-    turn_ = EventWriter::Turn();
-    step = writer_.next(turn_);
+    turn = EventWriter::Turn();
+    step = writer_.next(turn);
   }
-  sent_ = 0;
-  left_ = step == EventWriter::Step::send ? turn_.part.bytes() : 0;
-  return left_ != 0;
+  sending_->sent = 0;
+  sending_->left = step == EventWriter::Step::send ? turn.part.bytes() : 0;
+  return sending_->left != 0;
 }
 
 SSE_DECL void Http2Stream::wait_for_events() {
-  ready_ = false;
-  turn_.part = {};
+  sending_.reset();
   due = writer_.due(connection_->now(), connection_->times());
   connection_->pause(due);
   if (waiting_) return;
@@ -105,47 +103,43 @@ SSE_DECL void Http2Stream::on_event(error_code error) {
   waiting_ = false;
   if (!connection_) return;
   if (error) return connection_->give_up(*this, EndReason::closed, error.message());
-  if (ready_) return;
-  turn_ = EventWriter::Turn();
-  become_ready();
+  if (!is_ready()) become_ready(EventWriter::Turn());
 }
 
-SSE_DECL void Http2Stream::become_ready() {
-  ready_ = true;
-  progress_ = Clock::now();
+SSE_DECL void Http2Stream::become_ready(EventWriter::Turn&& turn, std::string body) {
+  const std::size_t size = body.size();
+  sending_ = std::make_unique<Sending>(Sending{std::move(turn), std::move(body), 0, size, Clock::now()});
   connection_->resume(*this);
 }
 
 SSE_DECL void Http2Stream::write(Output& output, std::size_t size) {
   if (has_events())
-    output.append(turn_.part, sent_, size);
+    output.append(sending_->turn.part, sending_->sent, size);
   else
-    output.append(std::string_view(body_).substr(sent_, size));
-  sent_ += size;
-  left_ -= size;
-  progress_ = connection_->now();
+    output.append(std::string_view(sending_->body).substr(sending_->sent, size));
+  sending_->sent += size;
+  sending_->left -= size;
+  sending_->progress = connection_->now();
 }
 
 SSE_DECL bool Http2Stream::on_time(Clock::time_point now, bool blocked) {
   const EventWriter::Times times = connection_->times();
   if (!has_events()) {
-    return !blocked || times.send_timeout.count() <= 0 || now - progress_ < times.send_timeout;
+    return !blocked || times.send_timeout.count() <= 0 || now - sending_->progress < times.send_timeout;
   }
-  if (ready_) {  // the mark that data waits
-    if (!writer_.unsent()) writer_.keep_unsent({}, 0, 0, progress_);
-    writer_.unsent()->since = blocked ? progress_ : now;
+  if (is_ready()) {  // the mark that data waits
+    if (!writer_.unsent()) writer_.keep_unsent({}, 0, 0, sending_->progress);
+    writer_.unsent()->since = blocked ? sending_->progress : now;
   }
   switch (writer_.on_time(now, 0, times)) {
     case EventWriter::Due::end: return false;
-    case EventWriter::Due::events: turn_ = EventWriter::Turn(); break;
-    case EventWriter::Due::keep_alive: turn_ = EventWriter::Turn(writer_.keep_alive()); break;
-    case EventWriter::Due::nothing:
-      if (ready_) return true;
-      due = writer_.due(now, times);
-      connection_->due_by(due);
-      return true;
+    case EventWriter::Due::events: become_ready(EventWriter::Turn()); return true;
+    case EventWriter::Due::keep_alive: become_ready(EventWriter::Turn(writer_.keep_alive())); return true;
+    case EventWriter::Due::nothing: break;
   }
-  become_ready();
+  if (is_ready()) return true;
+  due = writer_.due(now, times);
+  connection_->due_by(due);
   return true;
 }
 

@@ -65,7 +65,7 @@ class EventWriter {
     nothing,     ///< Wait until due().
     events,      ///< Begin a turn.
     keep_alive,  ///< Begin a turn with keep_alive().
-    end,         ///< the stream has been given up
+    end,         ///< The stream has been given up.
   };
 
   /// Bytes that the socket had no room for.
@@ -106,7 +106,7 @@ class EventWriter {
   Clock::time_point due(Clock::time_point now, const Times& times) const;
   Due on_time(Clock::time_point now, int untaken, const Times& times);
 
-  /// Counts bytes that the peer has sent after its request. False: too many, and The stream has been given up..
+  /// Counts bytes that the peer has sent after its request. False: too many, and the stream has been given up.
   bool allows(std::size_t bytes);
   /// Closes the stream because the socket has failed.
   void lose_peer(error_code error);
