@@ -1,7 +1,10 @@
 // The dashboard's page in Chromium, with requests that really pass through the proxy.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kill_all, launch, patience, start, start_cutter, stop } from './lib_browser.mjs';
 
@@ -433,6 +436,43 @@ async function keeps_what_it_saw(browser, upstream) {
   await stop(dashboard.child, 'SIGTERM');
 }
 
+/** With a log the charts and the table of a page, and those of a new one, go on over restarts of the proxy. */
+async function survives_restarts(browser, upstream) {
+  const folder = mkdtempSync(join(tmpdir(), 'sse-dashboard-'));
+  const run = (listen) => start_dashboard('--listen', listen, '--upstream', upstream, '--log', join(folder, 'events.db'));
+  let dashboard = await run('127.0.0.1:0');
+  const { url } = dashboard;
+  const requests = requests_to(url);
+  const { page, problems, expected, close } = await open(browser, url);
+  await charts_are(page, await requests(20));
+  expected.failures = true;
+  let wanted;
+  for (const signal of ['SIGTERM', 'SIGKILL']) {
+    const gone = signal === 'SIGKILL' ? ask(`${url}/hang`, { agent: false }) : null;
+    if (gone) await stats_are(page, { running: 1 });
+    await stop(dashboard.child, signal);
+    await gone;
+    await state_is(page, 'lost');
+    dashboard = await run(new URL(url).host);
+    await live(page);
+    wanted = await requests(10);
+    await stats_are(page, { ...wanted, running: 0, overflow_dropped: 0 });
+  }
+  const tab = await open(browser, url);
+  for (const each of [page, tab.page]) {
+    // The request that ran is a row, whose end nobody knows.
+    await stats_are(each, { ...wanted, running: 0, overflow_dropped: 0, rows: wanted.completed + 1 });
+    await charts_are(each, wanted);
+    assert.equal(await each.locator('[data-state="overflow"]').count(), 0, 'no loss is told');
+  }
+  assert.deepEqual(tab.problems, []);
+  await tab.close();
+  assert.deepEqual(problems, []);
+  await close();
+  await stop(dashboard.child, 'SIGTERM');
+  rmSync(folder, { recursive: true });
+}
+
 let browser;
 try {
   const { line } = await start(process.execPath, [upstream_script]);
@@ -453,6 +493,7 @@ try {
   await keeps_what_happened(browser, upstream);
   await misses_what_is_not_kept(browser, upstream);
   await keeps_what_it_saw(browser, upstream);
+  await survives_restarts(browser, upstream);
 
   const [status] = await stop(dashboard.child, 'SIGINT');
   assert.equal(status, 0, 'the exit status after SIGINT');
