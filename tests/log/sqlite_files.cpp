@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <algorithm>
 #include <cstring>
+#include <future>
 
 #include "support.hpp"
 
@@ -105,6 +106,46 @@ TEST_CASE("A file that is deleted, moved or replaced while it is open is told as
   }
   if (append_first) append(log, 100, {"before the next read"});
   check_rewritten(log, before, 101);
+  CHECK(check_of(path) == "ok");
+}
+
+TEST_CASE("An empty log whose file is moved or replaced while a read waits goes on in the file that has its path") {
+  const Folder folder(Folder::in_memory());
+  const std::string path = folder.file(), other = folder.file("other.db");
+  {
+    SqliteLog another(other);
+    append_each(another, 1, 5);
+  }
+  SqliteLog log(path), neighbour(path);
+  log.open(100, {}), neighbour.open(100, {});
+  Events events;
+  REQUIRE(read(log, 0, events).lost == 0u);  // from now on only the wait goes on
+  REQUIRE(read(log, 0, events).lost == 0u);
+  auto reading = std::async(std::launch::async, [&] {
+    for (int i = 0; i < 10 && events.empty(); ++i) REQUIRE(read(log, 0, events, 6s).lost == 0u);
+  });
+  std::vector<std::string> wanted = {"x"};
+  SECTION("deleted") {
+    fs::remove(path);
+  }
+  SECTION("deleted with all that is beside it") {
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) fs::remove(path + suffix);
+  }
+  SECTION("moved") {
+    fs::rename(path, folder.file("moved.db"));
+  }
+  SECTION("replaced by a log that has events, by mv") {
+    fs::rename(other, path);
+    wanted = {"1", "2", "3", "4", "5"};
+  }
+  SECTION("replaced by a log that has events, by cp") {
+    fs::copy_file(other, path, fs::copy_options::overwrite_existing);
+    wanted = {"1", "2", "3", "4", "5"};
+  }
+  if (wanted.size() == 1) append(neighbour, 1, {"x"});
+  reading.get();
+  CHECK(data_of(events) == wanted);
+  CHECK(newest(neighbour, 100) == events);
   CHECK(check_of(path) == "ok");
 }
 
