@@ -12,10 +12,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sse/config.hpp"
 #include "sse/detail/base/enum_names.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/hub/filter.hpp"
 #include "sse/error.hpp"
 #include "sse/event.hpp"
 #include "sse/observer.hpp"
@@ -104,6 +107,27 @@ struct Names<OverflowPolicy> {
 
 namespace sse::inline SSE_ABI {
 
+/// A filter of many connections: an event asks it once for all of them, and they share their queued events. For
+/// ConnectionOptions::filter, which says what it may do. A copy is the same filter.
+///
+/// @par Thread safety     As its function.
+class SharedFilter {
+ public:
+  /// `filter` says whether the connections get an event. An empty one refuses every event.
+  explicit SharedFilter(std::function<bool(const Event&)> filter)
+      : filter_(new detail::Filter(std::move(filter), true)) {}
+  // Without a move: a filter is never empty.
+  SharedFilter(const SharedFilter&) noexcept = default;
+  SharedFilter& operator=(const SharedFilter&) noexcept = default;
+
+  /// Asks the filter.
+  bool operator()(const Event& event) const { return (*filter_)(event); }
+
+ private:
+  friend class detail::Filter;
+  detail::IntrusivePtr<detail::Filter> filter_;
+};
+
 /// One connection's settings.
 struct ConnectionOptions {
   ConnectionOptions() = default;
@@ -125,7 +149,7 @@ struct ConnectionOptions {
   /// Says whether the connection gets an event; an exception means no. It is called without a lock on the thread that
   /// emits, or for a replay on the one that adds the connection; on several at once, and perhaps just after the
   /// stream's end, so it must own what it uses. A live event has no id yet when it is called. It is not called for
-  /// send_event.
+  /// send_event. Connections with the same SharedFilter cost an event one call, and a replay one for each connection.
   std::function<bool(const Event&)> filter;
   /// The topics that the connection subscribes to. It gets their events, and the events without a topic. Empty: every
   /// topic. EventManager::subscribe changes them. An empty string is a topic that no event has: `{""}` subscribes to

@@ -56,6 +56,7 @@
 #include "sse/detail/hub/event_manager.ipp"
 #include "sse/detail/hub/event_stream.ipp"
 #include "sse/detail/hub/fan_out.ipp"
+#include "sse/detail/hub/filter_results.ipp"
 #include "sse/detail/hub/global.ipp"
 #include "sse/detail/hub/hub.ipp"
 #include "sse/detail/hub/log_delivery.ipp"

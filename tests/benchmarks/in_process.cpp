@@ -2,9 +2,9 @@
 //   in_process waiting sse|channel STREAMS ROUNDS   one emit to streams that all wait, each in a coroutine of its own
 //   in_process queued STREAMS ROUNDS                one emit to streams that are never read, their queues full
 //   in_process blocked STREAMS ROUNDS               how long one emit keeps another thread from the manager
-//   in_process topics TOPICS STREAMS ROUNDS         one emit, and a burst, to waiting streams of so many topics; 0:
-//   without topics in_process drain THREADS STREAMS ROUNDS         threads that each drain so many full streams of one
-//   manager
+//   in_process topics TOPICS STREAMS ROUNDS         one emit, and a burst, to waiting streams of so many topics (0:
+//   none) in_process filters none|shared|own STREAMS ROUNDS   the same with a filter that accepts all in_process drain
+//   THREADS STREAMS ROUNDS         threads that each drain so many full streams of one manager
 #include <algorithm>
 #include <atomic>
 #include <barrier>
@@ -195,22 +195,20 @@ void blocked(std::size_t count, std::size_t rounds) {
         part_of(add_calls, 0.99));
 }
 
-void topics(std::size_t topics, std::size_t count, std::size_t rounds) {
+/// One emit, and a burst, to waiting streams. `make(i)`: the options of stream i; `readers`: those that get the events.
+template <class Make>
+void emit_and_burst(std::size_t count, std::size_t readers, std::size_t rounds, const sse::EmitOptions& emit,
+                    Make&& make) {
   constexpr std::size_t burst = 64;
   asio::io_context io(1);
   sse::EventManager events;
   const nlohmann::json data = {{"n", 1}, {"text", bench::text}};
   std::vector<sse::Event> buffer;
   std::vector<std::unique_ptr<Waiter>> waiters;
-  sse::EmitOptions emit;
-  const auto name_of = [](std::size_t topic) { return "topic " + std::to_string(topic); };
   for (std::size_t i = 0; i < count; ++i) {
-    sse::ConnectionOptions options;
-    if (topics != 0) options.topics = {name_of(i % topics)};
-    waiters.push_back(std::unique_ptr<Waiter>(new Waiter{events.add_connection(options), io.get_executor(), buffer}));
+    waiters.push_back(std::unique_ptr<Waiter>(new Waiter{events.add_connection(make(i)), io.get_executor(), buffer}));
     waiters.back()->wait();
   }
-  if (topics != 0) emit.topic = name_of(0);
   io.poll();
   std::vector<std::int64_t> emits, bursts;
   for (std::size_t round = 0; round < rounds; ++round) {
@@ -223,9 +221,31 @@ void topics(std::size_t topics, std::size_t count, std::size_t rounds) {
     io.poll();
     bursts.push_back(now_ns() - burst_start);
   }
-  const double readers = static_cast<double>(topics == 0 ? count : count / topics);
+  if (events.stats().delivered != (burst + 1) * rounds * readers) throw std::runtime_error("an event is missing");
   reply(R"({"emit_ns":%.0f,"burst_per_second":%.0f})", part_of(emits, 0.5),
-        1e9 * static_cast<double>(burst) * readers / part_of(bursts, 0.5));
+        1e9 * static_cast<double>(burst * readers) / part_of(bursts, 0.5));
+}
+
+void topics(std::size_t topics, std::size_t count, std::size_t rounds) {
+  sse::EmitOptions emit;
+  const auto name_of = [](std::size_t topic) { return "topic " + std::to_string(topic); };
+  if (topics != 0) emit.topic = name_of(0);
+  emit_and_burst(count, topics == 0 ? count : count / topics, rounds, emit, [&](std::size_t i) {
+    sse::ConnectionOptions options;
+    if (topics != 0) options.topics = {name_of(i % topics)};
+    return options;
+  });
+}
+
+void filters(const std::string& kind, std::size_t count, std::size_t rounds) {
+  const auto accepts = [](const sse::Event& event) { return event.type() == "tick"; };
+  const sse::SharedFilter shared(accepts);
+  emit_and_burst(count, count, rounds, {}, [&](std::size_t) {
+    sse::ConnectionOptions options;
+    if (kind == "shared") options.filter = shared;
+    if (kind == "own") options.filter = accepts;
+    return options;
+  });
 }
 
 void drain(std::size_t threads, std::size_t count, std::size_t rounds) {
@@ -283,6 +303,8 @@ int main(int argc, char** argv) {
       blocked(number(1), number(2));
     else if (words.at(0) == "topics")
       topics(number(1), number(2), number(3));
+    else if (words.at(0) == "filters")
+      filters(words.at(1), number(2), number(3));
     else
       drain(number(1), number(2), number(3));
   } catch (const std::exception& error) {

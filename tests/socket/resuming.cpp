@@ -209,19 +209,26 @@ TEST_CASE("after a restart a client is told that its place is gone, and gets all
   CHECK(client.event()->at("type") == "new");
 }
 
-TEST_CASE("a client of quiet topics is moved on with its keep-alives, and its return replays nothing") {
-  const auto log = std::make_shared<sse::testing::MemoryLog>();
+TEST_CASE(
+    "a client of quiet topics, or a quiet filter, is moved on with its keep-alives, and its return replays nothing") {
   sse::ServeOptions options;
   options.topics_from_query = true;
   options.stream.keep_alive = 1ms;
-  for (const auto& [has_log, shares] : {std::pair(false, false), std::pair(true, false), std::pair(false, true)}) {
-    INFO(has_log << shares);
+  const sse::SharedFilter filter([](const sse::Event& event) { return event.type() == "n"; });
+  for (const auto& [has_log, shares, has_filter] :
+       {std::tuple(false, false, false), std::tuple(true, false, false), std::tuple(false, true, false),
+        std::tuple(false, true, true), std::tuple(true, false, true)}) {
+    INFO(has_log << shares << has_filter);
+    options.admit = [&, filters = has_filter](const sse::Request&, sse::ConnectionOptions& connection) {
+      if (filters) connection.filter = filter;
+    };
     sse::Options settings = with_history(10);
-    if (has_log) settings.log = log;
+    if (has_log) settings.log = std::make_shared<sse::testing::MemoryLog>();
     Server server(options, settings);
     std::vector<sse::EventStream> others;  // with one topic they share their events
     sse::ConnectionOptions wanted;
     wanted.topics = {"wanted"};
+    if (has_filter) wanted.filter = filter;
     if (shares)
       for (int i = 0; i < 200; ++i) others.push_back(server.events.add_connection(wanted));
     Client client = server.get(request_of("/events?topic=wanted"));
@@ -230,7 +237,8 @@ TEST_CASE("a client of quiet topics is moved on with its keep-alives, and its re
     CHECK(client.event()->at("type") == "connection");
     sse::EmitOptions other;
     other.topic = "other";
-    for (int n = 0; n < 3; ++n) server.events.emit_event("n", n, other);
+    if (has_filter) other.topic = "wanted";
+    for (int n = 0; n < 3; ++n) server.events.emit_event(has_filter ? "unwanted" : "n", n, other);
     eventually("the last event", [&] { return number_of(server.events.last_id()) == 3; });
     const std::string place = server.events.last_id();
     CHECK(client.take_until("id: " + place + "\n\n"));

@@ -192,19 +192,17 @@ class Run {
       reader.topics->insert(options.topics.begin(), options.topics.end());
     }
     reader.filter = one_in(3) ? static_cast<int>(below(4)) + 1 : 0;
-    if (reader.filter != 0)
-      options.filter = [seen = seen_, filter = reader.filter](const Event& event) {
-        if (!seen->adding) seen->copy = event;
-        if (seen->adding && event.id().empty()) seen->replayed_event_without_id = true;
-        if (!seen->adding && !event.id().empty()) seen->live_event_with_id = true;
-        if (filter == 3 && event.type() == "b") throw std::runtime_error("a filter that fails");
-        return passes(filter, event.type(), event.key());
-      };
+    const bool shares_filter = reader.filter != 0 && !one_in(3);
+    if (shares_filter)
+      options.filter = shared_filters_.try_emplace(reader.filter, filter_of(reader.filter)).first->second;
+    else if (reader.filter != 0)
+      options.filter = filter_of(reader.filter);
     const std::string given = options.last_event_id.value_or("none");
     note("add '", options.connection_id, "' last '", given, "' earliest ", options.from_earliest, " announce ",
          options.announce, " policy ", static_cast<int>(options.overflow_policy), " queue ",
          options.max_queue_size.value_or(0), " bytes ", options.max_queue_bytes.value_or(999), " topics ",
-         options.topics.size(), options.topics.empty() ? "" : options.topics[0], " filter ", reader.filter);
+         options.topics.size(), options.topics.empty() ? "" : options.topics[0], " filter ", reader.filter,
+         shares_filter ? " shared" : "");
     seen_->adding = true;
     if (model_.full() && model_.find(options.connection_id) == nullptr) {
       bool refused = false;
@@ -230,6 +228,16 @@ class Run {
     streams_.push_back(
         {std::move(stream), &model_.add(std::move(reader), options.last_event_id, options.from_earliest)});
     ++added_[streams_.back().reader->id];
+  }
+
+  std::function<bool(const Event&)> filter_of(int filter) {
+    return [seen = seen_, filter](const Event& event) {
+      if (!seen->adding) seen->copy = event;
+      if (seen->adding && event.id().empty()) seen->replayed_event_without_id = true;
+      if (!seen->adding && !event.id().empty()) seen->live_event_with_id = true;
+      if (filter == 3 && event.type() == "b") throw std::runtime_error("a filter that fails");
+      return passes(filter, event.type(), event.key());
+    };
   }
 
   Sent some_event(const std::string& type, const EmitOptions& options) {
@@ -449,6 +457,7 @@ class Run {
   std::vector<Live> streams_;
   std::map<std::string, std::size_t> added_, past_gaps_;  // by connection id
   std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();
+  std::map<int, sse::SharedFilter> shared_filters_;  // by their number
   int number_ = 0;
   std::string log_;
 };

@@ -19,31 +19,35 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL Audience& Audiences::get(std::size_t max_queue_size, const TopicSet& wanted, Topics& topics,
+SSE_DECL Audience& Audiences::get(std::size_t max_queue_size, const TopicSet* wanted, Filter* filter, Topics& topics,
                                   std::uint64_t sequence) {
   Audience::Key key;
-  key.reserve(wanted.size() + 1);
+  key.reserve((wanted ? wanted->size() : 0) + 2);
   key.push_back(max_queue_size);
-  wanted.for_each([&](const Topic& topic) { key.push_back(reinterpret_cast<std::uintptr_t>(&topic)); });
-  std::sort(key.begin() + 1, key.end());
+  key.push_back(reinterpret_cast<std::uintptr_t>(filter) | (wanted ? 0 : Audience::wide));
+  if (wanted) wanted->for_each([&](const Topic& topic) { key.push_back(reinterpret_cast<std::uintptr_t>(&topic)); });
+  std::sort(key.begin() + 2, key.end());
   const HashedName name(Audience::name_of(key));
   if (Audience* const found = by_topics_.find(name)) return *found;
   Owned<Audience> made(new Audience(sequence, std::move(key), name.hash));
   try {
-    wanted.for_each(
-        [&](const Topic& topic) { made->add(nullptr, topics, HashedName(topic.name(), topic.name_hash())); });
+    if (wanted)
+      wanted->for_each(
+          [&](const Topic& topic) { made->add(nullptr, topics, HashedName(topic.name(), topic.name_hash())); });
   } catch (...) {
     made->remove_some(topics, Audience::max_topics);
     throw;
   }
   Audience& audience = *made.release();
   by_topics_.insert(audience);
-  list_.insert(audience);
+  (wanted ? list_ : wide_).insert(audience);
+  if (filter) ++filtered_;
   return audience;
 }
 
 SSE_DECL void Audiences::release(Audience& audience, Topics& topics) noexcept {
   if (audience.readers() != 0) return;
+  if (audience.filter()) --filtered_;
   by_topics_.erase(audience);
   IntrusiveList<Backlog>::erase(audience);
   audience.remove_some(topics, Audience::max_topics);

@@ -30,6 +30,7 @@
 #include "sse/detail/history/loss_report.hpp"
 #include "sse/detail/history/replay.hpp"
 #include "sse/detail/hub/admission.hpp"
+#include "sse/detail/hub/filter.hpp"
 #include "sse/detail/hub/shard.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
 #include "sse/detail/queue/backlog.hpp"
@@ -125,6 +126,9 @@ class Connection : public IntrusiveList<Connection>::Hook {
     return queue_.loses_first(backlog, at);
   }
 
+  bool has_filter() const noexcept SSE_REQUIRES(shard->mutex) {
+    return shared_filter() || (subscriptions_ && subscriptions_->filter);
+  }
   /// The topics and the filter. Null: the connection shares a backlog.
   Subscriptions* subscriptions() const noexcept SSE_REQUIRES(shard->mutex) {
     return subscriptions_ ? &*subscriptions_ : nullptr;
@@ -192,12 +196,18 @@ class Connection : public IntrusiveList<Connection>::Hook {
         : request_id(options.request_id),
           limit_key(options.limit_key),
           expires_at(options.expires_at),
-          executor(options.executor) {}
+          executor(options.executor),
+          shared_filter(Filter::shared_by(options.filter)) {}
 
     const std::string request_id, limit_key;
     const std::optional<std::chrono::system_clock::time_point> expires_at;
     const asio::any_io_executor executor;
+    const IntrusivePtr<Filter>
+        shared_filter;  ///< Kept for the audience. Null: the filter is its own, or there is none.
   };
+
+  /// The filter of a SharedFilter, or null.
+  Filter* shared_filter() const noexcept { return cold_ ? cold_->shared_filter.get() : nullptr; }
 
   // Reading:
 
@@ -224,13 +234,15 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void enter_queues(std::uint64_t last) SSE_REQUIRES(shard->mutex);
   /// True if others may share its events. An audience of one would cost more memory than a queue.
   bool can_share() const noexcept SSE_REQUIRES(shard->mutex);
-  /// Moves to the end of the backlog of its topics. If it throws, nothing has changed.
-  void enter_backlog() SSE_REQUIRES(shard->mutex);
+  /// Moves to the end of the backlog of its topics. `is_wide`: it wants every topic. If it throws, nothing has changed.
+  void enter_backlog(bool is_wide) SSE_REQUIRES(shard->mutex);
   /// Moves to a backlog if its private queue is empty.
   void share_again() noexcept SSE_REQUIRES(shard->mutex);
   /// Leaves its backlog, of which it has lost nothing that is uncounted.
   void leave_backlog() noexcept SSE_REQUIRES(shard->mutex);
   void release(Backlog& backlog) noexcept SSE_REQUIRES(shard->mutex);
+  /// True if it shares a backlog, and has not named topics.
+  bool wants_every_topic() const noexcept SSE_REQUIRES(shard->mutex);
   /// True if it shares the backlog of an audience that has the topic.
   bool audience_has(const HashedName& topic) const noexcept SSE_REQUIRES(shard->mutex);
   /// Moves from the backlog to a private queue, with its events. If it throws, nothing has changed.
@@ -241,6 +253,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void leave_lists() noexcept SSE_REQUIRES(shard->mutex);
   /// Drops its topics, a few under each lock, and its filter.
   void release_topics() noexcept SSE_EXCLUDES(shard->mutex);
+  void enter_filtered() SSE_REQUIRES(shard->mutex);
+  void leave_filtered() noexcept SSE_REQUIRES(shard->mutex);
   void enter(std::vector<Connection*>& list, std::size_t& index) SSE_REQUIRES(shard->mutex);
   void leave(std::vector<Connection*>& list, std::size_t Subscriptions::*index) noexcept SSE_REQUIRES(shard->mutex);
   template <class IndexOf>

@@ -46,10 +46,11 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// True if a connection may share a backlog: it has no filter, drops the oldest, has no bound in bytes, and gets the
-/// notices that all get.
+/// True if a connection may share a backlog: it has no filter of its own, drops the oldest, has no bound in bytes, and
+/// gets the notices that all get.
 inline bool may_share(const ConnectionOptions& options, std::size_t max_bytes) noexcept {
-  return !options.filter && max_bytes == 0 && options.overflow_policy == OverflowPolicy::drop_oldest && !options.raw;
+  return max_bytes == 0 && options.overflow_policy == OverflowPolicy::drop_oldest && !options.raw &&
+         (!options.filter || Filter::shared_by(options.filter));
 }
 
 inline std::size_t max_bytes_of(const ConnectionOptions& options, const Options& defaults) noexcept {
@@ -57,7 +58,8 @@ inline std::size_t max_bytes_of(const ConnectionOptions& options, const Options&
 }
 
 inline bool has_cold(const ConnectionOptions& options) noexcept {
-  return !options.request_id.empty() || !options.limit_key.empty() || options.expires_at || options.executor;
+  return !options.request_id.empty() || !options.limit_key.empty() || options.expires_at || options.executor ||
+         Filter::shared_by(options.filter);
 }
 
 SSE_DECL Event encode_connection(const Options& options, std::string_view connection_id, std::optional<bool> resumed) {
@@ -85,8 +87,12 @@ SSE_DECL Connection::Connection(std::shared_ptr<Shard> home, const ConnectionOpt
       announce_(options.announce),
       let_finish_(options.let_finish),
       raw_(options.raw) {
-  if (!queue_.may_share() || !options.topics.empty()) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
-  if (options.filter) subscriptions_->filter = IntrusivePtr<Filter>(new Filter(options.filter));
+  if (!queue_.may_share() || !options.topics.empty() || options.filter)
+    subscriptions_ = Owned<Subscriptions>(new Subscriptions);
+  if (Filter* const shared = shared_filter())
+    subscriptions_->filter = IntrusivePtr<Filter>(shared);
+  else if (options.filter)
+    subscriptions_->filter = IntrusivePtr<Filter>(new Filter(options.filter, false));
 }
 
 SSE_DECL Connection::~Connection() {
@@ -142,7 +148,7 @@ SSE_DECL void Connection::enter_map(std::uint64_t last) {
     shard->by_id.insert(*this);
     enter(shard->connections, index_);
     if (can_share() && last == shard->backlogs.sequence())
-      enter_backlog();
+      enter_backlog(!subscriptions_ || subscriptions_->size() == 0);
     else
       enter_queues(last);
   } catch (...) {
@@ -244,6 +250,11 @@ SSE_DECL bool Connection::audience_has(const HashedName& topic) const noexcept {
   return found && static_cast<const Audience&>(*queue_.backlog()).contains(*found);
 }
 
+SSE_DECL bool Connection::wants_every_topic() const noexcept {
+  const Backlog& backlog = *queue_.backlog();
+  return backlog.gets_all() || static_cast<const Audience&>(backlog).is_wide();
+}
+
 SSE_DECL bool Connection::names_topic(const HashedName& topic) const noexcept {
   if (queue_.is_shared()) return !queue_.backlog()->gets_all() && audience_has(topic);
   const Topic* const found = shard->topics.find(topic);
@@ -252,7 +263,7 @@ SSE_DECL bool Connection::names_topic(const HashedName& topic) const noexcept {
 
 SSE_DECL void Connection::subscribe(const HashedName& topic) {
   if (queue_.is_shared()) {
-    if (queue_.backlog()->gets_all() || audience_has(topic)) return;
+    if (wants_every_topic() || audience_has(topic)) return;
     take_own_queue();
   }
   if (subscriptions_->wide_index != Subscriptions::nowhere) return;
@@ -452,7 +463,7 @@ SSE_DECL void Connection::enter_queues(std::uint64_t last) {
   queue_.make_private();  // an event that is in the history already may still come to the backlog
   if (!subscriptions_) subscriptions_ = Owned<Subscriptions>(new Subscriptions);
   queue_.begin_after(last);
-  if (subscriptions_->filter) enter(shard->filtered, subscriptions_->filtered_index);
+  if (subscriptions_->filter) enter_filtered();
   enter(shard->queued, subscriptions_->queued_index);
   if (subscriptions_->size() == 0) enter(shard->wide, subscriptions_->wide_index);
 }
@@ -462,11 +473,11 @@ SSE_DECL bool Connection::can_share() const noexcept {
   return subscriptions_->size() <= Audience::max_topics && !subscriptions_->is_unique();
 }
 
-SSE_DECL void Connection::enter_backlog() {
-  const bool gets_all = !subscriptions_ || subscriptions_->wide_index != Subscriptions::nowhere;
-  Backlog& backlog =
-      gets_all ? shard->backlogs.get(queue_.max_size())
-               : shard->audiences.get(queue_.max_size(), *subscriptions_, shard->topics, shard->backlogs.sequence());
+SSE_DECL void Connection::enter_backlog(bool is_wide) {
+  Filter* const filter = shared_filter();
+  Backlog& backlog = is_wide && !filter ? shard->backlogs.get(queue_.max_size())
+                                        : shard->audiences.get(queue_.max_size(), is_wide ? nullptr : &*subscriptions_,
+                                                               filter, shard->topics, shard->backlogs.sequence());
   try {
     queue_.share(backlog, waits);
   } catch (...) {
@@ -476,6 +487,7 @@ SSE_DECL void Connection::enter_backlog() {
   if (!subscriptions_) return;
   leave(shard->queued, &Subscriptions::queued_index);
   leave(shard->wide, &Subscriptions::wide_index);
+  leave_filtered();
   subscriptions_->remove_some(shard->topics, Audience::max_topics);
   subscriptions_ = {};
 }
@@ -483,7 +495,7 @@ SSE_DECL void Connection::enter_backlog() {
 SSE_DECL void Connection::share_again() noexcept {
   if (!queue_.can_share_again(shard->backlogs.sequence()) || !can_share()) return;
   try {
-    enter_backlog();
+    enter_backlog(subscriptions_->wide_index != Subscriptions::nowhere);
     queue_.drop_private();
   } catch (const std::bad_alloc&) {  // it tries again later
   }
@@ -507,9 +519,11 @@ SSE_DECL void Connection::take_own_queue() {
   queue_.make_private();
   try {
     Owned<Subscriptions> subscriptions(new Subscriptions);
+    subscriptions->filter = IntrusivePtr<Filter>(shared_filter());
     enter(shard->queued, subscriptions->queued_index);
     try {
-      if (left.gets_all()) {
+      if (subscriptions->filter) enter(shard->filtered, subscriptions->filtered_index);
+      if (wants_every_topic()) {
         enter(shard->wide, subscriptions->wide_index);
       } else {
         static_cast<const Audience&>(left).for_each([&](const Topic& topic) {
@@ -519,16 +533,29 @@ SSE_DECL void Connection::take_own_queue() {
       }
     } catch (...) {
       subscriptions->remove_some(shard->topics, Audience::max_topics);
+      if (subscriptions->filtered_index != Subscriptions::nowhere) shard->filtered.pop_back();
       shard->queued.pop_back();
       throw;
     }
     subscriptions_ = std::move(subscriptions);
+    shard->filter_list = {};
   } catch (...) {
     queue_.drop_private();
     throw;
   }
   count_lost(queue_.move_to_private(waits), LossReason::queue_full);
   release(left);
+}
+
+SSE_DECL void Connection::enter_filtered() {
+  enter(shard->filtered, subscriptions_->filtered_index);
+  shard->filter_list = {};
+}
+
+SSE_DECL void Connection::leave_filtered() noexcept {
+  if (subscriptions_->filtered_index == Subscriptions::nowhere) return;
+  leave(shard->filtered, &Subscriptions::filtered_index);
+  shard->filter_list = {};  // each of its filters is kept by its connection, too
 }
 
 SSE_DECL void Connection::enter(std::vector<Connection*>& list, std::size_t& index) {
@@ -563,7 +590,7 @@ SSE_DECL void Connection::leave_lists() noexcept {
     leave_backlog();
   }
   if (!subscriptions_) return;
-  leave(shard->filtered, &Subscriptions::filtered_index);
+  leave_filtered();
   leave(shard->queued, &Subscriptions::queued_index);
   leave(shard->wide, &Subscriptions::wide_index);
   if (subscriptions_->size() <= topics_at_once) subscriptions_->remove_some(shard->topics, topics_at_once);

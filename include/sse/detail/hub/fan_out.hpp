@@ -4,15 +4,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
-#include <unordered_map>
 
 #include "sse/detail/async/wakeups.hpp"
-#include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
+#include "sse/detail/hub/audience.hpp"
+#include "sse/detail/hub/filter_results.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/shard.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
@@ -24,22 +23,6 @@
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
-
-/// The results of the connections' filters for one event. They are called without a lock.
-class FilterResults {
- public:
-  /// Calls the filters of the connections that want the topic, except those that were called before.
-  void ask(ShardMap& shards, const Event& event, const HashedName& topic);
-  /// The filter's result. False if it was not called.
-  bool accepts(std::uint64_t serial) const noexcept;
-
- private:
-  struct Result {
-    IntrusivePtr<Filter> filter;  ///< Null once it was called.
-    bool is_known = false, accepts = false;
-  };
-  std::unordered_map<std::uint64_t, Result> results_;  ///< By the connection's serial.
-};
 
 /// The delivery of one event. It collects the calls of the observer, and makes them in notify().
 class FanOut {
@@ -60,6 +43,9 @@ class FanOut {
  private:
   std::size_t append(Shard& shard, Backlog& backlog, const Event& event, Wakeups& wakeups) noexcept
       SSE_REQUIRES(shard.mutex);
+  /// Appends the event if the audience's filter accepts it.
+  std::size_t append(Shard& shard, Audience& audience, const Event& event, const FilterResults& filters,
+                     Wakeups& wakeups) noexcept SSE_REQUIRES(shard.mutex);
   std::size_t push(Connection& connection, const Event& event, const FilterResults& filters, Wakeups& wakeups) noexcept;
   /// Pushes to a member of a topic, which may not be in the map yet, or not any more.
   std::size_t push_topic(Connection& connection, const Event& event, const FilterResults& filters,

@@ -18,6 +18,8 @@
 #include "sse/detail/hub/audience.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/fan_out.hpp"
+#include "sse/detail/hub/filter.hpp"
+#include "sse/detail/hub/filter_results.hpp"
 #include "sse/detail/hub/notifier.hpp"
 #include "sse/detail/hub/shard.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
@@ -33,31 +35,6 @@ namespace sse::inline SSE_ABI::detail {
 
 inline constexpr std::string_view too_slow_text = "This connection reads too slowly: its queue is full";
 
-SSE_DECL void FilterResults::ask(ShardMap& shards, const Event& event, const HashedName& topic) {
-  for (Shard& shard : shards) {
-    const SpinLock lock(shard.mutex);
-    if (shard.filtered.empty()) continue;
-    const Topic* const subscribed = topic.text.empty() ? nullptr : shard.topics.find(topic);
-    for (const Connection* connection : shard.filtered) {
-      connection->assert_locked();
-      if (!topic.text.empty() && !connection->wants(subscribed)) continue;
-      const Subscriptions& subscriptions = *connection->subscriptions();
-      if (Result& result = results_[subscriptions.serial]; !result.is_known) result.filter = subscriptions.filter;
-    }
-  }
-  for (auto& [serial, result] : results_) {
-    if (result.is_known) continue;
-    result.is_known = true;
-    result.accepts = result.filter->accepts(event);
-    result.filter = {};
-  }
-}
-
-SSE_DECL bool FilterResults::accepts(std::uint64_t serial) const noexcept {
-  const auto result = results_.find(serial);
-  return result != results_.end() && result->second.accepts;
-}
-
 SSE_DECL std::size_t FanOut::deliver(Shard& shard, const Event& event, const HashedName& topic,
                                      const FilterResults& filters, Wakeups& wakeups) {
   std::size_t reached = 0;
@@ -65,16 +42,18 @@ SSE_DECL std::size_t FanOut::deliver(Shard& shard, const Event& event, const Has
     reached += append(shard, *backlog, event, wakeups);
   if (const std::uint64_t sequence = EventFactory::sequence(event); sequence != 0)
     shard.backlogs.set_sequence(sequence);
+  for (Audience* audience = shard.audiences.first_wide(); audience; audience = shard.audiences.next(*audience))
+    reached += append(shard, *audience, event, filters, wakeups);
   if (topic.text.empty()) {
     for (Audience* audience = shard.audiences.first(); audience; audience = shard.audiences.next(*audience))
-      reached += append(shard, *audience, event, wakeups);
+      reached += append(shard, *audience, event, filters, wakeups);
     for (Connection* connection : shard.queued) reached += push(*connection, event, filters, wakeups);
   } else {
     for (Connection* connection : shard.wide) reached += push(*connection, event, filters, wakeups);
     if (const Topic* const subscribed = shard.topics.find(topic))
       for (const Topic::Member& member : subscribed->members)
         reached += member.connection ? push_topic(*member.connection, event, filters, wakeups)
-                                     : append(shard, static_cast<Audience&>(*member.set), event, wakeups);
+                                     : append(shard, static_cast<Audience&>(*member.set), event, filters, wakeups);
   }
   end_refused(wakeups);
   return reached;
@@ -102,12 +81,19 @@ SSE_DECL std::size_t FanOut::append(Shard& shard, Backlog& backlog, const Event&
   return backlog.readers();
 }
 
+SSE_DECL std::size_t FanOut::append(Shard& shard, Audience& audience, const Event& event, const FilterResults& filters,
+                                    Wakeups& wakeups) noexcept {
+  const Filter* const filter = audience.filter();
+  if (filter && EventFactory::kind(event) != EventKind::marker && !filters.accepts(*filter)) return 0;
+  return append(shard, static_cast<Backlog&>(audience), event, wakeups);
+}
+
 SSE_DECL std::size_t FanOut::push(Connection& connection, const Event& event, const FilterResults& filters,
                                   Wakeups& wakeups) noexcept {
   connection.assert_locked();
-  const std::uint64_t serial = connection.subscriptions()->serial;
-  const bool is_asked = serial != 0 && EventFactory::kind(event) != EventKind::marker;
-  if (is_asked && !filters.accepts(serial)) return 0;
+  const Subscriptions& subscriptions = *connection.subscriptions();
+  if (const Filter* const filter = subscriptions.filter.get(); filter && EventFactory::kind(event) != EventKind::marker)
+    if (!filters.accepts(*connection.shard, *filter, subscriptions.filtered_index)) return 0;
   return pushed(connection, connection.push(event, wakeups));
 }
 

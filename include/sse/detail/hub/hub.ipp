@@ -63,6 +63,7 @@ SSE_DECL Hub::Hub(Options settings)
       publisher_(options, shards_, admission_, notifier_, chains_.get()),
       log_delivery_(options, shards_, publisher_, notifier_) {
   for (Shard& shard : shards_) {
+    shard.number = static_cast<std::size_t>(&shard - shards_.begin());
     shard.options = &options;
     shard.hub = this;
     shard.admission = &admission_;
@@ -169,7 +170,7 @@ SSE_DECL bool Hub::add_waiting(Shard& shard, const std::shared_ptr<Connection>& 
     const SpinLock lock(shard.mutex);
     connection->assert_locked();
     insert_locked(shard, *connection, settings, plan, no_limit, wakeups, removed);
-    if (settings.filter) connection->subscriptions()->serial = publisher_.count_filter();
+    if (settings.filter) publisher_.count_filter();
     if (plan.held) {
       connection->hold();
       waiters.add(std::move(held));
@@ -219,9 +220,8 @@ SSE_DECL std::optional<std::uint64_t> Hub::insert(Shard& shard, Connection& conn
       const MutexLock order(publisher_.order());
       const SpinLock lock(shard.mutex);
       last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
-      connection.assert_locked();
       // Counted when it can be found: an emitter that sees the new number asks it.
-      if (last) connection.subscriptions()->serial = publisher_.count_filter();
+      if (last) publisher_.count_filter();
     } else {
       const SpinLock lock(shard.mutex);
       last = insert_locked(shard, connection, settings, plan, asked, wakeups, removed);
@@ -296,7 +296,7 @@ SSE_DECL bool Hub::subscribe(std::string_view connection_id, std::string_view to
   if (!found) return false;
   found->assert_locked();
   found->subscribe(name);
-  if (found->subscriptions() && found->subscriptions()->serial != 0) publisher_.count_filter();
+  if (found->has_filter()) publisher_.count_filter();
   return true;
 }
 

@@ -87,8 +87,8 @@ class Publisher {
 
   /// The order mutex. Held while an event is kept and fanned out.
   Mutex& order() noexcept SSE_RETURN_CAPABILITY(order_) { return order_; }
-  /// Returns a new serial, for a connection whose filter begins to see events or other events than before.
-  std::uint64_t count_filter() noexcept SSE_REQUIRES(order_) { return ++filters_added_; }
+  /// Tells the emitters that a connection's filter begins to see events or other events than before.
+  void count_filter() noexcept SSE_REQUIRES(order_) { ++filters_added_; }
 
   void add_to(Stats& stats) const noexcept;
 

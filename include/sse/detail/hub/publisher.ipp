@@ -37,7 +37,8 @@ SSE_DECL bool Publisher::begin_emit(const EmitOptions& settings) {
   const HashedName topic(settings.topic);
   for (Shard& shard : shards_) {
     const SpinLock lock(shard.mutex);
-    if (!shard.backlogs.empty() || !shard.wide.empty() || shard.topics.find(topic)) return true;
+    if (!shard.backlogs.empty() || !shard.wide.empty() || shard.audiences.first_wide()) return true;
+    if (shard.topics.find(topic)) return true;
   }
   return false;
 }
@@ -83,8 +84,12 @@ SSE_DECL std::size_t Publisher::count_wanting(std::string_view topic) {
       count += shard.connections.size();
       continue;
     }
-    count += shard.connections.size() - shard.queued.size() + shard.wide.size();
-    if (const Topic* const found = shard.topics.find(name)) count += found->members.size();
+    count += shard.wide.size();
+    for (const Backlog* one = shard.backlogs.first(); one; one = Backlogs::next(*one)) count += one->readers();
+    for (const Audience* one = shard.audiences.first_wide(); one; one = Audiences::next(*one)) count += one->readers();
+    if (const Topic* const found = shard.topics.find(name))
+      for (const Topic::Member& member : found->members)
+        count += member.connection ? 1 : static_cast<const Audience&>(*member.set).readers();
   }
   return count;
 }

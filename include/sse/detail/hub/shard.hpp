@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "sse/detail/base/intrusive_map.hpp"
+#include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/hub/audience.hpp"
+#include "sse/detail/hub/filter.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
 #include "sse/detail/queue/backlog.hpp"
 #include "sse/options.hpp"
@@ -32,6 +34,11 @@ class History;
 class Hub;
 class Notifier;
 
+/// The filters of the connections of Shard::filtered, in their order. Emitters keep it while they ask them.
+struct FilterList : RefCounted {
+  std::vector<IntrusivePtr<Filter>> filters;
+};
+
 /// A part of a manager's map, with the mutex of its connections.
 struct Shard {
   /// Counters of the shard's connections, for Stats.
@@ -47,6 +54,8 @@ struct Shard {
   std::vector<Connection*> queued SSE_GUARDED_BY(mutex);    ///< The connections that have a queue of their own.
   std::vector<Connection*> wide SSE_GUARDED_BY(mutex);      ///< The connections of `queued` without topics.
   std::vector<Connection*> filtered SSE_GUARDED_BY(mutex);  ///< The connections of `queued` with a filter.
+  /// The filters of `filtered`. Null: it has changed since the last event.
+  IntrusivePtr<FilterList> filter_list SSE_GUARDED_BY(mutex);
   IntrusiveMap<Connection> by_id SSE_GUARDED_BY(mutex);
   Topics topics SSE_GUARDED_BY(mutex);  ///< The topics that have members.
   // The queues of the connections that are not in `queued`:
@@ -54,8 +63,10 @@ struct Shard {
   Audiences audiences SSE_GUARDED_BY(mutex);
   std::atomic<bool> cut{false};  ///< True: nothing is delivered any more. Written under the mutex.
 
-  // Immutable, and the same for all shards of a manager. They live as long as the hub, which the streams keep alive.
+  // Immutable, and but for the number the same for all shards of a manager. They live as long as the hub, which the
+  // streams keep alive.
 
+  std::size_t number = 0;  ///< The index of the shard.
   const Options* options = nullptr;
   Hub* hub = nullptr;
   Admission* admission = nullptr;
@@ -67,6 +78,8 @@ struct Shard {
 /// mutex.
 class ShardMap {
  public:
+  static constexpr std::size_t size = 16;
+
   Shard& of(const HashedName& connection_id) noexcept {
     return shards_[static_cast<std::size_t>(connection_id.hash % shards_.size())];
   }
@@ -74,7 +87,7 @@ class ShardMap {
   auto end() noexcept { return shards_.end(); }
 
  private:
-  std::array<Shard, 16> shards_;
+  std::array<Shard, size> shards_;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

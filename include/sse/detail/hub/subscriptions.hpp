@@ -6,17 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_map.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
-#include "sse/event.hpp"
+#include "sse/detail/hub/filter.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -47,19 +45,6 @@ class Topic : public IntrusiveList<Topic>::Hook {
 
 /// The topics of a shard that have subscribers.
 using Topics = IntrusiveMap<Topic>;
-
-/// A ConnectionOptions::filter, shared so that it outlives a call without a lock.
-class Filter : public RefCounted {
- public:
-  explicit Filter(std::function<bool(const Event&)> function) : function_(std::move(function)) {}
-
-  /// Calls a filter. False also if it throws.
-  static bool ask(const std::function<bool(const Event&)>& function, const Event& event) noexcept;
-  bool accepts(const Event& event) const noexcept { return ask(function_, event); }
-
- private:
-  const std::function<bool(const Event&)> function_;  ///< Immutable.
-};
 
 /// The topics of one owner, which is a member of each. Guarded by the shard's mutex.
 class TopicSet {
@@ -114,7 +99,6 @@ class TopicSet {
 class Subscriptions : public TopicSet {
  public:
   IntrusivePtr<Filter> filter;
-  std::uint64_t serial = 0;            ///< Unique number of a connection with a filter. 0: it gets no events yet.
   std::uint64_t told = 0;              ///< The number of the event whose id a keep-alive has told. 0: none yet.
   Connection* next_refused = nullptr;  ///< The next connection that the current event does not fit into.
   /// Indices in the shard's lists.

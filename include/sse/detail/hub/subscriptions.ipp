@@ -6,26 +6,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
-#include "sse/event.hpp"
 #include "sse/version.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
-
-SSE_DECL bool Filter::ask(const std::function<bool(const Event&)>& function, const Event& event) noexcept {
-  try {
-    return function(event);
-  } catch (...) {
-    return false;
-  }
-}
 
 SSE_DECL void TopicSet::add(Connection* owner, Topics& topics, const HashedName& name) {
   Topic* topic = topics.find(name);
