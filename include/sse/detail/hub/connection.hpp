@@ -171,15 +171,17 @@ class Connection : public IntrusiveList<Connection>::Hook {
   /// Takes the next event. Empty: none waits. The event that follows a loss leaves the queue together with the notice,
   /// so that a reader that is slower than the emitter gets events, and not only notices.
   Event take() SSE_REQUIRES(shard->mutex);
-  /// The number of events in the backlog, if nothing else comes before them, otherwise 0.
-  std::size_t shared() const noexcept SSE_REQUIRES(shard->mutex) {
-    return reads_with_others() && !replay_ ? queue_.size() : 0;
+  /// The number of live events that wait, if nothing else comes before them, otherwise 0.
+  std::size_t plain() const noexcept SSE_REQUIRES(shard->mutex) {
+    return !replay_ && (reads_with_others() || reads_alone()) ? queue_.size() : 0;
   }
-  /// Takes `count` events, at least 1 and at most shared().
+  /// Takes `count` events, at least 1 and at most plain().
   template <class TakeEvent>
-  void take_shared(std::size_t count, TakeEvent&& take_event) noexcept SSE_REQUIRES(shard->mutex) {
-    queue_.read_shared(count, take_event);
+  void take_plain(std::size_t count, TakeEvent&& take_event) noexcept SSE_REQUIRES(shard->mutex) {
     shard->counts.delivered += count;
+    if (queue_.is_shared()) return queue_.read_shared(count, take_event);
+    for (std::size_t i = 0; i < count; ++i) take_event(queue_.pop_plain());
+    if (open_) share_again();
   }
   /// Takes events for one write, behind `head`, which may be empty. Empty: nothing waits.
   BatchPart take_batch(Event head) SSE_REQUIRES(shard->mutex);
@@ -214,6 +216,8 @@ class Connection : public IntrusiveList<Connection>::Hook {
   BatchPart next_batch(Event head) SSE_REQUIRES(shard->mutex);
   /// True if the next event is in a batch that other readers at the same place share.
   bool reads_with_others() const noexcept SSE_REQUIRES(shard->mutex);
+  /// True if live events wait in its own queue, and nothing comes before them.
+  bool reads_alone() const noexcept SSE_REQUIRES(shard->mutex);
   BatchPart take_shared_batch() SSE_REQUIRES(shard->mutex);
   void load_taken_event() noexcept SSE_REQUIRES(shard->mutex);
   void finish() noexcept SSE_REQUIRES(shard->mutex);

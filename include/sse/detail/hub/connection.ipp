@@ -371,6 +371,13 @@ SSE_DECL BatchPart Connection::next_batch(Event head) {
   const IntrusivePtr<Batch> batch(new Batch(most));
   if (!head.empty()) batch->add(std::move(head));
   while (batch->size() < most && !batch->full() && something_waits()) {
+    if (std::size_t left = plain(); left != 0 && !queue_.is_shared()) {
+      for (; left > 1 && batch->size() + 1 < most && !batch->full(); --left) {
+        batch->add(queue_.pop_plain());
+        ++shard->counts.delivered;
+      }
+      if (batch->full()) break;
+    }
     Event event;
     try {
       event = take();
@@ -389,6 +396,11 @@ SSE_DECL bool Connection::reads_with_others() const noexcept {
     return false;
   if (replay_) return replay_->wants_all();
   return queue_.is_shared() && queue_.size() != 0 && queue_.uncounted() == 0;
+}
+
+SSE_DECL bool Connection::reads_alone() const noexcept {
+  if (queue_.is_shared() || queue_.size() == 0 || queue_.has_lost() || losses_.untold_loss().any()) return false;
+  return !shard->cut && !held_ && !raw_ && connect_event_.empty() && taken_event_.empty() && !replay_;
 }
 
 SSE_DECL BatchPart Connection::take_shared_batch() {

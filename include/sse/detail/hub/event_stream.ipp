@@ -94,11 +94,11 @@ SSE_DECL Event take_event(Connection& connection, bool& done) {
 /// Appends at most `max` events and returns their number.
 inline std::size_t drain_into(Connection& connection, std::vector<Event>& events, std::size_t max) {
   connection.assert_locked();
-  std::size_t count = std::min(max, connection.shared());
+  std::size_t count = std::min(max, connection.plain());
   if (count != 0) {
     if (const std::size_t needed = events.size() + count; needed > events.capacity())
       events.reserve(std::max(needed, 2 * events.capacity()));
-    connection.take_shared(count, [&](const Event& event) { events.push_back(event); });
+    connection.take_plain(count, [&](auto&& event) { events.push_back(std::forward<decltype(event)>(event)); });
   }
   for (; count < max && connection.something_waits(); ++count) {
     events.emplace_back();  // allocates before the event leaves the queue, so that bad_alloc loses nothing

@@ -106,6 +106,8 @@ class ReaderQueue {
   PushResult push(const Event& event, std::size_t& dropped) noexcept;
   /// Takes the oldest event of the private queue, and adds the events lost before it to `lost`. Empty: none waits.
   Event pop(Loss& lost) noexcept;
+  /// Takes the oldest event of the private queue, which has one and has lost none.
+  Event pop_plain() noexcept { return private_->queue.pop(); }
   /// True if the private queue is empty and the reader may return to a backlog whose last event is `sequence`.
   bool can_share_again(std::uint64_t sequence) const noexcept {
     return may_share_ && private_ && private_->queue.empty() && !has_lost() && private_->after <= sequence;
