@@ -29,6 +29,6 @@ async function delivers(program, ...args) {
 await delivers('bare');
 await delivers('server', '--queue', 500);
 await delivers('server', '--queue', 500, '--threads', 2);
-for (const args of [['waiting', 'sse', 10, 10], ['waiting', 'channel', 10, 10], ['queued', 10, 10], ['blocked', 10, 10], ['drain', 2, 10, 10]])
+for (const args of [['waiting', 'sse', 10, 10], ['waiting', 'channel', 10, 10], ['queued', 10, 10], ['blocked', 10, 10], ['topics', 2, 10, 10], ['filters', 'shared', 10, 10], ['filters', 'own', 10, 10], ['drain', 2, 10, 10]])
   assert.ok(Object.values(await run('', `${directory}/in_process`, args)).every((value) => value >= 0), args.join(' '));
 assert.ok(await run('', `${directory}/allocations`, []));

@@ -23,13 +23,16 @@ export const in_process = [
       const tokio = (kind) => () => run(server_core, tokio_program, ['broadcast', kind, 1000, rounds]);
       const against = async (peer, name, most) => {
         const { a, b } = await alternately(quick ? 1 : 5, sse, peer);
-        const result = (figure, of) => ({
+        const result = (figure, of, most) => ({
           figure: `${figure} / ${name}`,
           most,
           values: both(a, b, of),
           note: `sse ${micro(median(pick(a, of)))}, ${name} ${micro(median(pick(b, of)))}`,
         });
-        return [result('emit_event to 1,000 waiting streams', 'emit_ns'), result('the same, until all have read it', 'all_ns')];
+        return [
+          result('emit_event to 1,000 waiting streams', 'emit_ns', most),
+          result('the same, until all have read it', 'all_ns', peer === channel ? 0.8 : most),
+        ];
       };
       const rows = await against(channel, 'a channel each', 0.333);
       if (!existsSync(tokio_program))
@@ -71,6 +74,26 @@ export const in_process = [
         },
         { figure: 'emit_event to one of 100 topics with 10 streams each', unit: ' µs', values: hundred },
       ];
+    },
+  },
+  {
+    name: 'filters',
+    figure: 'burst to 1,000 streams with one shared filter / without a filter',
+    measure: async (quick) => {
+      const streams = (kind) => () => in_process_once(server_core, 'filters', kind, 1000, quick ? 200 : 1000);
+      const rate = (runs) => `${(median(pick(runs, 'burst_per_second')) / 1e6).toFixed(1)} M/s`;
+      const against = async (kind, name, least) => {
+        const { a, b } = await alternately(quick ? 2 : 6, streams(kind), streams('none'));
+        return [
+          { figure: `burst to 1,000 streams with ${name} / without a filter`, least, values: both(a, b, 'burst_per_second'), note: `${rate(a)}, none ${rate(b)}` },
+          {
+            figure: `emit_event to 1,000 waiting streams with ${name} / without a filter`,
+            values: both(a, b, 'emit_ns'),
+            note: `${micro(median(pick(a, 'emit_ns')))}, none ${micro(median(pick(b, 'emit_ns')))}`,
+          },
+        ];
+      };
+      return [...(await against('shared', 'one shared filter', 0.9)), ...(await against('own', 'a filter each', 0.4))];
     },
   },
   {

@@ -1,6 +1,6 @@
-// table.mjs [--quick] [--markdown] [--list] [ROW...]: measures, and prints one table. Each row is a ratio of two sides that were measured in
-// turn, in both orders; the median counts, and least and most stand beside it. The exit status is 1 if a row could not be
-// measured or an event was lost; a figure that is not what is wanted is no failure.
+// table.mjs [--quick] [--markdown] [--list] [ROW|GROUP...]: measures, and prints one table. Each row is a ratio of two
+// sides that were measured in turn, in both orders; the median counts, and least and most stand beside it. The exit status
+// is 1 if a row could not be measured or an event was lost; a figure that is not what is wanted is no failure.
 import { median } from './programs.mjs';
 import { in_process } from './rows_in_process.mjs';
 import { logs } from './rows_log.mjs';
@@ -8,9 +8,12 @@ import { beside_peers, sockets } from './rows_sockets.mjs';
 
 const rows = [...sockets, ...in_process, ...logs, ...beside_peers];
 
+// A name may also be that of a group of rows.
+const groups = { fan: ['emit-waiting', 'topics', 'filters', 'blocked'] };
+
 const words = process.argv.slice(2);
 const options = words.filter((word) => word.startsWith('--'));
-const names = words.filter((word) => !word.startsWith('--'));
+const names = words.filter((word) => !word.startsWith('--')).flatMap((word) => groups[word] ?? [word]);
 const [quick, markdown, list] = ['--quick', '--markdown', '--list'].map((option) => options.includes(option));
 const unknown =
   options.find((option) => !['--quick', '--markdown', '--list'].includes(option)) ??
@@ -21,6 +24,7 @@ if (unknown) {
 }
 if (list) {
   for (const { name, figure } of rows) console.log(`${name.padEnd(18)} ${figure}`);
+  for (const [name, members] of Object.entries(groups)) console.log(`${name.padEnd(18)} ${members.join(', ')}`);
   process.exit(0);
 }
 
