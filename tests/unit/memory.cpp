@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -149,6 +150,41 @@ TEST_CASE("topics that come and go leave nothing behind") {
         }) <= 4096);
 }
 
+TEST_CASE("sets of topics and filters that nobody has any more leave nothing behind") {
+  EventManager manager;
+  std::vector<EventStream> streams;  // in one shard there are several, which share their sets
+  sse::ConnectionOptions options;
+  options.topics = {""};
+  for (int i = 0; i < 64; ++i) {
+    options.connection_id = std::to_string(i);
+    streams.push_back(manager.add_connection(options));
+    (void)streams.back().try_next();
+  }
+  const auto come_and_go = [&](int from) {
+    for (int set = from; set < from + 100; ++set) {
+      const std::string topic = "topic " + std::to_string(set);
+      for (EventStream& stream : streams) REQUIRE(manager.subscribe(stream.connection_id(), topic));
+      REQUIRE(manager.emit_event("x", 1, on_topic(topic)) == streams.size());
+      for (EventStream& stream : streams) REQUIRE(told(stream) == Words{"1"});
+      for (EventStream& stream : streams) REQUIRE(manager.unsubscribe(stream.connection_id(), topic));
+      const sse::SharedFilter filter([](const Event& event) { return event.type() == "y"; });
+      std::vector<EventStream> filtered;
+      sse::ConnectionOptions quiet;
+      quiet.filter = filter;
+      quiet.announce = false;
+      if (set % 2 == 0) quiet.topics = {topic};
+      for (std::size_t i = 0; i < streams.size(); ++i) {
+        quiet.connection_id = "filtered " + std::to_string(i);
+        filtered.push_back(manager.add_connection(quiet));
+      }
+      REQUIRE(manager.emit_event("x", 1, on_topic(topic)) == 0);
+      REQUIRE(manager.emit_event("y", 1, on_topic(topic)) == filtered.size());
+    }
+  };
+  come_and_go(1000);  // what the containers keep for the next time
+  CHECK(bytes_kept([&] { come_and_go(2000); }) <= 4096);
+}
+
 TEST_CASE("a history holds its events and no more, and a replay of it holds no copy") {
   sse::Options settings;
   settings.history_size = 1000;
@@ -217,6 +253,7 @@ TEST_CASE("running out of memory, wherever it hits, harms no connection and no c
 TEST_CASE("a change of topics without memory is done whole or not at all, and loses no event") {
   EventManager manager(1000);
   sse::ConnectionOptions options;
+  if (GENERATE(false, true)) options.filter = sse::SharedFilter([](const Event&) { return true; });
   options.topics = {"x"};
   std::vector<EventStream> others;  // some share a backlog with it
   while (others.size() < 100) others.push_back(manager.add_connection(options));

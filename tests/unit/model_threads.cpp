@@ -320,12 +320,15 @@ TEST_CASE("what slow readers of every kind read and lose is what has reached the
     settings.history_size = round % 2 == 0 ? 20 : 0;
     settings.max_queue_size = 5;
     EventManager manager(settings);
-    std::vector<ConnectionOptions> kinds(6);
+    std::vector<ConnectionOptions> kinds(8);
     kinds[1].overflow_policy = OverflowPolicy::keep_newest;
     kinds[2].max_queue_bytes = 250;
     kinds[3].topics = {"x"};
     kinds[4].filter = [](const Event& event) { return event.key() != "k0"; };
     kinds[5].overflow_policy = OverflowPolicy::keep_newest, kinds[5].topics = {"y"}, kinds[5].filter = kinds[4].filter;
+    const sse::SharedFilter shared(kinds[4].filter);
+    kinds[6].filter = kinds[7].filter = shared;
+    kinds[7].topics = {"x"};
     Progress progress;
     std::vector<Tally> tallies(kinds.size());
     std::vector<EventStream> streams;
@@ -348,7 +351,7 @@ TEST_CASE("what slow readers of every kind read and lose is what has reached the
           options.transient = random() % 3 == 0;
           reached += manager.emit_event("number", {emitter, i}, options);
           progress.step();
-          if (random() % 4 == 0) reached += manager.send_event(std::to_string(random() % 6), "direct", i);
+          if (random() % 4 == 0) reached += manager.send_event(std::to_string(random() % 8), "direct", i);
           for (std::size_t yields = random() % 20; yields > 0; --yields) std::this_thread::yield();
         }
       });

@@ -13,44 +13,44 @@ namespace {
 
 using sse::SharedFilter;
 
-sse::ConnectionOptions with(const SharedFilter& filter) {
+sse::ConnectionOptions sharing(const SharedFilter& filter) {
   sse::ConnectionOptions options;
   options.filter = filter;
   options.announce = false;
   return options;
 }
 
-bool is_even(const Event& event) {
+bool takes_even(const Event& event) {
   return json::parse(event.json())["data"].get<int>() % 2 == 0;
 }
 
 /// More than the shards of a manager, so that some share a backlog and some do not.
-constexpr std::size_t many = 50;
+constexpr std::size_t crowd_size = 50;
 
 TEST_CASE("a shared filter is asked once for an event, whatever its connections are like") {
   EventManager manager;
   Words asked;
   const SharedFilter filter([&](const Event& event) {
     asked.push_back(word(event));
-    return is_even(event);
+    return takes_even(event);
   });
   const SharedFilter copy = filter;
   std::vector<EventStream> streams, other_topic;
-  for (std::size_t i = 0; i < many; ++i) {
-    streams.push_back(manager.add_connection(with(filter)));
-    sse::ConnectionOptions options = with(copy);
+  for (std::size_t i = 0; i < crowd_size; ++i) {
+    streams.push_back(manager.add_connection(sharing(filter)));
+    sse::ConnectionOptions options = sharing(copy);
     options.topics = {"a", "b"};
     streams.push_back(manager.add_connection(options));
     options.topics = {"topic of " + std::to_string(i), "a"};
     streams.push_back(manager.add_connection(options));
-    options = with(filter);
+    options = sharing(filter);
     options.overflow_policy = sse::OverflowPolicy::keep_newest;
     streams.push_back(manager.add_connection(options));
-    options = with(filter);
+    options = sharing(filter);
     options.max_queue_bytes = 10'000;
     options.max_queue_size = 20;
     streams.push_back(manager.add_connection(options));
-    options = with(filter);
+    options = sharing(filter);
     options.topics = {"c"};
     other_topic.push_back(manager.add_connection(options));
   }
@@ -70,8 +70,8 @@ TEST_CASE("a shared filter is not asked about a topic that none of its connectio
   int asked = 0;
   const SharedFilter filter([&](const Event&) { return ++asked, true; });
   std::vector<EventStream> streams;
-  sse::ConnectionOptions options = with(filter);
-  for (std::size_t i = 0; i < many; ++i) {
+  sse::ConnectionOptions options = sharing(filter);
+  for (std::size_t i = 0; i < crowd_size; ++i) {
     options.topics = {"a"};
     options.connection_id = std::to_string(i);
     streams.push_back(manager.add_connection(options));
@@ -79,11 +79,11 @@ TEST_CASE("a shared filter is not asked about a topic that none of its connectio
   EventStream all = add_quiet(manager);
   CHECK(manager.emit_event("number", 1, on_topic("b")) == 1);
   CHECK(asked == 0);
-  for (std::size_t i = 0; i < many; i += 2) REQUIRE(manager.subscribe(std::to_string(i), "b"));
-  CHECK(manager.emit_event("number", 2, on_topic("b")) == many / 2 + 1);
+  for (std::size_t i = 0; i < crowd_size; i += 2) REQUIRE(manager.subscribe(std::to_string(i), "b"));
+  CHECK(manager.emit_event("number", 2, on_topic("b")) == crowd_size / 2 + 1);
   CHECK(asked == 1);
-  for (std::size_t i = 0; i < many; ++i) REQUIRE(told(streams[i]) == (i % 2 == 0 ? Words{"2"} : Words{}));
-  for (std::size_t i = 0; i < many; ++i) REQUIRE(manager.unsubscribe(std::to_string(i), "a"));
+  for (std::size_t i = 0; i < crowd_size; ++i) REQUIRE(told(streams[i]) == (i % 2 == 0 ? Words{"2"} : Words{}));
+  for (std::size_t i = 0; i < crowd_size; ++i) REQUIRE(manager.unsubscribe(std::to_string(i), "a"));
   CHECK(manager.emit_event("number", 3, on_topic("a")) == 1);
   CHECK(asked == 1);
 }
@@ -93,8 +93,8 @@ TEST_CASE("two shared filters of one function are two filters, and so is the fil
   int asked = 0;
   const auto function = [&](const Event&) { return ++asked, true; };
   const SharedFilter one(function), two(function);
-  EventStream first = manager.add_connection(with(one)), second = manager.add_connection(with(two));
-  EventStream third = other.add_connection(with(one));
+  EventStream first = manager.add_connection(sharing(one)), second = manager.add_connection(sharing(two));
+  EventStream third = other.add_connection(sharing(one));
   CHECK(manager.emit_event("number", 1) == 2);
   CHECK(asked == 2);
   CHECK(other.emit_event("number", 1) == 1);
@@ -106,9 +106,9 @@ TEST_CASE("a shared filter that throws refuses, and an empty one, too") {
   const SharedFilter throws([](const Event&) -> bool { throw 1; });
   const SharedFilter empty(std::function<bool(const Event&)>{});
   std::vector<EventStream> streams;
-  for (std::size_t i = 0; i < many; ++i) {
-    streams.push_back(manager.add_connection(with(throws)));
-    streams.push_back(manager.add_connection(with(empty)));
+  for (std::size_t i = 0; i < crowd_size; ++i) {
+    streams.push_back(manager.add_connection(sharing(throws)));
+    streams.push_back(manager.add_connection(sharing(empty)));
   }
   EventStream other = add_quiet(manager);
   CHECK(manager.emit_event("number", 1) == 1);
@@ -118,14 +118,14 @@ TEST_CASE("a shared filter that throws refuses, and an empty one, too") {
 
 TEST_CASE("what is lost behind a shared filter is counted exactly, and has its ids") {
   EventManager manager(history_of(100, 3));
-  const SharedFilter filter(is_even);
+  const SharedFilter filter(takes_even);
   std::vector<EventStream> streams;
-  for (std::size_t i = 0; i < many; ++i) streams.push_back(manager.add_connection(with(filter)));
+  for (std::size_t i = 0; i < crowd_size; ++i) streams.push_back(manager.add_connection(sharing(filter)));
   emit_numbers(manager, 1, 20);
-  for (std::size_t i = 0; i < many; i += 2)
+  for (std::size_t i = 0; i < crowd_size; i += 2)
     REQUIRE(lines(streams[i]) == Words{"overflow 7 #2-#14", "16 #16", "18 #18", "20 #20"});
   emit_numbers(manager, 21, 24);
-  for (std::size_t i = 0; i < many; ++i) {
+  for (std::size_t i = 0; i < crowd_size; ++i) {
     REQUIRE(lines(streams[i]) ==
             (i % 2 == 0 ? Words{"22 #22", "24 #24"} : Words{"overflow 9 #2-#18", "20 #20", "22 #22", "24 #24"}));
     REQUIRE(streams[i].dropped() == (i % 2 == 0 ? 7u : 9u));
@@ -138,30 +138,30 @@ TEST_CASE("a replay asks a shared filter for each connection, and goes on withou
   std::map<std::string, int> asked;
   const SharedFilter filter([&](const Event& event) {
     ++asked[word(event)];
-    return is_even(event);
+    return takes_even(event);
   });
   std::vector<EventStream> streams;
-  for (std::size_t i = 0; i < many; ++i) {
-    sse::ConnectionOptions options = with(filter);
+  for (std::size_t i = 0; i < crowd_size; ++i) {
+    sse::ConnectionOptions options = sharing(filter);
     options.last_event_id = id_of(manager, 4);
     if (i % 3 == 0) options.topics = {"a"};
     streams.push_back(manager.add_connection(options));
     if (i % 2 == 0) REQUIRE(lines(streams.back()) == Words{"6 #6", "8 #8", "10 #10"});
   }
   for (int i = 11; i <= 14; ++i) manager.emit_event("number", i, on_topic("a"));
-  for (std::size_t i = 0; i < many; ++i)
+  for (std::size_t i = 0; i < crowd_size; ++i)
     REQUIRE(lines(streams[i]) == (i % 2 == 0 ? Words{} : Words{"6 #6", "8 #8", "10 #10"}) + Words{"12 #12", "14 #14"});
   CHECK(asked["4"] == 0);
-  CHECK(asked["5"] == static_cast<int>(many));
+  CHECK(asked["5"] == static_cast<int>(crowd_size));
   CHECK(asked["11"] == 1);
 }
 
 TEST_CASE("a connection with a shared filter that gets an event of its own keeps its order and its filter") {
   EventManager manager(history_of(100));
-  const SharedFilter filter(is_even);
+  const SharedFilter filter(takes_even);
   std::vector<EventStream> streams;
-  sse::ConnectionOptions options = with(filter);
-  for (std::size_t i = 0; i < many; ++i) {
+  sse::ConnectionOptions options = sharing(filter);
+  for (std::size_t i = 0; i < crowd_size; ++i) {
     options.connection_id = std::to_string(i);
     streams.push_back(manager.add_connection(options));
   }
@@ -186,12 +186,12 @@ TEST_CASE("the readers of a shared filter see the same copy of an event, and wha
     return true;
   });
   std::vector<EventStream> streams;
-  for (std::size_t i = 0; i < many; ++i) streams.push_back(manager.add_connection(with(filter)));
+  for (std::size_t i = 0; i < crowd_size; ++i) streams.push_back(manager.add_connection(sharing(filter)));
   manager.emit_event("number", 1);
   CHECK(kept.id().empty());
   CHECK(line(kept) == "1");
   const Event first = streams[0].try_next().value();
-  for (std::size_t i = 1; i < many; ++i) {
+  for (std::size_t i = 1; i < crowd_size; ++i) {
     const Event event = streams[i].try_next().value();
     REQUIRE(line(event) == "1 #1");
     REQUIRE(event.frame().data() == first.frame().data());
@@ -207,21 +207,21 @@ TEST_CASE("a shared filter may use the manager, and end its connections") {
     manager.emit_event("inner", manager.get_connection_count(), transient());
     manager.disconnect("0", "enough");
     manager.subscribe("1", "b");
-    streams.push_back(manager.add_connection(with(*options.filter.target<SharedFilter>())));
+    streams.push_back(manager.add_connection(sharing(*options.filter.target<SharedFilter>())));
     return true;
   });
-  options = with(filter);
+  options = sharing(filter);
   options.topics = {"a"};
-  for (std::size_t i = 0; i < many; ++i) {
+  for (std::size_t i = 0; i < crowd_size; ++i) {
     options.connection_id = std::to_string(i);
     streams.push_back(manager.add_connection(options));
   }
-  CHECK(manager.emit_event("number", 1) == many);
-  CHECK(streams.size() == many + 1);
-  CHECK(lines(streams[0]) == Words{std::to_string(many)});
+  CHECK(manager.emit_event("number", 1) == crowd_size);
+  CHECK(streams.size() == crowd_size + 1);
+  CHECK(lines(streams[0]) == Words{std::to_string(crowd_size)});
   CHECK(streams[0].done());
-  for (std::size_t i = 1; i < many; ++i) REQUIRE(lines(streams[i]) == Words{std::to_string(many), "1 #1"});
-  CHECK(lines(streams[many]) == Words{"1 #1"});
+  for (std::size_t i = 1; i < crowd_size; ++i) REQUIRE(lines(streams[i]) == Words{std::to_string(crowd_size), "1 #1"});
+  CHECK(lines(streams[crowd_size]) == Words{"1 #1"});
   CHECK(manager.emit_event("x", 1, on_topic("b")) == 2);
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("a shared filter is let go of with its last connection, and no lock is
   struct Locks {
     explicit Locks(EventManager& its_manager) : manager(&its_manager) {}
     ~Locks() {
-      for (std::size_t i = 0; i < many; ++i) manager->emit_event("gone", 1);
+      for (std::size_t i = 0; i < crowd_size; ++i) manager->emit_event("gone", 1);
     }
     EventManager* manager;
   };
@@ -240,8 +240,8 @@ TEST_CASE("a shared filter is let go of with its last connection, and no lock is
   std::vector<EventStream> streams;
   {
     const SharedFilter filter([held](const Event&) { return held != nullptr; });
-    for (std::size_t i = 0; i < many; ++i) {
-      sse::ConnectionOptions options = with(filter);
+    for (std::size_t i = 0; i < crowd_size; ++i) {
+      sse::ConnectionOptions options = sharing(filter);
       options.connection_id = std::to_string(i);
       if (i % 2 == 0) options.topics = {"a"};
       if (i % 5 == 0) options.overflow_policy = sse::OverflowPolicy::keep_newest;
@@ -250,7 +250,7 @@ TEST_CASE("a shared filter is let go of with its last connection, and no lock is
   }
   held.reset();
   manager.emit_event("number", 1);
-  for (std::size_t i = 0; i < many; i += 3) manager.send_event(std::to_string(i), "number", 2);
+  for (std::size_t i = 0; i < crowd_size; i += 3) manager.send_event(std::to_string(i), "number", 2);
   SECTION("the streams are destroyed") {
     while (streams.size() > 1) streams.pop_back();
     CHECK(!seen.expired());
@@ -301,17 +301,17 @@ TEST_CASE("streams with a shared filter that come and go while two threads emit 
     return true;
   });
   std::vector<EventStream> streams;
-  streams.push_back(manager.add_connection(with(filter)));
+  streams.push_back(manager.add_connection(sharing(filter)));
   {
     const auto emit = [&](std::string name) {
       for (std::size_t i = 0; i < each; ++i) manager.emit_event("number", name + std::to_string(i));
     };
     const std::jthread one(emit, "a"), other(emit, "b");
-    while (streams.size() < many) {
-      sse::ConnectionOptions options = with(filter);
+    while (streams.size() < crowd_size) {
+      sse::ConnectionOptions options = sharing(filter);
       options.last_event_id = before;
       streams.push_back(manager.add_connection(options));
-      static_cast<void>(manager.add_connection(with(filter)));
+      static_cast<void>(manager.add_connection(sharing(filter)));
     }
   }
   CHECK(asked.size() == 2 * each);

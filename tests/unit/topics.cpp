@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <set>
@@ -186,6 +187,43 @@ TEST_CASE("an event that a connection does not want takes no place in its queue 
   for (int i = 0; i < 10; ++i) manager.emit_event("x", i, on_topic("b"));
   CHECK(told(stream) == Words{"1"});
   CHECK(stream.dropped() == 0);
+}
+
+TEST_CASE("ten thousand different sets of topics, each with its own events") {
+  constexpr std::size_t names = 142;  // in pairs: 10,011 sets
+  EventManager manager(history_of(1000));
+  const auto name = [](std::size_t topic) { return "topic " + std::to_string(topic); };
+  std::vector<EventStream> streams;
+  std::vector<std::pair<std::size_t, std::size_t>> sets;
+  for (std::size_t one = 0; one < names; ++one)
+    for (std::size_t other = 0; other < one; ++other) {
+      streams.push_back(manager.add_connection(wanting({name(one), name(other)})));
+      sets.emplace_back(one, other);
+    }
+  const auto check = [&](std::size_t topic, std::size_t wanted) {
+    REQUIRE(manager.emit_event("x", topic, on_topic(name(topic))) == wanted);
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      const std::optional<Event> event = streams[i].try_next();
+      REQUIRE(event.has_value() == (sets[i].first == topic || sets[i].second == topic));
+    }
+  };
+  for (const std::size_t topic : {std::size_t{0}, std::size_t{77}, names - 1}) check(topic, names - 1);
+  // A third topic for each second one of them, and other sets again.
+  for (std::size_t i = 0; i < streams.size(); i += 2) {
+    const std::size_t third = (sets[i].first + sets[i].second + 1) % names;
+    REQUIRE(manager.subscribe(streams[i].connection_id(), name(third)));
+    REQUIRE(manager.unsubscribe(streams[i].connection_id(), name(sets[i].first)) == true);
+    if (third != sets[i].first)
+      sets[i].first = third;
+    else
+      sets[i].first = names;  // it has lost it
+  }
+  for (const std::size_t topic : {std::size_t{0}, std::size_t{77}, names - 1}) {
+    const auto has = [&](const auto& set) { return set.first == topic || set.second == topic; };
+    check(topic, static_cast<std::size_t>(std::count_if(sets.begin(), sets.end(), has)));
+  }
+  streams.clear();
+  CHECK(manager.emit_event("x", 1, on_topic(name(0))) == 0);
 }
 
 TEST_CASE("however connections and topics come and go, each event reaches exactly those that want it") {
