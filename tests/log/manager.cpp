@@ -8,6 +8,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <set>
@@ -220,6 +222,45 @@ std::set<std::string> ids_in(const std::string& path) {
   return ids;
 }
 
+/// A client within the process that checks that each event follows the one before it, or that a loss was told between
+/// them.
+class CheckedClient {
+ public:
+  explicit CheckedClient(EventManager& events) : stream_(events.add_connection()) {
+    sse::testing::take(stream_, 1);  // `connection`
+  }
+
+  void read_to(int number) {
+    while (number_ != number) {
+      const sse::Event event = sse::testing::take(stream_, 1, std::chrono::seconds(60))[0];
+      if (event.type() == "overflow") {
+        told_ = true;
+        continue;
+      }
+      const int previous = number_;
+      const std::string_view id = event.id();
+      const auto n = std::stoull(std::string(id.substr(id.find('-') + 1)));
+      number_ = nlohmann::json::parse(event.json())["data"];
+      CAPTURE(previous, number_, n_, n);
+      if (!told_ || number_ <= previous) CHECK(number_ == previous + 1);
+      if (!told_) CHECK(n == n_ + 1);
+      n_ = n;
+      told_ = false;
+    }
+  }
+
+ private:
+  sse::EventStream stream_;
+  int number_ = 0;
+  unsigned long long n_ = 0;
+  bool told_ = false;
+};
+
+void overwrite(const std::string& path, std::size_t at, std::size_t size, char with) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(at)) << std::string(size, with);
+}
+
 /// 3, or as many as the nightly run wants.
 int rounds() {
   const char* const set = std::getenv("SSE_LOG_ROUNDS");
@@ -337,4 +378,88 @@ TEST_CASE("a burst that is much longer than the log keeps reaches a client of th
   const std::vector<sse::Event> got = sse::testing::take(stream, 20'001, std::chrono::seconds(60));
   CHECK(events.stats().log.missed == 0);
   CHECK(got.back().id().ends_with("-20000"));
+}
+
+TEST_CASE("a client of a running service gets each event or is told, whatever is done to the files") {
+  const Folder folder(Folder::in_memory());
+  const std::string path = folder.file(), older = folder.file("older.db");
+  sse::Options options;
+  options.history_size = 200;
+  options.max_queue_size = 1'000;
+  options.log = std::make_shared<sse::SqliteLog>(path);
+  EventManager events(options);
+  CheckedClient client(events);
+  int number = 0;
+  const auto emit = [&](int count) {
+    while (count-- > 0) events.emit_event("n", ++number);
+    client.read_to(number);
+  };
+  emit(60);
+  std::filesystem::copy_file(path, older);
+  emit(100);
+  bool needs_person = false;
+  SECTION("the file is cut in half") {
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  }
+  SECTION("garbage in the middle of the file") {
+    overwrite(path, 4096 + 100, 3000, '?');
+  }
+  SECTION("a zeroed page") {
+    overwrite(path, 4096, 4096, 0);
+  }
+  SECTION("garbage behind the end of the file") {
+    overwrite(path, std::filesystem::file_size(path), 5000, '?');
+  }
+  SECTION("garbage in the write-ahead log") {
+    overwrite(path + "-wal", std::filesystem::file_size(path + "-wal") / 2, 5000, '?');
+  }
+  SECTION("the write-ahead log is deleted") {
+    std::filesystem::remove(path + "-wal");
+  }
+  SECTION("its index is deleted") {
+    std::filesystem::remove(path + "-shm");
+  }
+  SECTION("the lock is deleted") {
+    std::filesystem::remove(path + "-lock");
+  }
+  SECTION("everything is deleted") {
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) std::filesystem::remove(path + suffix);
+  }
+  SECTION("an older copy, by mv") {
+    std::filesystem::rename(older, path);
+  }
+  SECTION("an older copy, by cp") {
+    std::filesystem::copy_file(older, path, std::filesystem::copy_options::overwrite_existing);
+  }
+  SECTION("an empty file") {
+    sse_test::write_bytes(older, {});
+    std::filesystem::rename(older, path);
+  }
+  if (std::getenv("SSE_LOG_ROUNDS")) {  // each waits for the next try of a log that has failed
+    SECTION("the write-ahead log is cut to nothing") {
+      std::filesystem::resize_file(path + "-wal", 0);
+      needs_person = true;
+    }
+    SECTION("a folder") {
+      std::filesystem::remove(path);
+      std::filesystem::create_directory(path);
+      needs_person = true;
+    }
+    SECTION("a text") {
+      std::filesystem::remove(path);
+      sse_test::write_bytes(path, "This is no database, but a text that somebody has written.\n");
+      needs_person = true;
+    }
+  }
+  if (needs_person) {
+    sse::testing::ObserverLog observer;
+    events.set_observer(observer.observer());
+    events.emit_event("n", ++number);
+    CHECK(observer.log_state(sse::LogState::failed).what.find(path) != std::string::npos);
+    observer.forget_log_states();
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) std::filesystem::remove_all(path + suffix);
+    observer.log_state(sse::LogState::ready);
+    events.set_observer({});
+  }
+  emit(20);
 }
