@@ -120,6 +120,30 @@ TEST_CASE("Redis nodes: a server that dies and comes back is told, and no client
   CHECK(a.stats().log.lost == 0);
 }
 
+TEST_CASE("Redis nodes: a server that ends each connection is tried at most 20 times a second, and then all goes on") {
+  const RedisServer server;
+  std::atomic<int> tries = 0;
+  Listener dead([&](int) { ++tries; });
+  Proxy proxy(server.port());
+  EventManager events(node_of(proxy.url()));
+  wait_for(events, LogState::ready);
+  EventStream stream = client_of(events);
+  proxy.go_to(dead.port());
+  const auto begin = std::chrono::steady_clock::now();
+  proxy.cut_next(-1, -1);
+  events.emit_event("n", 1);  // the thread that appends tries, too
+  constexpr int count = 10;
+  while (tries < count) {
+    REQUIRE(std::chrono::steady_clock::now() - begin < 60s);
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(1000 * count / 20 - 100));  // two at once
+  wait_for(events, LogState::failing);
+  proxy.go_to(server.port());
+  CHECK(take(stream, 1)[0].type() == "n");
+  wait_for(events, LogState::ready);
+}
+
 TEST_CASE("Redis nodes: nothing blocks while the server stands still, and all is delivered when it goes on") {
   const RedisServer server;
   std::optional<EventManager> events(std::in_place, node_of(server.url()));
