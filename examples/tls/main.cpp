@@ -1,7 +1,10 @@
-// Events over https. examples/tls/run.sh makes a certificate and starts it.
+// Events over https, and over HTTP/2 where that is asked for. examples/tls/run.sh makes a certificate and starts it.
 #include "../common/command_line.hpp"
 
 #include <sse/http.hpp>
+#if defined(EXAMPLE_HTTP2)
+#include <sse/http2.hpp>
+#endif
 #include <sse/tls.hpp>
 
 #include <algorithm>
@@ -23,6 +26,11 @@ using tcp = asio::ip::tcp;
 
 struct Files {
   std::string certificate, key;
+};
+struct Settings {
+  Files files;
+  std::chrono::milliseconds interval;
+  bool http2;
 };
 
 constexpr const char* page = R"(<!doctype html>
@@ -78,8 +86,8 @@ asio::awaitable<void> renew(std::shared_ptr<sse::TlsServer> tls, const Files& fi
 }
 #endif
 
-int run(const tcp::endpoint& endpoint, const Files& files, std::chrono::milliseconds interval) {
-  const std::shared_ptr<sse::TlsServer> tls = sse::tls(tls_context(files));
+int run(const tcp::endpoint& endpoint, const Settings& chosen) {
+  const std::shared_ptr<sse::TlsServer> tls = sse::tls(tls_context(chosen.files));
   asio::io_context io;
   tcp::acceptor acceptor(io);
   try {
@@ -96,6 +104,9 @@ int run(const tcp::endpoint& endpoint, const Files& files, std::chrono::millisec
   sse::EventManager events(settings);
   sse::ServeOptions options;
   options.tls = tls;
+#if defined(EXAMPLE_HTTP2)
+  if (chosen.http2) options.http2 = sse::http2();
+#endif
   options.stream.retry = std::chrono::seconds(1);
   options.spread = std::chrono::seconds(1);
   options.handle("GET", "/", send_page);
@@ -109,9 +120,9 @@ int run(const tcp::endpoint& endpoint, const Files& files, std::chrono::millisec
     signals.clear();  // a second one ends the program at once
     stop.emit(asio::cancellation_type::terminal);
   });
-  asio::co_spawn(asio::make_strand(io), tick(events, interval), asio::detached);
+  asio::co_spawn(asio::make_strand(io), tick(events, chosen.interval), asio::detached);
 #if defined(SIGHUP)
-  asio::co_spawn(asio::make_strand(io), renew(tls, files), asio::detached);
+  asio::co_spawn(asio::make_strand(io), renew(tls, chosen.files), asio::detached);
 #endif
   std::vector<std::jthread> threads;
   for (unsigned i = 0; i < std::max(2u, std::thread::hardware_concurrency()); ++i)
@@ -144,9 +155,14 @@ int main(int argc, char** argv) {
   app.add_option("--interval", interval, "Milliseconds between two ticks, 1 to 3600000 [1000]")
       ->type_name("MS")
       ->check(whole_number(1, 3'600'000));
+  bool http2 = false;
+#if defined(EXAMPLE_HTTP2)
+  app.add_flag("--http2", http2,
+               "Offer HTTP/2 beside HTTP/1.1; browsers take it, and then have all their streams on one connection");
+#endif
   if (const auto status = parse(app, argc, argv)) return *status;
   try {
-    return run(*parse_endpoint(listen), files, std::chrono::milliseconds(interval));
+    return run(*parse_endpoint(listen), {files, std::chrono::milliseconds(interval), http2});
   } catch (const std::exception& error) {
     std::cerr << "tls: " << one_line(error.what()) << std::endl;
     return 1;

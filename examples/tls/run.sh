@@ -2,7 +2,7 @@
 # examples/tls/run.sh [--directory DIR] [ARGUMENT...]: runs the example tls with a certificate for localhost, until Ctrl-C.
 #
 #   --directory DIR   where certificate.pem and key.pem are, or are made; without it: a temporary directory
-#   ARGUMENT          for tls: --listen ADDR:PORT (default 127.0.0.1:8443), --interval MS (default 1000)
+#   ARGUMENT          for tls: --listen ADDR:PORT (default 127.0.0.1:8443), --interval MS (default 1000), --http2
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program=examples/tls/run.sh
