@@ -26,6 +26,7 @@ struct StreamOptions;
 namespace sse::inline SSE_ABI::detail {
 
 class Session;
+struct HandlerPlace;
 
 /// Runs the handler of one request, or one HTTP/2 connection.
 class HandlerDriver {
@@ -35,7 +36,7 @@ class HandlerDriver {
   HandlerDriver& operator=(const HandlerDriver&) = delete;
   virtual ~HandlerDriver() = default;
 
-  /// Starts the handler. `keep` is released when the connection has ended.
+  /// Starts the handler. `keep` is released when the handler has ended.
   virtual void start(IntrusivePtr<Session> keep) = 0;
   /// Tells the handler that `serve` is being stopped. From any thread.
   virtual void stop() = 0;
@@ -57,11 +58,12 @@ class Http2Acceptor {
                                                      std::string remote_address) = 0;
 };
 
-/// Makes the driver of a request, which takes the session's socket. The route lives as long as the session.
-std::shared_ptr<HandlerDriver> make_handling(Session& session, Request request, ConnectionOptions connection,
+/// Makes the driver of a request that Server::begin_handler has let in. The driver calls Server::handler_done in the
+/// end. The route lives as long as the server.
+std::shared_ptr<HandlerDriver> make_handling(HandlerPlace&& place, Request request, ConnectionOptions connection,
                                              StreamOptions options, const HandlerRoute& route);
 
-using MakeHandling = std::shared_ptr<HandlerDriver> (*)(Session&, Request, ConnectionOptions, StreamOptions,
+using MakeHandling = std::shared_ptr<HandlerDriver> (*)(HandlerPlace&&, Request, ConnectionOptions, StreamOptions,
                                                         const HandlerRoute&);
 /// Set where a handler is added.
 inline std::atomic<MakeHandling> handling_maker{nullptr};

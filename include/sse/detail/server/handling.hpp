@@ -18,13 +18,15 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class Server;
+
 /// Runs a handler, and ends its connection. All of it runs on a strand of its own, except the functions that say
 /// otherwise. A strand that sessions share does not do, because a handler may start coroutines that outlive `serve`.
 class Handling final : public HandlerDriver, public std::enable_shared_from_this<Handling> {
  public:
-  /// `handler` and `failed` must live as long as `keep` of `start`.
-  Handling(std::unique_ptr<HandledRequest> request, const Handler& handler, const HandlerFailure& failed)
-      : request_(std::move(request)), handler_(handler), failed_(failed) {}
+  Handling(IntrusivePtr<Server> server, std::unique_ptr<HandledRequest> request, const Handler& handler)
+      : server_(std::move(server)), request_(std::move(request)), handler_(handler) {}
+  ~Handling() override;
 
   void start(IntrusivePtr<Session> keep) override;
   void stop() override;
@@ -36,9 +38,9 @@ class Handling final : public HandlerDriver, public std::enable_shared_from_this
   asio::awaitable<void> linger();
   void report(const std::exception_ptr& failure) noexcept;
 
+  const IntrusivePtr<Server> server_;
   const std::unique_ptr<HandledRequest> request_;
-  const Handler& handler_;
-  const HandlerFailure& failed_;
+  const Handler& handler_;  ///< Of a route of the server's.
   asio::cancellation_signal cancel_;
   bool aborted_ = false;
   bool done_ = false;

@@ -29,13 +29,17 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-SSE_DECL std::shared_ptr<HandlerDriver> make_handling(Session& session, Request request, ConnectionOptions connection,
-                                                      StreamOptions options, const HandlerRoute& route) {
-  const Server& server = *session.server;
+SSE_DECL std::shared_ptr<HandlerDriver> make_handling(HandlerPlace&& place, Request request,
+                                                      ConnectionOptions connection, StreamOptions options,
+                                                      const HandlerRoute& route) {
   auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
-                                                  std::move(session.stream()), asio::make_strand(server.executor),
-                                                  session.take_tls_layer());
-  return std::make_shared<Handling>(std::move(handled), route.handler, server.options.handler_failure);
+                                                  std::move(place.socket), asio::make_strand(place.server->executor),
+                                                  std::move(place.tls));
+  return std::make_shared<Handling>(std::move(place.server), std::move(handled), route.handler);
+}
+
+SSE_DECL Handling::~Handling() {
+  server_->handler_done();
 }
 
 SSE_DECL void Handling::start(IntrusivePtr<Session> keep) {
@@ -110,7 +114,7 @@ SSE_DECL asio::awaitable<void> Handling::linger() {
 
 SSE_DECL void Handling::report(const std::exception_ptr& failure) noexcept {
   try {
-    if (failed_) failed_(request_->request, failure);
+    if (const HandlerFailure& failed = server_->options.handler_failure) failed(request_->request, failure);
   } catch (...) {  // the client gets the same answer if the logger fails
   }
 }

@@ -136,6 +136,13 @@ class Session final
   Socket socket_;                       ///< Not open while another has it.
 };
 
+/// The connection of a request that a handler answers.
+struct HandlerPlace {
+  IntrusivePtr<Server> server;
+  Session::Socket socket;
+  std::unique_ptr<TlsLayer> tls;  ///< Null: none.
+};
+
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"

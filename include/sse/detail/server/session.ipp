@@ -100,7 +100,6 @@ SSE_DECL Session::Session(IntrusivePtr<Server> its_server, const SharedStrand& s
 SSE_DECL Session::~Session() {
   server->timer->remove(*this);
   server->remove(*this);
-  if (is_handled()) server->handler_done();
   server->sessions_done->leave();
 }
 
@@ -356,8 +355,8 @@ SSE_DECL void Session::start_handler(Request request, ConnectionOptions connecti
                                      const HandlerRoute& route) {
   auto exchange = std::make_unique<Exchange>(server->options.limits);
   exchange->phase = Phase::handling;
-  exchange->handling =
-      handling_maker.load()(*this, std::move(request), std::move(connection), std::move(options), route);
+  exchange->handling = handling_maker.load()({server, std::move(socket_), take_tls_layer()}, std::move(request),
+                                             std::move(connection), std::move(options), route);
   expire_at(CoarseTimer::never);
   server->begin_stream(*this);
   exchange->is_stream = true;
