@@ -45,7 +45,10 @@ class Http2Server final : public detail::Http2Acceptor {
 ///
 /// A peer that begins with HTTP/2's preface speaks it, beside HTTP/1.1 on the same port (prior knowledge: a proxy's
 /// backend, `curl --http2-prior-knowledge`); a peer over TLS that agrees on `h2` by ALPN, too: every browser. The
-/// answers are those of HTTP/1.1, without the headers that belong to its connections. A request of ServeOptions::handle
+/// answers are those of HTTP/1.1, without the headers that belong to its connections.
+///
+/// A handler of ServeOptions::handle speaks HTTP/1.1 over a pair of local sockets, which is two descriptors for as long
+/// as it runs; its `stream` gives no address and takes no options of TCP. Windows has no such pairs. There its request
 /// gets RST_STREAM(HTTP_1_1_REQUIRED), after which browsers and curl ask again over HTTP/1.1.
 inline std::shared_ptr<Http2Server> http2(Http2Options options = {}) {
   return std::make_shared<Http2Server>(std::move(options));

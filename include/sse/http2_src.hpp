@@ -8,6 +8,7 @@
 #error "sse/http2_src.hpp is for programs that define SSE_SEPARATE_COMPILATION for all of their files"
 #endif
 
+#include "sse/detail/http2/handler_relay.ipp"
 #include "sse/detail/http2/header_block.ipp"
 #include "sse/detail/http2/http2.ipp"
 #include "sse/detail/http2/http2_connection.ipp"

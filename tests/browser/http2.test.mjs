@@ -71,7 +71,7 @@ async function check(name, browser, per_tab) {
   const few_connections = (what) => assert.ok(relay.open === 1 || relay.open === 2, `${name}: ${what}, not ${relay.open}`);
   const all_have = (ticks) => Promise.all(tabs.map((tab) => tab.waitForFunction(each_has, ticks, patience)));
   for (const tab of tabs) {
-    await tab.goto(`https://127.0.0.1:${relay.port}/none`); // a page of this origin, if only of an error
+    await tab.goto(`https://127.0.0.1:${relay.port}/`);
     await tab.evaluate(open_streams, per_tab);
   }
   await all_have(20);

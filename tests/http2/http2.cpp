@@ -499,17 +499,6 @@ TEST_CASE("grace and a second cancellation cut HTTP/2 connections, too") {
   CHECK(server.log.removed(1).back() == "Cut by the service");
 }
 
-TEST_CASE("a handler's route asks for HTTP/1.1") {
-  sse::ServeOptions options = http2_options();
-  options.handle("POST", "/say", [](sse::HandledRequest& request) { return request.respond(200, "said"); });
-  const Server server(options);
-  Peer peer(server);
-  Fields post = get("/say");
-  post[0].second = "POST";
-  CHECK(peer.ask(post).reset == NGHTTP2_HTTP_1_1_REQUIRED);
-  CHECK(peer.lives());
-}
-
 TEST_CASE("expires_at, topics, Last-Event-ID and cookies work over HTTP/2") {
   sse::Options settings;
   settings.history_size = 10;

@@ -81,7 +81,8 @@ struct Stream {
   std::string body;
   bool ended = false;
   std::optional<std::uint32_t> reset;
-  std::size_t taken = 0;  ///< Bytes of the body that a test has read.
+  std::size_t taken = 0;   ///< Bytes of the body that a test has read.
+  std::size_t window = 0;  ///< Bytes that the server has given back.
 
   bool over() const { return ended || reset; }
   std::string field(std::string_view name) const {
@@ -225,6 +226,7 @@ class Peer {
       goaway_last = number_of(payload);
       goaway_code = number_of(payload.substr(4));
     }
+    if (type == window_update && id != 0) streams_[id].window += number_of(payload);
     if (type == rst_stream) streams_[id].reset = number_of(payload);
     if (type == headers) unpack(payload, streams_[id].fields);
     if (type == data) {

@@ -12,6 +12,7 @@
 
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/response_text.hpp"
+#include "sse/headers.hpp"
 #include "sse/http_options.hpp"
 
 #include "sse/detail/base/push_options.hpp"
@@ -25,6 +26,8 @@ class HeaderBlock {
   explicit HeaderBlock(const StreamOptions& options);
   /// Those of a response.
   HeaderBlock(unsigned status, const Response& response);
+  /// Those of a response of HTTP/1.1.
+  HeaderBlock(unsigned status, const Headers& headers);
 
   /// The fields, which refer to this object.
   std::vector<nghttp2_nv> fields() const;

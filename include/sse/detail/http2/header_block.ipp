@@ -38,6 +38,11 @@ SSE_DECL HeaderBlock::HeaderBlock(unsigned status, const Response& response) {
     if (!same_name(name, "Content-Length")) add(name, value);
 }
 
+SSE_DECL HeaderBlock::HeaderBlock(unsigned status, const Headers& headers) {
+  push(":status", std::to_string(status));
+  for (const auto& [name, value] : headers) add(name, value);
+}
+
 SSE_DECL std::vector<nghttp2_nv> HeaderBlock::fields() const {
   std::vector<nghttp2_nv> fields;
   fields.reserve(fields_.size());

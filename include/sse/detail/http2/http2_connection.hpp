@@ -70,6 +70,12 @@ class Http2Connection final : public HandlerDriver, public Http2Receiver, public
   void give_up(Http2Stream& stream, EndReason why, std::string_view reason);
   void start_stream(Http2Stream& stream, EventStream&& events, const StreamOptions& options);
   void refuse_handler(Http2Stream& stream);
+  void start_handler(Http2Stream& stream, const Request& request, ConnectionOptions&& connection,
+                     StreamOptions&& options, const HandlerRoute& route);
+  void respond(Http2Stream& stream, const HeaderBlock& head, bool has_body);
+  void respond_interim(Http2Stream& stream, const HeaderBlock& head);
+  /// Lets the peer send so many bytes more of a stream's body.
+  void give_back(Http2Stream& stream, std::size_t size);
 
  private:
   template <auto step>
@@ -78,10 +84,13 @@ class Http2Connection final : public HandlerDriver, public Http2Receiver, public
   // For the frames:
   bool on_frame(std::uint8_t type, std::uint8_t flags, std::size_t size) override;
   bool on_refused() override;
+  void on_flooded() noexcept override { flooded_ = true; }
   bool on_request_begin(std::int32_t stream) override;
   void on_head_end() noexcept override { head_open_ = false; }
   bool on_field(Http2Stream& stream, std::string_view name, std::string_view value) override;
   void on_request(Http2Stream& stream) override;
+  void on_body(Http2Stream& stream, std::string_view bytes) override;
+  void on_body_end(Http2Stream& stream) override;
   void on_closed(Http2Stream& stream) override;
   bool on_data(Http2Stream& stream, std::string_view header, std::size_t size) override;
 
@@ -155,6 +164,7 @@ class Http2Connection final : public HandlerDriver, public Http2Receiver, public
 #include "sse/detail/base/pop_options.hpp"
 
 #if defined(SSE_HEADER_ONLY)
+#include "sse/detail/http2/handler_relay.ipp"
 #include "sse/detail/http2/http2_connection.ipp"
 #include "sse/detail/http2/http2_stream.ipp"
 #endif

@@ -19,6 +19,7 @@
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/http1/response_text.hpp"
+#include "sse/detail/http2/handler_relay.hpp"
 #include "sse/detail/http2/header_block.hpp"
 #include "sse/detail/http2/http2_connection.hpp"
 #include "sse/detail/http2/http2_stream.hpp"
@@ -74,10 +75,14 @@ class Http2Requester final : public Requester {
     connection_.start_stream(stream_, std::move(events), options);
   }
   bool takes_handlers() override {
+    if (HandlerRelay::possible()) return true;
     connection_.refuse_handler(stream_);
     return false;
   }
-  void start_handler(const Request&, ConnectionOptions&&, StreamOptions&&, const HandlerRoute&) override {}
+  void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,
+                     const HandlerRoute& route) override {
+    connection_.start_handler(stream_, request, std::move(connection), std::move(options), route);
+  }
 
  private:
   Http2Connection& connection_;
@@ -112,7 +117,10 @@ SSE_DECL void Http2Connection::stop() {
   if (closed_ || draining_ || ended_) return;
   draining_ = true;
   drain_began_ = now_ = Clock::now();
-  streams_.for_each([&](const Http2Stream& stream) { drain_total_ += stream.has_events(); });
+  streams_.for_each([&](const Http2Stream& stream) {
+    drain_total_ += stream.has_events();
+    if (HandlerRelay* const relay = stream.relay()) relay->stop();
+  });
   frames_.announce_end();
   drain_some();
   schedule();
@@ -223,6 +231,7 @@ SSE_DECL void Http2Connection::on_request(Http2Stream& stream) {
 SSE_DECL void Http2Connection::answer_request(Http2Stream& stream) {
   const std::unique_ptr<RequestHead> head = std::move(stream.head);
   const bool head_only = head->is_of_head();
+  if (!stream.peer_done) head->announce_body();
   try {
     const Request request = head->take(remote_address_, server_.options.limits);
     Http2Requester requester(*this, stream);
@@ -251,6 +260,44 @@ SSE_DECL void Http2Connection::start_stream(Http2Stream& stream, EventStream&& e
 
 SSE_DECL void Http2Connection::refuse_handler(Http2Stream& stream) {
   frames_.reset(stream.id, NGHTTP2_HTTP_1_1_REQUIRED);
+}
+
+SSE_DECL void Http2Connection::start_handler(Http2Stream& stream, const Request& request,
+                                             ConnectionOptions&& connection, StreamOptions&& options,
+                                             const HandlerRoute& route) {
+  IntrusivePtr<HandlerRelay> relay;
+  try {
+    relay = IntrusivePtr<HandlerRelay>(
+        new HandlerRelay(*this, stream, request, std::move(connection), std::move(options), route));
+  } catch (...) {  // no memory or no descriptor for it
+    server_.handler_done();
+    throw;
+  }
+  session_.begin_http2_stream();
+  stream.start(std::move(relay));
+}
+
+SSE_DECL void Http2Connection::respond(Http2Stream& stream, const HeaderBlock& head, bool has_body) {
+  frames_.respond(stream, head, has_body);
+  schedule();
+}
+
+SSE_DECL void Http2Connection::respond_interim(Http2Stream& stream, const HeaderBlock& head) {
+  frames_.respond_interim(stream, head);
+  schedule();
+}
+
+SSE_DECL void Http2Connection::give_back(Http2Stream& stream, std::size_t size) {
+  frames_.consume(stream, size);
+  schedule();
+}
+
+SSE_DECL void Http2Connection::on_body(Http2Stream& stream, std::string_view bytes) {
+  if (HandlerRelay* const relay = stream.relay()) relay->take_body(bytes);
+}
+
+SSE_DECL void Http2Connection::on_body_end(Http2Stream& stream) {
+  if (HandlerRelay* const relay = stream.relay()) relay->end_body();
 }
 
 SSE_DECL void Http2Connection::on_closed(Http2Stream& stream) {

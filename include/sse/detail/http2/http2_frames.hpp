@@ -32,12 +32,17 @@ class Http2Receiver {
   virtual bool on_frame(std::uint8_t type, std::uint8_t flags, std::size_t size) = 0;
   /// A frame was refused, or a stream was reset by this side.
   virtual bool on_refused() = 0;
+  /// Too many answers to frames wait to be sent.
+  virtual void on_flooded() noexcept = 0;
   /// The fields of a request begin; on_head_end: they are complete.
   virtual bool on_request_begin(std::int32_t stream) = 0;
   virtual void on_head_end() noexcept = 0;
   virtual bool on_field(Http2Stream& stream, std::string_view name, std::string_view value) = 0;
   /// All fields of a request have come.
   virtual void on_request(Http2Stream& stream) = 0;
+  /// Bytes of a request's body, which `consume` gives back; and its end.
+  virtual void on_body(Http2Stream& stream, std::string_view bytes) = 0;
+  virtual void on_body_end(Http2Stream& stream) = 0;
   virtual void on_closed(Http2Stream& stream) = 0;
   /// A DATA frame goes out: its header, and bytes that the stream has taken. False: others have their turn now.
   virtual bool on_data(Http2Stream& stream, std::string_view header, std::size_t size) = 0;
@@ -65,6 +70,10 @@ class Http2Frames {
   /// starve the others.
   void ignore_priority(Http2Stream& stream);
   void respond(Http2Stream& stream, const HeaderBlock& head, bool has_body);
+  /// The head of a response before the last one.
+  void respond_interim(Http2Stream& stream, const HeaderBlock& head);
+  /// Lets the peer send so many bytes more in this stream.
+  void consume(Http2Stream& stream, std::size_t size);
   void resume(Http2Stream& stream);
   void reset(std::int32_t stream, std::uint32_t code);
   /// No data of the stream can be sent, because a window is closed.

@@ -84,14 +84,23 @@ struct Http2Frames::Callbacks {
       if (frame->hd.type == NGHTTP2_HEADERS) frames.receiver_.on_head_end();
       Http2Stream* const stream = find(session, frame->hd.stream_id);
       if (!stream || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) return 0;
-      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->peer_done = true;
-      if (stream->head && frame->hd.type == NGHTTP2_HEADERS) frames.receiver_.on_request(*stream);
+      const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+      if (ended) stream->peer_done = true;
+      if (stream->head && frame->hd.type == NGHTTP2_HEADERS)
+        frames.receiver_.on_request(*stream);
+      else if (ended)
+        frames.receiver_.on_body_end(*stream);
       return 0;
     });
   }
-  /// Bodies are discarded: a stream may have 64 KiB of them, and the connection as many as it likes.
-  static int on_data_chunk(Session* session, std::uint8_t, std::int32_t, const std::uint8_t*, std::size_t size, void*) {
-    return nghttp2_session_consume_connection(session, size);
+  /// The connection's window is open for all. A stream's is for what its handler has taken; without a handler nothing
+  /// is, and the body is discarded.
+  static int on_data_chunk(Session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t size,
+                           void* user) {
+    return guard(user, [&](Http2Frames& frames) {
+      if (Http2Stream* const stream = find(session, id)) frames.receiver_.on_body(*stream, text(bytes, size));
+      return nghttp2_session_consume_connection(session, size);
+    });
   }
   static int on_invalid_frame(Session*, const Frame*, int, void* user) {
     return guard(user, [](Http2Frames& frames) { return result_of(frames.receiver_.on_refused()); });
@@ -191,6 +200,7 @@ SSE_DECL bool Http2Frames::receive(std::string_view bytes) {
   const auto* const data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const ssize_t taken = nghttp2_session_mem_recv(session_.get(), data, bytes.size());
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  if (taken == NGHTTP2_ERR_FLOODED) receiver_.on_flooded();
   return taken == static_cast<ssize_t>(bytes.size());
 }
 
@@ -229,6 +239,17 @@ SSE_DECL void Http2Frames::respond(Http2Stream& stream, const HeaderBlock& head,
   body.read_callback = &Callbacks::read_data;
   const std::vector<nghttp2_nv> fields = head.fields();
   check(nghttp2_submit_response(session_.get(), stream.id, fields.data(), fields.size(), has_body ? &body : nullptr));
+}
+
+SSE_DECL void Http2Frames::respond_interim(Http2Stream& stream, const HeaderBlock& head) {
+  const std::vector<nghttp2_nv> fields = head.fields();
+  check(nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(), fields.size(),
+                               nullptr));
+}
+
+SSE_DECL void Http2Frames::consume(Http2Stream& stream, std::size_t size) {
+  const int result = nghttp2_session_consume_stream(session_.get(), stream.id, size);
+  if (nghttp2_is_fatal(result) != 0) throw std::bad_alloc();
 }
 
 SSE_DECL void Http2Frames::resume(Http2Stream& stream) {

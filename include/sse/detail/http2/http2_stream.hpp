@@ -24,6 +24,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class HandlerRelay;
 class Http2Connection;
 
 /// One stream. All of it runs on the session's strand. Its pending wait keeps it alive, and the session, too.
@@ -38,6 +39,7 @@ class Http2Stream final : public RefCounted, public IntrusiveList<Http2Stream>::
   };
 
   Http2Stream(Http2Connection& connection, std::int32_t its_id);
+  ~Http2Stream();
 
   const std::int32_t id;
   std::unique_ptr<RequestHead> head;  ///< Null once it is complete.
@@ -48,8 +50,12 @@ class Http2Stream final : public RefCounted, public IntrusiveList<Http2Stream>::
 
   /// Starts a stream of events. `preamble`: text before the first of them.
   void start(EventStream&& events, std::string preamble);
-  /// Starts the body of a response.
+  /// Starts the body of a response, or a piece of it that a relay has.
   void start(std::string body);
+  /// Starts a handler.
+  void start(IntrusivePtr<HandlerRelay> relay);
+  /// Null: no handler answers the request.
+  HandlerRelay* relay() const noexcept { return relay_ ? &*relay_ : nullptr; }
   /// Data waits for a window or for the socket.
   bool is_ready() const noexcept { return sending_ != nullptr; }
   bool has_events() const noexcept { return writer_.started(); }
@@ -85,6 +91,7 @@ class Http2Stream final : public RefCounted, public IntrusiveList<Http2Stream>::
 
   Http2Connection* connection_;  ///< Null once it is detached.
   EventWriter writer_;
+  IntrusivePtr<HandlerRelay> relay_;
   std::unique_ptr<Sending> sending_;  ///< Null while an idle stream waits for events.
   bool waiting_ = false;              ///< For an event.
 };

@@ -15,6 +15,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/encode.hpp"
+#include "sse/detail/http2/handler_relay.hpp"
 #include "sse/detail/http2/http2_connection.hpp"
 #include "sse/detail/http2/http2_stream.hpp"
 #include "sse/detail/server/event_writer.hpp"
@@ -61,13 +62,28 @@ SSE_DECL void Http2Stream::start(std::string body) {
   become_ready(EventWriter::Turn(), std::move(body));
 }
 
+SSE_DECL Http2Stream::~Http2Stream() = default;
+
+SSE_DECL void Http2Stream::start(IntrusivePtr<HandlerRelay> relay) {
+  relay_ = std::move(relay);
+  relay_->start();
+}
+
 SSE_DECL const EventStream* Http2Stream::events() const noexcept {
   return writer_.started() && !writer_.finished() ? &writer_.events() : nullptr;
 }
 
 SSE_DECL std::optional<Http2Stream::Chunk> Http2Stream::pull(std::size_t most) {
+  if (!sending_) return std::nullopt;  // a relay that has no piece yet
   const std::size_t& left = sending_->left;
-  if (!has_events()) return Chunk{std::min(most, left), left <= most};
+  if (!has_events()) {
+    const bool complete = !relay_ || relay_->ended();
+    if (left != 0 || complete) return Chunk{std::min(most, left), left <= most && complete};
+    sending_.reset();
+    connection_->pause(due);
+    relay_->read();
+    return std::nullopt;
+  }
   if (left == 0 && !take_batch()) {
     if (writer_.finished()) return Chunk{0, true};
     wait_for_events();
@@ -146,6 +162,7 @@ SSE_DECL bool Http2Stream::on_time(Clock::time_point now, bool blocked) {
 SSE_DECL void Http2Stream::detach(EndReason why, std::string_view reason) noexcept {
   connection_ = nullptr;
   head.reset();
+  if (relay_) relay_->close(why == EndReason::drained || why == EndReason::closed);
   try {
     if (writer_.started()) writer_.finish(why, reason);
   } catch (...) {  // no memory for the words

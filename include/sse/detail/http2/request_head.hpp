@@ -23,6 +23,10 @@ class RequestHead {
   bool add(std::string_view name, std::string_view value, const RequestLimits& limits);
 
   bool is_of_head() const noexcept { return method_ == "HEAD"; }
+  /// A body follows. Without a length it is chunked, as HTTP/1.1 has it.
+  void announce_body() {
+    if (!has_length_) fields_.append("Transfer-Encoding: chunked\r\n");
+  }
   /// The request, once. Throws HttpError.
   Request take(std::string remote_address, const RequestLimits& limits);
 
@@ -33,6 +37,7 @@ class RequestHead {
   std::string cookies_;  ///< Of all fields `cookie` (RFC 9113, 8.2.3).
   std::string fields_;   ///< As lines of HTTP/1.1.
   std::size_t size_ = 0;
+  bool has_length_ = false;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -24,6 +24,7 @@ SSE_DECL bool RequestHead::add(std::string_view name, std::string_view value, co
   size_ += name.size() + value.size() + 4;
   if (size_ > 16 * limits.max_head_size) return false;
   if (full) return true;
+  if (name == "content-length") has_length_ = true;
   if (name.starts_with(':'))
     add_pseudo(name, value);
   else if (name == "cookie")
