@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 using nlohmann::json;
 using tcp = asio::ip::tcp;
@@ -265,8 +266,10 @@ int main(int argc, char** argv) {
   Server server(io);
   sse::EventManager unused;  // every path has a handler
   sse::ServeOptions options;
-  options.admit = [](const sse::Request& request, sse::ConnectionOptions&) {  // against DNS rebinding
-    sse::check_origin(request, {}, {"127.0.0.1", "localhost"});
+  const std::string own_port = std::to_string(acceptor.local_endpoint().port());
+  const std::vector<std::string> pages = {"http://127.0.0.1:" + own_port, "http://localhost:" + own_port};
+  options.admit = [pages](const sse::Request& request, sse::ConnectionOptions&) {  // against DNS rebinding
+    sse::check_origin(request, pages, {"127.0.0.1", "localhost"});
   };
   options.path = "/mcp";
   options.handle("POST", "/mcp", [&](sse::HandledRequest& handled) { return server.post(handled); });

@@ -104,6 +104,8 @@ const { client, transport, told } = await connect();
   assert.equal((await post(list, session)).status, 200);
   assert.equal((await post(list, { ...session, 'Mcp-Protocol-Version': '1999-01-01' })).status, 400);
   assert.equal((await post(list, { ...session, Origin: 'https://evil.example' })).status, 403);
+  const { origin, port } = new URL(server.url); // a page of the machine itself, as the published conformance suite has it
+  for (const own of [origin, `http://localhost:${port}`]) assert.equal((await post(list, { ...session, Origin: own })).status, 200);
   assert.equal((await post([list], session)).status, 400);
   for (const params of [1, [], { protocolVersion: 1 }])
     assert.equal((await (await post({ ...list, method: 'initialize', params })).json()).error.code, -32602);
