@@ -3,6 +3,7 @@
 // with --hold it only connects. Then it obeys, and reads nothing meanwhile:
 //   expect BYTES SECONDS   until each connection has so many bytes, which are counted and thrown away
 //   go BYTES SECONDS       the same, counted from the response's head, after it has sent the requests that --hold held
+//   answers SECONDS        sends the requests that --hold held, until each connection has ended; counts frames
 //   frames COUNT SECONDS   until each connection has so many frames of whatever content
 //   check COUNT SECONDS    the same, and each has the events 0, 1, 2 … and nothing else; how late each was
 //   quiet SECONDS          until nothing has come for a quarter of a second: for streams of unknown length
@@ -32,6 +33,7 @@ struct Connection {
   std::uint64_t bytes = 0, frames = 0;
   std::string unread;  ///< an incomplete frame
   bool after_newline = false;
+  bool ended = false;
 };
 
 class Client {
@@ -79,6 +81,7 @@ class Client {
       return count_from(start, goal, command.number(1), &Connection::bytes,
                         [this](Connection& c) { return discard(c); });
     }
+    if (command.name == "answers") return answers(command.number(0));
     if (command.name == "frames")
       return count(goal, command.number(1), &Connection::frames, [this](Connection& c) { return count_frames(c); });
     if (command.name == "check")
@@ -116,12 +119,14 @@ class Client {
     for (int i = 0; i < found; ++i) read(connections_[ready_[static_cast<std::size_t>(i)].data.u64]);
   }
   /// Takes the bytes that wait, into buffer_ unless `flags` throws them away; one call takes all that there is. 0:
-  /// nothing.
+  /// nothing, or the end where there may be one.
   std::size_t receive_some(Connection& connection, int flags) {
     const ssize_t size = ::recv(connection.socket, buffer_.data(), buffer_.size(), MSG_DONTWAIT | flags);
     if (size > 0) return static_cast<std::size_t>(size);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
-    throw std::runtime_error("a connection has ended");
+    if (size != 0 || !may_end_) throw std::runtime_error("a connection has ended");
+    connection.ended = true;
+    return 0;
   }
   bool receive(Connection& connection) {
     const std::size_t size = receive_some(connection, 0);
@@ -153,13 +158,18 @@ class Client {
     return size;
   }
   std::uint64_t count_frames(Connection& connection) {
-    const std::string_view bytes(buffer_.data(), receive_some(connection, 0));
     const auto before = connection.frames;
+    read_frames(connection);
+    return connection.frames - before;
+  }
+  /// Returns the bytes.
+  std::size_t read_frames(Connection& connection) {
+    const std::string_view bytes(buffer_.data(), receive_some(connection, 0));
     for (const char c : bytes) {
       if (c == '\n' && connection.after_newline) ++connection.frames;
       connection.after_newline = c == '\n' && !connection.after_newline;
     }
-    return connection.frames - before;
+    return bytes.size();
   }
   std::uint64_t check(Connection& connection) {
     if (!receive(connection)) return 0;
@@ -221,6 +231,24 @@ class Client {
         static_cast<unsigned long long>(total), static_cast<unsigned long long>((*least).*counted),
         static_cast<unsigned long long>((*most).*counted), static_cast<long long>(start), static_cast<long long>(end),
         static_cast<unsigned long long>(reads), bench::cpu_seconds() - cpu_before, late(0.5), late(0.99));
+  }
+
+  /// The frames are counted up to the ends of all connections.
+  void answers(double seconds) {
+    may_end_ = true;
+    const std::int64_t limit = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
+    for (auto& connection : connections_) request(connection);
+    std::size_t ended = 0;
+    while (ended < count_ && now_ns() < limit)
+      for_each_ready(100, [&](Connection& connection) {
+        const bool ended_before = connection.ended;
+        while (!connection.ended && read_frames(connection) > 0) continue;
+        ended += connection.ended && !ended_before ? 1 : 0;
+      });
+    const auto [least, most] = std::minmax_element(connections_.begin(), connections_.end(),
+                                                   [](const auto& a, const auto& b) { return a.frames < b.frames; });
+    reply(R"({"ended":%zu,"least":%llu,"most":%llu})", ended, static_cast<unsigned long long>(least->frames),
+          static_cast<unsigned long long>(most->frames));
   }
 
   void quiet(double seconds) {
@@ -285,6 +313,7 @@ class Client {
   std::vector<char> buffer_;
   std::vector<float> late_;
   std::string first_;
+  bool may_end_ = false;
 };
 
 }  // namespace

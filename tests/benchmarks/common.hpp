@@ -73,6 +73,12 @@ inline std::string frame(std::uint64_t n, std::int64_t sent) {
   return {bytes, static_cast<std::size_t>(size)};
 }
 
+/// A token of an answer, as an API of a language model sends it.
+inline std::string token(int n) {
+  return R"({"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" token )" + std::to_string(n) +
+         R"("}}]})";
+}
+
 /// "name number number …"; numbers that are missing are 0.
 struct Command {
   explicit Command(const std::string& line) {

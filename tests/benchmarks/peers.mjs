@@ -92,20 +92,21 @@ const nchan_is_there = () => spawnSync('nginx', ['-t', '-q', '-g', 'load_module 
 
 export const tokio_program = `${directory}/tokio/release/tokio-peer`;
 
+const tokio_missing = () => !existsSync(tokio_program) && 'cargo or librust-tokio-dev is not installed';
+const better_sse_missing = () => !existsSync(join(modules, 'node_modules/better-sse')) && 'the npm package better-sse is not installed';
+const better_sse = (file) => new Peer(server_core, process.execPath, [join(here, file)], { env: { ...process.env, PEERS: modules } });
+
+export const answer_peers = [
+  { name: 'tokio, by hand', missing: tokio_missing, start: () => new Peer(server_core, tokio_program, ['answers']) },
+  { name: 'better-sse', missing: better_sse_missing, start: () => better_sse('better_sse_answers.mjs'), frames_before: 1 },
+];
+
 export const peers = [
-  {
-    name: 'tokio, by hand',
-    missing: () => !existsSync(tokio_program) && 'cargo or librust-tokio-dev is not installed',
-    start: () => new Peer(server_core, tokio_program, ['serve']),
-  },
+  { name: 'tokio, by hand', missing: tokio_missing, start: () => new Peer(server_core, tokio_program, ['serve']) },
   {
     name: 'nchan',
     missing: () => (!has('nginx') ? 'nginx is not installed' : !nchan_is_there() && 'libnginx-mod-nchan is not installed'),
     start: () => new Nchan(server_core),
   },
-  {
-    name: 'better-sse',
-    missing: () => !existsSync(join(modules, 'node_modules/better-sse')) && 'the npm package better-sse is not installed',
-    start: () => new Peer(server_core, process.execPath, [join(here, 'better_sse.mjs')], { env: { ...process.env, PEERS: modules } }),
-  },
+  { name: 'better-sse', missing: better_sse_missing, start: () => better_sse('better_sse.mjs') },
 ];

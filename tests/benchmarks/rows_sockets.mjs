@@ -1,7 +1,7 @@
 // The rows that go through the kernel: `serve` against loops of bare system calls.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { peers } from './peers.mjs';
+import { answer_peers, peers, usage_of } from './peers.mjs';
 import { alternately, both_cores, client_core, directory, median, Program, ratios, run, server_core, sleep } from './programs.mjs';
 
 const frame_size = 172;
@@ -370,6 +370,56 @@ async function peer_rows(peer, quick) {
   ];
 }
 
+/// 1,000 answers at once, of 200 tokens each, 50 a second: CPU time, and resident memory in their middle, from outside.
+async function answers_at_once(side) {
+  const count = 1000, goal = 200 + (side.frames_before ?? 0);
+  return with_clients(
+    side,
+    count,
+    async ({ server, client, empty }) => {
+      const pid = server.process.pid;
+      await sleep(500);
+      const before = usage_of(pid);
+      client.tell('answers 60');
+      await sleep(2000);
+      const middle = usage_of(pid);
+      const { ended, least, most } = await client.answer();
+      return {
+        cpu: usage_of(pid).cpu - before.cpu,
+        memory: (middle.rss - before.rss) / count / 1024,
+        with_connection: (middle.rss - empty.rss) / count / 1024,
+        wrong: ended === count && least === goal && most === goal ? undefined : `${ended} of ${count} ended, with ${least} to ${most} of ${goal} frames`,
+      };
+    },
+    ['--hold', 1],
+  );
+}
+async function answers_rows(quick) {
+  const sse_side = program(server_core, 'answers');
+  const peers_here = answer_peers.filter((peer) => !peer.missing());
+  const sse_runs = [], peer_runs = peers_here.map(() => []);
+  for (let i = 0; i < (quick ? 1 : 3); ++i) {
+    sse_runs.push(await answers_at_once(sse_side));
+    for (const [at, peer] of peers_here.entries()) peer_runs[at].push(await answers_at_once(peer));
+  }
+  const of = (runs, part) => runs.map((run) => run[part]);
+  const kib = (runs) => `${median(of(runs, 'with_connection')).toFixed(2)} KiB`;
+  const each = (runs) => micro(median(of(runs, 'cpu')) / 200_000);
+  return [
+    { figure: 'running answer above its connection (1,000 at once)', most: 6, unit: ' KiB', values: of(sse_runs, 'memory'), wrong: wrong_of(sse_runs), note: `a token: ${each(sse_runs)}` },
+    ...answer_peers.flatMap((peer) => {
+      const figure = `1,000 answers at once, sse / ${peer.name}`;
+      if (peer.missing()) return [{ figure, skipped: peer.missing() }];
+      const runs = peer_runs[peers_here.indexOf(peer)];
+      const wrong = wrong_of(sse_runs, runs);
+      return [
+        { figure: `${figure}: CPU time`, most: 1, values: ratios(of(sse_runs, 'cpu'), of(runs, 'cpu')), wrong, note: `a token: sse ${each(sse_runs)}, ${peer.name} ${each(runs)}` },
+        { figure: `${figure}: memory`, most: 1, values: ratios(of(sse_runs, 'with_connection'), of(runs, 'with_connection')), wrong, note: `an answer with its connection: sse ${kib(sse_runs)}, ${peer.name} ${kib(runs)}` },
+      ];
+    }),
+  ];
+}
+
 export const sockets = [
   {
     name: 'cpu-1000',
@@ -445,6 +495,7 @@ export const sockets = [
     },
   },
   { name: 'gzip', figure: 'compressed streams / plain ones', measure: gzip_rows },
+  { name: 'answers', figure: '1,000 answers at once: CPU time, memory', measure: answers_rows },
   { name: 'http2', figure: 'HTTP/2 / HTTP/1.1', measure: http2_rows },
   {
     name: 'latency',

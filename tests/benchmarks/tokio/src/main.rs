@@ -1,6 +1,7 @@
 // The peers that are made of tokio, each on one thread:
 //   tokio-peer broadcast current|worker TASKS ROUNDS   a send to tasks that all wait for it, as `in_process waiting`
 //   tokio-peer serve                                   a server as one writes it by hand, which obeys as `bare` does
+//   tokio-peer answers                                 200 tokens for each request, 50 a second, in a chunked body
 use std::io::{BufRead, IoSlice, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -141,6 +142,47 @@ async fn serve() {
     std::process::exit(0);
 }
 
+/// Reads what the peer sends meanwhile, so that the answer ends with its peer.
+async fn answer(socket: TcpStream) -> Option<()> {
+    let (mut reader, mut writer) = socket.into_split();
+    let mut request = [0; 4096];
+    while reader.read(&mut request).await.ok()? > 0 && !request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {}
+    let produce = async move {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+        writer.write_all(head.as_bytes()).await.ok()?;
+        let start = tokio::time::Instant::now();
+        for n in 1..=200 {
+            tokio::time::sleep_until(start + Duration::from_millis(20 * n)).await;
+            let data = format!("{{\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token {n}\"}}}}]}}");
+            let chunk = format!("{:x}\r\ndata: {data}\n\n\r\n", data.len() + 8);
+            writer.write_all(chunk.as_bytes()).await.ok()?;
+        }
+        writer.write_all(b"0\r\n\r\n").await.ok()
+    };
+    tokio::select! {
+        done = produce => done,
+        _ = async { while reader.read(&mut request).await.unwrap_or(0) > 0 {} } => None,
+    }
+}
+
+async fn serve_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    reply(format!("{{\"port\":{}}}", listener.local_addr().unwrap().port()));
+    std::thread::spawn(|| {
+        for line in std::io::stdin().lock().lines() {
+            if line.unwrap() == "quit" {
+                break;
+            }
+            reply("{}".into());
+        }
+        std::process::exit(0);
+    });
+    while let Ok((socket, _)) = listener.accept().await {
+        socket.set_nodelay(true).ok();
+        tokio::spawn(answer(socket));
+    }
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words[0].as_str() {
@@ -151,6 +193,7 @@ fn main() {
             let done = runtime.spawn(rounds);
             runtime.block_on(done).unwrap();
         }
+        "answers" => runtime("current").block_on(serve_answers()),
         _ => runtime("current").block_on(serve()),
     }
 }
