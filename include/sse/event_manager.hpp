@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -174,6 +175,7 @@ class EventManager {
 
  private:
   friend struct detail::HubAccess;
+  EventStream add_near(ConnectionOptions options, std::optional<std::size_t> lane);
 
   template <std::integral Size>
   static Options with_queue_size(Size size) {
@@ -194,6 +196,10 @@ namespace sse::inline SSE_ABI::detail {
 /// Gives `serve` the hub of a manager.
 struct HubAccess {
   static Hub& of(EventManager& manager) noexcept { return *manager.hub_; }
+  /// EventManager::add_connection, see Hub::add.
+  static EventStream add(EventManager& manager, ConnectionOptions&& options, std::optional<std::size_t> lane) {
+    return manager.add_near(std::move(options), lane);
+  }
 };
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -106,6 +106,7 @@ asio::awaitable<void> serve_connection(Stream&& stream, EventManager& events, Se
 #include "sse/detail/server/accept_loop.ipp"
 #include "sse/detail/server/answer.ipp"
 #include "sse/detail/server/cors.ipp"
+#include "sse/detail/server/crowd.ipp"
 #include "sse/detail/server/serve.ipp"
 #include "sse/detail/server/server.ipp"
 #include "sse/detail/server/session.ipp"

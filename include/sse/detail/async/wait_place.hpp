@@ -21,8 +21,10 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class SharedWait;
+
 /// The pending wait of one reader, alone or in a WaitList. The owner's mutex guards it: the callers of `take` and
-/// `join` hold it, and every other member locks it itself.
+/// `join` hold it, and every other member locks it itself. The reader may leave its waiting to a SharedWait.
 class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  public:
   explicit WaitPlace(SpinMutex& mutex) noexcept : mutex_(mutex) {}
@@ -33,6 +35,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   /// Takes the pending waiter, which the caller must complete. Null: none is pending.
   Waiter* take() noexcept {
     assert_locked();
+    if (shared_) return take_shared();
     Waiter* const waiter = unlink();
     if (waiter && waiter->registry) waiter->registry->begin_completions(1);
     return waiter;
@@ -49,7 +52,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   /// True if the wait `key` was cancelled, even after its completion.
   bool was_cancelled(std::uint64_t key) const noexcept {
     const SpinLock lock(mutex_);
-    return key_ == (key | cancelled);
+    return !shared_ && key_ == (key | cancelled);
   }
 
   /// Publishes `waiter`, whose handler runs on `context`, or posts its completion at once if `is_ready()`. If it
@@ -84,18 +87,32 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
     }
   }
 
+  /// True if the reader has left its waiting to a SharedWait.
+  bool is_shared() const noexcept { return shared() != nullptr; }
+  /// The SharedWait; null: it waits by itself.
+  SharedWait* shared() const noexcept {
+    assert_locked();
+    return shared_;
+  }
+
   /// Takes the pending waiter and forgets the registry. The registry calls this while its context is being destroyed.
   void drop_registry(Wakeups& wakeups) noexcept;
 
  private:
+  friend class SharedWait;
+
   static constexpr std::uint64_t cancelled = 1;  ///< Keys are even.
 
   /// Tells Clang that the caller holds mutex_, by its owner's name for it.
   void assert_locked() const noexcept SSE_ASSERT_CAPABILITY(mutex_) {}
 
-  bool is_pending() const noexcept SSE_REQUIRES(mutex_) { return waiter_ && (!list_ || round_ == list_->round()); }
+  Waiter* take_shared() noexcept SSE_REQUIRES(mutex_);
+  bool is_pending() const noexcept SSE_REQUIRES(mutex_) {
+    return !shared_ && waiter_ && (!list_ || round_ == list_->round());
+  }
 
   Waiter* unlink() noexcept SSE_REQUIRES(mutex_) {
+    if (shared_) return nullptr;
     Waiter* const waiter = is_pending() ? waiter_ : nullptr;
     waiter_ = nullptr;
     if (waiter && list_) list_->remove(*waiter);
@@ -105,12 +122,24 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   void enter_registry(asio::execution_context* context);
 
   SpinMutex& mutex_;
-  Waiter* waiter_ SSE_GUARDED_BY(mutex_) = nullptr;
-  /// The key of the wait that was started last, with the bit `cancelled` if it was cancelled.
-  std::uint64_t key_ SSE_GUARDED_BY(mutex_) = 0;
+  SharedWait* shared_ SSE_GUARDED_BY(mutex_) = nullptr;  ///< Null: the reader waits by itself.
+  // While `shared_` is set, the second member of each union is in use. Guarded by mutex_, which Clang cannot check
+  // here.
+  union {
+    Waiter* waiter_ = nullptr;
+    WaitPlace* next_called_;
+  };
+  union {
+    /// The key of the wait that was started last, with the bit `cancelled` if it was cancelled.
+    std::uint64_t key_ = 0;
+    void* owner_;
+  };
   WaitList* list_ SSE_GUARDED_BY(mutex_) = nullptr;
-  /// The round of `list_` in which `waiter_` was published. In a later round the list has taken the waiter.
-  std::uint64_t round_ SSE_GUARDED_BY(mutex_) = 0;
+  union {
+    /// The round of `list_` in which `waiter_` was published. In a later round the list has taken the waiter.
+    std::uint64_t round_ = 0;
+    WaitPlace** called_place_;  ///< The pointer to this place. Null: it was not called.
+  };
   std::shared_ptr<WaitRegistry> registry_ SSE_GUARDED_BY(mutex_);
   asio::execution_context* context_ SSE_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t last_key_ = 0;  ///< Reader's thread only.

@@ -9,14 +9,23 @@
 #include <utility>
 
 #include "sse/config.hpp"
+#include "sse/detail/async/shared_wait.hpp"
 #include "sse/detail/async/wait_place.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
 
+SSE_DECL Waiter* WaitPlace::take_shared() noexcept {
+  return shared_->call(*this);
+}
+
 SSE_DECL void WaitPlace::join(WaitList* list) {
   assert_locked();
+  if (shared_) {
+    list_ = list;
+    return;
+  }
   Waiter* const waiter = unlink();
   try {
     if (waiter && list) list->add(*waiter);
@@ -33,7 +42,7 @@ SSE_DECL void WaitPlace::cancel(std::uint64_t key) noexcept {
   Wakeups wakeups;
   {
     const SpinLock lock(mutex_);
-    if (key_ == key) {
+    if (!shared_ && key_ == key) {
       key_ |= cancelled;
       wakeups.add(take());
     }

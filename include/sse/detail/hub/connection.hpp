@@ -32,6 +32,7 @@
 #include "sse/detail/hub/admission.hpp"
 #include "sse/detail/hub/filter.hpp"
 #include "sse/detail/hub/shard.hpp"
+#include "sse/detail/hub/shared_reader.hpp"
 #include "sse/detail/hub/subscriptions.hpp"
 #include "sse/detail/queue/backlog.hpp"
 #include "sse/detail/queue/reader_queue.hpp"
@@ -185,6 +186,18 @@ class Connection : public IntrusiveList<Connection>::Hook {
   }
   /// Takes events for one write, behind `head`, which may be empty. Empty: nothing waits.
   BatchPart take_batch(Event head) SSE_REQUIRES(shard->mutex);
+  /// Leaves its place and its wait to `shared`, the reader of many that have read the same, if it has read all events
+  /// and nothing but further ones will come. `owner` is what `shared` returns when something is for it alone.
+  SharedReader::Entry enter(SharedReader& shared, void* owner) SSE_REQUIRES(shard->mutex);
+  /// The reader that it has left its wait to. Null: it waits by itself.
+  SharedReader* shared_reader() const noexcept SSE_REQUIRES(shard->mutex);
+  /// True if `enter` may succeed at once or later.
+  bool may_enter() const noexcept SSE_REQUIRES(shard->mutex);
+  /// The backlog that it shares. Null: it shares none.
+  const Backlog* backlog() const noexcept SSE_REQUIRES(shard->mutex) { return queue_.backlog(); }
+  /// Reads by itself again. Does nothing if it does already.
+  void leave(SharedReader& shared) noexcept SSE_REQUIRES(shard->mutex);
+
   /// Takes the calls of the observer that are due once the lock is released.
   LossReport::Due take_due() noexcept SSE_REQUIRES(shard->mutex) { return losses_.take_due(); }
 
@@ -192,6 +205,14 @@ class Connection : public IntrusiveList<Connection>::Hook {
   void close(EndReason why, std::string_view reason, error_code wait_result) noexcept SSE_EXCLUDES(shard->mutex);
 
  private:
+  /// It is to read by itself: its SharedReader's driver removes it before that reads again.
+  void read_alone() noexcept SSE_REQUIRES(shard->mutex);
+  /// Takes the waiter that is to be completed for it.
+  Waiter* call() noexcept SSE_REQUIRES(shard->mutex) {
+    read_alone();
+    return waits.take();
+  }
+
   /// Options that most connections do not set.
   struct ColdOptions {
     explicit ColdOptions(const ConnectionOptions& options)

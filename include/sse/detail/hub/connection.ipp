@@ -179,7 +179,7 @@ SSE_DECL bool Connection::release_held(Event connect_event, const std::optional<
   losses_.begin_with(lost);
   count_first_loss();
   replay_ = std::move(replay);
-  wakeups.add(waits.take());
+  wakeups.add(call());
   return true;
 }
 
@@ -188,7 +188,7 @@ SSE_DECL void Connection::tell_reset(std::uint64_t last, Wakeups& wakeups) noexc
   losses_.lose_count();
   ++shard->counts.lost[LossReason::unknown];
   if (!queue_.is_shared()) queue_.begin_after(last);
-  wakeups.add(waits.take());
+  wakeups.add(call());
 }
 
 SSE_DECL void Connection::set_connect_id(const EventId& id) {
@@ -198,6 +198,7 @@ SSE_DECL void Connection::set_connect_id(const EventId& id) {
 SSE_DECL bool Connection::leave_map(EndReason why, const Inherited& inherited, const Event& last,
                                     Wakeups& wakeups) noexcept {
   if (!open_) return false;
+  read_alone();
   open_ = held_ = false;
   ended_ = why;
   ++shard->counts.ended[why];
@@ -205,7 +206,7 @@ SSE_DECL bool Connection::leave_map(EndReason why, const Inherited& inherited, c
   leave_lists();
   shard->admission->leave(limit_key(), inherited);
   if (announce_) disconnect_event_ = last;
-  wakeups.add(waits.take());
+  wakeups.add(call());
   return true;
 }
 
@@ -225,7 +226,7 @@ SSE_DECL PushResult Connection::push(const Event& event, Wakeups& wakeups) noexc
   std::size_t dropped = 0;
   const PushResult result = queue_.push(event, dropped);
   count_lost(dropped, LossReason::queue_full);
-  if (result == PushResult::queued || result == PushResult::queued_after_gap) wakeups.add(waits.take());
+  if (result == PushResult::queued || result == PushResult::queued_after_gap) wakeups.add(call());
   return result;
 }
 
@@ -417,6 +418,44 @@ SSE_DECL BatchPart Connection::take_shared_batch() {
   return part;
 }
 
+SSE_DECL bool Connection::may_enter() const noexcept {
+  if (!open_ || held_ || raw_ || expires() || !shares_all() || waits.is_shared()) return false;
+  return !something_waits() && !losses_.untold_loss().any() && queue_.uncounted() == 0 && disconnect_event_.empty();
+}
+
+SSE_DECL SharedReader* Connection::shared_reader() const noexcept {
+  SharedWait* const shared = waits.shared();
+  return shared ? static_cast<SharedReader*>(shared->driver) : nullptr;
+}
+
+SSE_DECL SharedReader::Entry Connection::enter(SharedReader& shared, void* owner) {
+  using Entry = SharedReader::Entry;
+  if (!may_enter()) return Entry::refused;
+  shared.assert_locked();
+  if (!shared.place_at(*queue_.backlog(), queue_.place())) return Entry::behind;
+  queue_.enter_shared_place(shared);
+  shared.wait.enter(waits, owner);
+  return Entry::entered;
+}
+
+SSE_DECL void Connection::leave(SharedReader& shared) noexcept {
+  shared.assert_locked();
+  if (queue_.in_shared_place()) {
+    queue_.leave_shared_place();
+    shared.left_place();
+  }
+  shared.wait.leave(waits);
+}
+
+SSE_DECL void Connection::read_alone() noexcept {
+  if (!queue_.in_shared_place()) return;
+  SharedReader& shared = SharedReader::of(*queue_.shared_place());
+  shared.assert_locked();
+  queue_.leave_shared_place();
+  shared.left_place();
+  shared.wait.mark_called(waits);
+}
+
 SSE_DECL void Connection::count_lost(std::size_t count, LossReason why) noexcept {
   losses_.count(count);
   shard->counts.lost[why] += count;
@@ -454,6 +493,7 @@ SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_co
   LossReport::Due due;
   {
     const SpinLock lock(shard->mutex);
+    read_alone();
     discard_queue();
     removed = leave_map(why, {}, Event(), wakeups);
     has_topics = static_cast<bool>(subscriptions_);
@@ -463,7 +503,7 @@ SSE_DECL void Connection::close(EndReason why, std::string_view reason, error_co
     losses_.forget();
     finish();
     due = take_due();
-    wakeups.add(waits.take());
+    wakeups.add(call());
   }
   wakeups.complete(wait_result);
   if (has_topics) release_topics();
@@ -527,6 +567,7 @@ SSE_DECL void Connection::release(Backlog& backlog) noexcept {
 }
 
 SSE_DECL void Connection::take_own_queue() {
+  read_alone();
   Backlog& left = *queue_.backlog();
   queue_.make_private();
   try {

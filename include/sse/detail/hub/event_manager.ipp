@@ -49,6 +49,10 @@ SSE_DECL EventStream EventManager::add_connection(ConnectionOptions options) {
   return EventStream(hub_->add(std::move(options)));
 }
 
+SSE_DECL EventStream EventManager::add_near(ConnectionOptions options, std::optional<std::size_t> lane) {
+  return EventStream(hub_->add(std::move(options), lane));
+}
+
 SSE_DECL EventStream EventManager::add_connection(std::string connection_id, std::string request_id) {
   ConnectionOptions options;
   options.connection_id = std::move(connection_id);

@@ -56,8 +56,9 @@ class Hub : public std::enable_shared_from_this<Hub> {
   /// Waits for the log at most until `log_close_timeout` has passed, and ends its threads. Called once.
   void stop_log() noexcept;
 
-  /// Adds a connection, or throws Refused.
-  std::shared_ptr<Connection> add(ConnectionOptions settings);
+  /// Adds a connection, or throws Refused. Connections without ids of their own and with the same `lane` are in one
+  /// shard.
+  std::shared_ptr<Connection> add(ConnectionOptions settings, std::optional<std::size_t> lane = {});
   /// Counts a connection that is refused, and tells the observer.
   void refuse(const ConnectionOptions& settings, RefusalReason reason);
 
@@ -98,6 +99,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
 
  private:
   static Options checked(Options options);
+  std::string random_id(std::optional<std::size_t> lane) const;
 
   /// Makes the `connection` event.
   void announce(Connection& connection, const ConnectionOptions& settings, const ReplayPlan& plan) const;

@@ -92,10 +92,27 @@ SSE_DECL void Hub::set_observer(Observer observer) {
   if (LogDriver* const log = publisher_.log()) log->tell_state();
 }
 
-SSE_DECL std::shared_ptr<Connection> Hub::add(ConnectionOptions settings) {
+/// A random id. It is varied until its shard is the one of `lane`, as one of 16 is.
+SSE_DECL std::string Hub::random_id(std::optional<std::size_t> lane) const {
+  std::string id = random_uuid();
+  if (!lane) return id;
+  const std::size_t wanted = *lane % ShardMap::size;
+  for (int left = 256; left > 0 && shards_.index_of(HashedName(id)) != wanted; --left) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    char* digit = &id.back();
+    *digit = digits[(digits.find(*digit) + 1) % digits.size()];
+    if (left % 16 == 1) {
+      --digit;
+      *digit = digits[(digits.find(*digit) + 1) % digits.size()];
+    }
+  }
+  return id;
+}
+
+SSE_DECL std::shared_ptr<Connection> Hub::add(ConnectionOptions settings, std::optional<std::size_t> lane) {
   if (settings.max_queue_size == 0u)
     throw Error(errc::queue_size_zero, "sse: ConnectionOptions::max_queue_size must be at least 1, is 0");
-  if (settings.connection_id.empty()) settings.connection_id = random_uuid();
+  if (settings.connection_id.empty()) settings.connection_id = random_id(lane);
   if (settings.raw) settings.announce = false;
   try {
     return add_one(settings);

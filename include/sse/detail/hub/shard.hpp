@@ -80,8 +80,9 @@ class ShardMap {
  public:
   static constexpr std::size_t size = 16;
 
-  Shard& of(const HashedName& connection_id) noexcept {
-    return shards_[static_cast<std::size_t>(connection_id.hash % shards_.size())];
+  Shard& of(const HashedName& connection_id) noexcept { return shards_[index_of(connection_id)]; }
+  std::size_t index_of(const HashedName& connection_id) const noexcept {
+    return static_cast<std::size_t>(connection_id.hash % size);
   }
   auto begin() noexcept { return shards_.begin(); }
   auto end() noexcept { return shards_.end(); }

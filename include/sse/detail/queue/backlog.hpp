@@ -75,10 +75,10 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   template <class Take>
   void read(Place& place, std::size_t count, Take&& take) noexcept {
     for (std::size_t i = 0; i < count; ++i) take(slot(place.at + i).event);
-    if (count != 0) move(place, count);
+    if (count != 0) move(place, count, 1);
   }
-  /// Returns the next events, of which there must be at least one, and moves the place.
-  BatchPart read_batch(Place& place);
+  /// Returns the next events, of which there must be at least one, and moves the place, at which so many readers are.
+  BatchPart read_batch(Place& place, std::size_t readers = 1);
 
  private:
   struct Slot {
@@ -98,7 +98,7 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   bool has_company() const noexcept { return gets_all_ || readers_ > 1; }
   Slot& slot(std::uint64_t at) noexcept { return events_[static_cast<std::size_t>(at - begin_.at)]; }
   std::size_t& count_at(const Place& place) noexcept;
-  void move(Place& place, std::size_t count) noexcept;
+  void move(Place& place, std::size_t count, std::size_t readers) noexcept;
   void drop_oldest() noexcept;
   void note_loss(const Slot& oldest) noexcept;
   /// A reader at this place lags no more. Returns the number of the first event with an id that it has lost.
@@ -118,6 +118,13 @@ class Backlog : public IntrusiveList<Backlog>::Hook {
   /// may be missing here, and the loss is then told from the number behind the reader's last event on.
   std::vector<Lagging> losses_;
   const bool gets_all_;  ///< Immutable.
+};
+
+/// The place of several readers of a backlog that have all read the same. Guarded by its shard's mutex.
+struct SharedPlace {
+  Backlog* backlog = nullptr;  ///< Meaningless without readers.
+  Backlog::Place place;
+  std::size_t readers = 0;
 };
 
 /// The backlogs of a shard that get all events, one for each max_queue_size. Guarded by the shard's mutex.

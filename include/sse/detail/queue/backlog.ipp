@@ -49,10 +49,10 @@ SSE_DECL void Backlog::skip_lost(Place& place, Loss& lost) noexcept {
   place = begin_;
 }
 
-SSE_DECL BatchPart Backlog::read_batch(Place& place) {
+SSE_DECL BatchPart Backlog::read_batch(Place& place, std::size_t readers) {
   BatchPart part =
       batches_.read(place.at, end_.at, gets_all_, [this](std::uint64_t at) -> const Event& { return slot(at).event; });
-  move(place, part.size);
+  move(place, part.size, readers);
   part.more = count(place) != 0;
   return part;
 }
@@ -62,11 +62,11 @@ SSE_DECL std::size_t& Backlog::count_at(const Place& place) noexcept {
   return place.at == end_.at ? caught_up_ : slot(place.at).readers;
 }
 
-SSE_DECL void Backlog::move(Place& place, std::size_t count) noexcept {
-  --count_at(place);
+SSE_DECL void Backlog::move(Place& place, std::size_t count, std::size_t readers) noexcept {
+  count_at(place) -= readers;
   place.at += count;
   place.sequence = slot(place.at - 1).sequence;
-  ++count_at(place);
+  count_at(place) += readers;
   trim();
 }
 

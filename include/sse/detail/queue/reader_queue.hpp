@@ -62,16 +62,36 @@ class ReaderQueue {
   std::size_t max_size() const noexcept { return max_size_; }
 
   std::size_t size() const noexcept {
-    return backlog_ ? backlog_->count(place_) : private_ ? private_->queue.size() : 0;
+    return backlog_ ? backlog_->count(place()) : private_ ? private_->queue.size() : 0;
   }
   /// Events lost in the backlog that skip_lost has not counted yet.
-  std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place_) : 0; }
+  std::size_t uncounted() const noexcept { return backlog_ ? backlog_->count_lost(place()) : 0; }
   /// True if a private queue has lost events that pop() has not told yet.
   bool has_lost() const noexcept { return private_ && private_->lost.any(); }
   /// True if the reader has just lost the event `at` of `backlog`, the first of a gap.
   bool loses_first(const Backlog& backlog, std::uint64_t at) const noexcept {
-    return backlog_ == &backlog && place_.at == at;
+    return backlog_ == &backlog && place().at == at;
   }
+
+  /// True if it reads its backlog at a SharedPlace, where the place moves without it. It must leave that before it
+  /// reads, or leaves the backlog.
+  bool in_shared_place() const noexcept { return in_shared_place_; }
+  /// Enters a place of its backlog, which must be where it is itself.
+  void enter_shared_place(SharedPlace& shared) noexcept {
+    ++shared.readers;
+    shared_place_ = &shared;
+    in_shared_place_ = true;
+  }
+  /// Leaves the place, which it must be at, and is where that is now.
+  void leave_shared_place() noexcept {
+    SharedPlace& shared = *shared_place_;
+    --shared.readers;
+    in_shared_place_ = false;
+    place_ = shared.place;
+  }
+  /// The place that it shares, which must be so.
+  SharedPlace* shared_place() const noexcept { return shared_place_; }
+  const Backlog::Place& place() const noexcept { return in_shared_place_ ? shared_place_->place : place_; }
 
   // In a backlog:
 
@@ -118,10 +138,14 @@ class ReaderQueue {
 
  private:
   Backlog* backlog_ = nullptr;  ///< Null: the events wait in private_, or the reader is in no map.
-  Backlog::Place place_;        ///< The reader's place in the backlog.
+  union {
+    Backlog::Place place_{};     ///< The reader's place in the backlog.
+    SharedPlace* shared_place_;  ///< The place that it shares, while in_shared_place_ is true.
+  };
   Owned<PrivateQueue> private_;
   const std::size_t max_size_;  ///< Immutable.
   const bool may_share_;        ///< Immutable.
+  bool in_shared_place_ = false;
 };
 
 }  // namespace sse::inline SSE_ABI::detail

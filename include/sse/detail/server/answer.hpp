@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "sse/config.hpp"
@@ -35,11 +36,13 @@ class Requester {
   virtual void start_handler(const Request& request, ConnectionOptions&& connection, StreamOptions&& options,
                              const HandlerRoute& route) = 0;
 
-  const bool compresses;  ///< False: its streams go out as they are.
-  Owned<EventTap> tap;    ///< Compresses the stream. Null: it goes out as it is.
+  const bool compresses;                  ///< False: its streams go out as they are.
+  const std::optional<std::size_t> lane;  ///< See Hub::add.
+  Owned<EventTap> tap;                    ///< Compresses the stream. Null: it goes out as it is.
 
  protected:
-  explicit Requester(bool may_compress = false) noexcept : compresses(may_compress) {}
+  explicit Requester(bool may_compress = false, std::optional<std::size_t> its_lane = {}) noexcept
+      : compresses(may_compress), lane(its_lane) {}
   ~Requester() = default;
 };
 

@@ -130,7 +130,7 @@ inline void start_stream(Server& server, Requester& requester, const Request& re
     HubAccess::of(server.manager).refuse(connection, RefusalReason::draining);
     throw Refused(RefusalReason::draining, "The server is shutting down");
   }
-  requester.start_stream(server.manager.add_connection(std::move(connection)), options);
+  requester.start_stream(HubAccess::add(server.manager, std::move(connection), requester.lane), options);
 }
 
 /// Admits a request and starts its handler. Throws the HttpError that the peer gets.

@@ -90,6 +90,9 @@ class EventWriter {
     tap_ = std::move(tap);
   }
   bool started() const noexcept { return events_.connection_ != nullptr; }
+  /// The index in its crowd, while it is in one.
+  std::uint32_t& crowd_index() noexcept { return crowd_index_; }
+  bool compresses() const noexcept { return static_cast<bool>(tap_); }
   EventStream& events() noexcept { return events_; }
   const EventStream& events() const noexcept { return events_; }
 
@@ -123,7 +126,10 @@ class EventWriter {
   Owned<EventTap> tap_;
   std::unique_ptr<Unsent> unsent_;
   std::uint32_t unexpected_bytes_ = 0;
-  std::uint32_t ticks_since_write_ = 0;  ///< Checks of the user's own clock.
+  union {
+    std::uint32_t ticks_since_write_ = 0;  ///< Checks of the user's own clock, of a stream that expires.
+    std::uint32_t crowd_index_;            ///< The index in its crowd, which no stream enters that expires.
+  };
   bool finished_ : 1 = false;
   bool expired_ : 1 = false;  ///< ConnectionOptions::expires_at has come
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sse/config.hpp"
+#include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
 #include "sse/detail/base/intrusive_queue.hpp"
 #include "sse/detail/base/mutex.hpp"
@@ -28,6 +29,7 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class Crowd;
 class Session;
 
 /// One call of `serve`. Thread-safe.
@@ -57,6 +59,8 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   void cut() noexcept;
   /// Calls cut() after that time. 0 or less: now.
   void cut_after(std::chrono::milliseconds time) noexcept;
+  /// The crowds of a strand, on which this is to be called.
+  IntrusiveList<Crowd>& crowds(const SharedStrand& strand) noexcept { return crowds_[strand.number]; }
   bool is_stopping() const noexcept { return sessions_done->is_closed(); }
 
   EventManager& manager;
@@ -74,10 +78,11 @@ class Server final : public CoarseTimer::Deadline, public RefCounted {
   CoarseTimer& coarse_timer() noexcept override { return *timer; }
   void post_cut(CoarseTimer::Owners& owners) noexcept;
 
-  std::atomic<std::size_t> handled_ = 0;  ///< Requests that handlers are answering.
-  TurnQueue turns_;                       ///< Of the strands.
-  std::deque<SharedStrand> strands_;      ///< Immutable.
-  std::size_t next_strand_ = 0;           ///< The accept loop's only.
+  std::atomic<std::size_t> handled_ = 0;      ///< Requests that handlers are answering.
+  TurnQueue turns_;                           ///< Of the strands.
+  std::deque<SharedStrand> strands_;          ///< Immutable.
+  std::vector<IntrusiveList<Crowd>> crowds_;  ///< By the number of their strand, on which they are used.
+  std::size_t next_strand_ = 0;               ///< The accept loop's only.
   Mutex mutex_;
   IntrusiveQueue<Session> pending_ SSE_GUARDED_BY(mutex_);
   IntrusiveQueue<Session> streams_ SSE_GUARDED_BY(mutex_);

@@ -43,6 +43,7 @@ SSE_DECL Server::Server(EventManager& its_manager, ServeOptions settings, asio::
       sessions_done(std::make_shared<SessionGate>()),
       turns_(executor) {
   for (int i = 0; i < strands; ++i) strands_.emplace_back(executor, turns_, static_cast<std::size_t>(i));
+  crowds_.resize(strands_.size());
   timer->add(*this, executor);  // the last step, because a constructor that throws would leave it there
 }
 

@@ -68,16 +68,35 @@ class Session final
   /// For the handler, or the HTTP/2 connection.
   std::unique_ptr<TlsLayer> take_tls_layer() noexcept { return std::move(exchange_->tls); }
 
-  // For WriteLoop:
-  Socket& stream() noexcept { return socket_; }
-  SharedStrandExecutor get_executor() noexcept { return socket_.get_executor(); }
-  TlsLayer* tls_layer() noexcept { return exchange_ ? exchange_->tls.get() : nullptr; }  ///< Null: no TLS.
+  // For WriteLoop and Crowd:
+#if defined(SSE_SENDMSG)
+  CrowdEntry enter_crowd() noexcept;
+  BatchPart leave_crowd() noexcept;
+#endif
+  Connection& connection() noexcept {
+    return *events().connection_;
+  }
+  Socket& stream() noexcept {
+    return socket_;
+  }
+  SharedStrandExecutor get_executor() noexcept {
+    return socket_.get_executor();
+  }
+  TlsLayer* tls_layer() noexcept {
+    return exchange_ ? exchange_->tls.get() : nullptr;
+  }  ///< Null: no TLS.
   EventWriter::Times times() const noexcept;
   void join_timer() noexcept {}  // It has joined the timer already.
-  CoarseTimer& timer() noexcept { return *server->timer; }
+  CoarseTimer& timer() noexcept {
+    return *server->timer;
+  }
   void time_is_up() noexcept;
-  IntrusivePtr<Session> keep() noexcept { return IntrusivePtr<Session>(this); }
-  IntrusivePtr<Session> keep_if_alive() noexcept { return IntrusivePtr<Session>::if_alive(*this); }
+  IntrusivePtr<Session> keep() noexcept {
+    return IntrusivePtr<Session>(this);
+  }
+  IntrusivePtr<Session> keep_if_alive() noexcept {
+    return IntrusivePtr<Session>::if_alive(*this);
+  }
   void ended(bool cancelled) noexcept;
 
   const IntrusivePtr<Server> server;
@@ -104,9 +123,13 @@ class Session final
     std::shared_ptr<HandlerDriver> handling;  ///< Null, except in the phases `handling` and `http2`.
   };
 
-  bool is_handled() const noexcept { return exchange_ && exchange_->phase == Phase::handling; }
+  bool is_handled() const noexcept {
+    return exchange_ && exchange_->phase == Phase::handling;
+  }
   /// Another has the socket: a handler, or an HTTP/2 connection.
-  bool is_driven() const noexcept { return exchange_ && exchange_->handling; }
+  bool is_driven() const noexcept {
+    return exchange_ && exchange_->handling;
+  }
   void wait_for(asio::socket_base::wait_type what);
   /// Waits until the socket is ready for what TLS wants; without TLS for `otherwise`.
   void wait_again(asio::socket_base::wait_type otherwise);

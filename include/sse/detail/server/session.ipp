@@ -23,6 +23,7 @@
 #include "sse/detail/hub/hub.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/server/answer.hpp"
+#include "sse/detail/server/crowd.hpp"
 #include "sse/detail/server/server.hpp"
 #include "sse/detail/server/session.hpp"
 #include "sse/event_manager.hpp"
@@ -57,7 +58,8 @@ class Session::OnReady {
 /// A session that has asked for its own request.
 class SessionRequester final : public Requester {
  public:
-  explicit SessionRequester(Session& session) noexcept : Requester(true), session_(session) {}
+  explicit SessionRequester(Session& session) noexcept
+      : Requester(true, session.get_executor().lane().number), session_(session) {}
 
   void start_stream(EventStream&& events, const StreamOptions& options) override {
     std::string head = stream_start(options);
@@ -184,7 +186,18 @@ SSE_DECL void Session::ended(bool) noexcept {
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
 }
 
+#if defined(SSE_SENDMSG)
+SSE_DECL CrowdEntry Session::enter_crowd() noexcept {
+  return Crowd::enter(*this);
+}
+
+SSE_DECL BatchPart Session::leave_crowd() noexcept {
+  return Crowd::leave(*this);
+}
+#endif
+
 SSE_DECL void Session::close() noexcept {
+  take_from_crowd();  // before another socket gets the descriptor
   error_code ignored;
   socket_.close(ignored);
   try {

@@ -33,13 +33,21 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+/// The result of an owner's `enter_crowd`.
+enum class CrowdEntry : std::uint8_t {
+  entered,
+  behind,   ///< The crowd has yet to write what the stream has written.
+  refused,  ///< The stream writes by itself.
+};
+
 /// Drives an EventWriter over `Stream`: a state machine, because a coroutine's frame is too much for each of 10,000
 /// idle connections. All of it runs on the owner's executor. It waits for events, for the peer's end, and for room to
 /// write; the deadline is the keep-alive's or the write's.
 ///
 /// An Owner derives from it, leaves the timer in its destructor, and has `stream()`, `get_executor()`, `times()`,
 /// `join_timer()`, `timer()`, `keep()` and `keep_if_alive()`, which return a pointer that owns it or is null, and
-/// `ended(bool cancelled)`, which is called once nothing refers to the stream any more.
+/// `ended(bool cancelled)`, which is called once nothing refers to the stream any more. If it has `enter_crowd()` and
+/// `leave_crowd()`, a crowd writes to it while it wants what all others want.
 template <class Owner, class Stream>
 class WriteLoop : public CoarseTimer::Deadline {
   static constexpr bool plain = PlainSocket<Stream>;
@@ -76,9 +84,37 @@ class WriteLoop : public CoarseTimer::Deadline {
     return writer_.started() && !writer_.finished() ? &writer_.events() : nullptr;
   }
 
+  // For the crowd. See crowd.hpp.
+
+  /// It is in the crowd no longer, which has written `sent` bytes of `rest` to it, or none of it, and failed with
+  /// `error`.
+  void left_crowd(BatchPart&& rest, std::size_t sent, error_code error) {
+    in_crowd_ = false;
+    step([&] {
+      if (error && !is_would_block(error)) return lose_peer(error);
+      write_rest(std::move(rest), sent);
+    });
+  }
+  /// It is in the crowd no longer, because everything ends.
+  void forget_crowd() noexcept { in_crowd_ = false; }
+  std::uint32_t crowd_index() noexcept { return writer_.crowd_index(); }
+  void set_crowd_index(std::uint32_t index) noexcept { writer_.crowd_index() = index; }
+
  protected:
   ~WriteLoop() = default;
 
+  EventStream& events() noexcept { return writer_.events(); }
+  bool in_crowd() const noexcept { return in_crowd_; }
+  /// Leaves the crowd, and returns what that has taken for it and not written.
+  BatchPart take_from_crowd() noexcept {
+    if constexpr (has_crowds()) {
+      if (in_crowd_) {
+        in_crowd_ = false;
+        return owner().leave_crowd();
+      }
+    }
+    return {};
+  }
   bool started() const noexcept { return writer_.started(); }
   /// Called on the owner's executor when a deadline has passed.
   void on_time() {
@@ -90,6 +126,12 @@ class WriteLoop : public CoarseTimer::Deadline {
 
  private:
   using Step = EventWriter::Step;
+
+  static constexpr bool has_crowds() noexcept {
+    return requires(Owner & owner) {
+      owner.leave_crowd();
+    };
+  }
 
   Owner& owner() noexcept { return static_cast<Owner&>(*this); }
   auto& socket() noexcept { return lowest_layer(owner().stream()); }
@@ -155,10 +197,37 @@ class WriteLoop : public CoarseTimer::Deadline {
       }
   }
   void wait_for_events() {
+    if constexpr (has_crowds()) {
+      if (joins_crowd()) return;
+    }
     set_due();
     if (waiting_) return;
     waiting_ = true;
     writer_.events().async_wait(Next<&WriteLoop::on_event>(*this));  // completes at once if an event has come meanwhile
+  }
+  /// True: it is in a crowd, or tries again in its next turn.
+  bool joins_crowd() {
+    if (waiting_ || unwatched_ || layer() || writer_.compresses()) return false;
+    switch (owner().enter_crowd()) {
+      case CrowdEntry::entered:
+        in_crowd_ = true;
+        entering_ = false;
+        this->expire_at(CoarseTimer::never);
+        return true;
+      case CrowdEntry::behind:
+        entering_ = !entering_;
+        if (!entering_) return false;
+        asio::post(owner().get_executor(), Next<&WriteLoop::on_turn>(*this));
+        return true;
+      case CrowdEntry::refused: break;
+    }
+    return entering_ = false;
+  }
+  /// Writes what the crowd has not, and goes on.
+  void write_rest(BatchPart&& rest, std::size_t sent) {
+    if (rest.size == 0) return write();
+    writer_.keep_unsent(std::move(rest), sent, 0, EventWriter::Clock::now());
+    on_sent({}, 0);
   }
   void on_turn(error_code, std::size_t) { write(); }
   void on_event(error_code error, std::size_t) {
@@ -265,6 +334,7 @@ class WriteLoop : public CoarseTimer::Deadline {
     if (!allowed) return;
     if (error) return lose_peer(error);
     wait_for_peer();
+    if (in_crowd_ && unwatched_) write_rest(take_from_crowd(), 0);
   }
 
   void set_due() {
@@ -296,6 +366,7 @@ class WriteLoop : public CoarseTimer::Deadline {
   /// each tick, because between two steps of a composed operation there is nothing to cancel.
   void settle() {
     if (!writer_.finished() || ended_) return;
+    take_from_crowd();
     error_code ignored;
     if (pending_ != 0) {
       this->expire_at(EventWriter::Clock::now());
@@ -318,7 +389,9 @@ class WriteLoop : public CoarseTimer::Deadline {
   bool cancelled_ : 1 = false;
   bool was_non_blocking_ : 1 = false;
   bool unwatched_ : 1 = false;  ///< There was no memory to wait for the peer.
-  std::uint16_t pending_ = 0;   ///< Operations that have not completed.
+  bool in_crowd_ : 1 = false;
+  bool entering_ : 1 = false;  ///< It tries a second time to enter a crowd.
+  std::uint16_t pending_ = 0;  ///< Operations that have not completed.
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
 };
 
