@@ -81,6 +81,10 @@ class SharedWait {
   WaitPlace* called_ = nullptr;  ///< The called readers, which are linked.
 };
 
+inline Waiter* WaitPlace::take_shared() noexcept {
+  return shared_->call(*this);
+}
+
 }  // namespace sse::inline SSE_ABI::detail
 
 #include "sse/detail/base/pop_options.hpp"

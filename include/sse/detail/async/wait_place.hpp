@@ -106,7 +106,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   /// Tells Clang that the caller holds mutex_, by its owner's name for it.
   void assert_locked() const noexcept SSE_ASSERT_CAPABILITY(mutex_) {}
 
-  Waiter* take_shared() noexcept SSE_REQUIRES(mutex_);
+  inline Waiter* take_shared() noexcept SSE_REQUIRES(mutex_);  // in shared_wait.hpp
   bool is_pending() const noexcept SSE_REQUIRES(mutex_) {
     return !shared_ && waiter_ && (!list_ || round_ == list_->round());
   }
@@ -149,6 +149,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
 
 #include "sse/detail/base/pop_options.hpp"
 
+#include "sse/detail/async/shared_wait.hpp"
 #if defined(SSE_HEADER_ONLY)
 #include "sse/detail/async/wait_place.ipp"
 #include "sse/detail/async/wait_registry.ipp"

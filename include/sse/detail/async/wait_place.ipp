@@ -9,16 +9,11 @@
 #include <utility>
 
 #include "sse/config.hpp"
-#include "sse/detail/async/shared_wait.hpp"
 #include "sse/detail/async/wait_place.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
 namespace sse::inline SSE_ABI::detail {
-
-SSE_DECL Waiter* WaitPlace::take_shared() noexcept {
-  return shared_->call(*this);
-}
 
 SSE_DECL void WaitPlace::join(WaitList* list) {
   assert_locked();
