@@ -24,6 +24,8 @@
 namespace sse::inline SSE_ABI::detail {
 
 class Handling;
+template <class Stream, class Producer>
+class AnswerOperation;
 
 }  // namespace sse::inline SSE_ABI::detail
 
@@ -75,6 +77,11 @@ class HandlerStream {
 
  private:
   friend class detail::Handling;
+  template <class Stream, class Producer>
+  friend class detail::AnswerOperation;
+
+  /// Null: there is TLS over it.
+  Socket* plain_socket() noexcept { return tls_ ? nullptr : &socket_; }
 
   /// Starts an operation on the socket itself, or on the TLS over it.
   template <class Attempt>

@@ -27,6 +27,7 @@ namespace sse::inline SSE_ABI::detail {
 template <class Stream, class Producer>
 class AnswerOperation final : public SenderCore {
   static constexpr bool plain = PlainSocket<Stream>;
+  static constexpr bool maybe_plain = plain || requires(Stream & stream) { stream.plain_socket(); };
 
  public:
   AnswerOperation(Stream& stream, const asio::any_io_executor& executor, const Request& request,
@@ -52,11 +53,36 @@ class AnswerOperation final : public SenderCore {
         bytes, asio::bind_executor(
                    executor(), [self = self()](error_code error, std::size_t size) { self->on_written(error, size); }));
   }
+  /// The socket, if bytes go through it as they are. Null: through a layer over it, such as TLS.
+  auto* plain_socket() noexcept {
+    if constexpr (plain)
+      return &socket();
+    else if constexpr (requires { stream_.plain_socket(); })
+      return stream_.plain_socket();
+    else
+      return static_cast<LowestLayer<Stream>*>(nullptr);
+  }
+
+  std::size_t write_now(asio::const_buffer bytes) noexcept override {
+    std::size_t size = 0;
+    if constexpr (maybe_plain) {
+      error_code error;
+      if (auto* const plain_one = plain_socket()) size = plain_one->write_some(bytes, error);
+      if constexpr (!plain) {
+        if (size > 0) stream_.written_ = true;
+      }
+      if (error) return 0;
+    }
+    return size;
+  }
   void start_watch() override {
-    if constexpr (plain) {
-      socket().async_wait(asio::socket_base::wait_read,
-                          asio::bind_executor(executor(), [self = self()](error_code error) { self->read(error); }));
-    } else {
+    if constexpr (maybe_plain) {
+      if (auto* const plain_one = plain_socket())
+        return plain_one->async_wait(
+            asio::socket_base::wait_read,
+            asio::bind_executor(executor(), [self = self()](error_code error) { self->read(error); }));
+    }
+    if constexpr (!plain) {
       if (!read_buffer_) read_buffer_ = std::make_unique<std::array<char, 512>>();
       stream_.async_read_some(asio::buffer(*read_buffer_),
                               asio::bind_executor(executor(), [self = self()](error_code error, std::size_t size) {
@@ -68,8 +94,8 @@ class AnswerOperation final : public SenderCore {
   void read(error_code error) {
     std::array<char, 4096> ignored;
     std::size_t size = 0;
-    if constexpr (plain) {
-      if (!error) size = socket().read_some(asio::buffer(ignored), error);
+    if constexpr (maybe_plain) {
+      if (!error) size = plain_socket()->read_some(asio::buffer(ignored), error);
     }
     on_peer(is_would_block(error) ? error_code() : error, size);
   }
@@ -82,15 +108,16 @@ class AnswerOperation final : public SenderCore {
       });
     }
     set_stream_options(socket(), send_timeout());
-    if constexpr (plain) {
+    if constexpr (maybe_plain) {
       error_code ignored;
-      was_non_blocking_ = socket().non_blocking();
-      if (!was_non_blocking_) socket().non_blocking(true, ignored);
+      auto* const plain_one = plain_socket();
+      was_non_blocking_ = !plain_one || plain_one->non_blocking();
+      if (!was_non_blocking_) plain_one->non_blocking(true, ignored);
     }
   }
   void restore_stream() noexcept override {
     if constexpr (requires { stream_.on_stopping(nullptr); }) stream_.on_stopping(nullptr);
-    if constexpr (plain) {
+    if constexpr (maybe_plain) {
       error_code ignored;
       if (!was_non_blocking_) socket().non_blocking(false, ignored);
     }
@@ -104,10 +131,10 @@ class AnswerOperation final : public SenderCore {
     socket().shutdown(asio::socket_base::shutdown_both, ignored);
   }
   int untaken() noexcept override {
-    if constexpr (plain)
-      return SocketSink(socket()).untaken();
-    else
-      return 0;
+    if constexpr (maybe_plain) {
+      if (auto* const plain_one = plain_socket()) return SocketSink(*plain_one).untaken();
+    }
+    return 0;
   }
 
   struct Nothing {};

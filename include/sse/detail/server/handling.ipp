@@ -29,11 +29,18 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+/// A strand of its own. It is made over an io_context's executor itself where there is one: a strand over the
+/// type-erased executor is too large for any_io_executor to hold without an allocation, and posts for more.
+inline asio::any_io_executor make_handler_strand(const asio::any_io_executor& executor) {
+  if (const auto* const io = executor.target<asio::io_context::executor_type>()) return asio::make_strand(*io);
+  return asio::make_strand(executor);
+}
+
 SSE_DECL std::shared_ptr<HandlerDriver> make_handling(HandlerPlace&& place, Request request,
                                                       ConnectionOptions connection, StreamOptions options,
                                                       const HandlerRoute& route) {
   auto handled = std::make_unique<HandledRequest>(std::move(request), std::move(connection), std::move(options),
-                                                  std::move(place.socket), asio::make_strand(place.server->executor),
+                                                  std::move(place.socket), make_handler_strand(place.server->executor),
                                                   std::move(place.tls));
   return std::make_shared<Handling>(std::move(place.server), std::move(handled), route.handler);
 }

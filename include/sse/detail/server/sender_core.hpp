@@ -71,6 +71,9 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
   // The stream. A started operation ends with one of the functions above.
   virtual void start_producer() = 0;
   virtual void start_write(asio::const_buffer bytes) = 0;
+  /// Returns the number of bytes that the system has taken without a wait. A failure is 0: the next `start_write` has
+  /// it, too.
+  virtual std::size_t write_now(asio::const_buffer bytes) noexcept = 0;
   virtual void start_watch() = 0;
   virtual void prepare_stream() = 0;
   virtual void restore_stream() noexcept = 0;
@@ -91,10 +94,11 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
   std::string_view chunk_room() const noexcept { return chunked_ ? "00000000\r\n" : ""; }
   std::size_t end_chunk();
   void post_flush();
-  void flush();
-  void write(std::string&& text);
-  void write_text(std::size_t begin);
+  void flush(bool at_once = false);
+  void write(std::string&& text, bool at_once = false);
+  void write_text(std::size_t begin, bool at_once);
   void write_rest();
+  void on_text_written();
   void watch();
   void lose_peer();
   void stop();

@@ -136,7 +136,7 @@ SSE_DECL void SenderCore::add_done() {
 SSE_DECL void SenderCore::post_flush() {
   asio::post(executor_, [self = shared_from_this()] {
     self->flush_posted_ = false;
-    self->flush();
+    self->flush(true);
   });
   flush_posted_ = true;
 }
@@ -152,11 +152,13 @@ SSE_DECL std::size_t SenderCore::end_chunk() {
   return chunk_room().size() - 2 - size;
 }
 
-SSE_DECL void SenderCore::flush() {
+/// `at_once`: the system may take the bytes within this call, which saves the turn of the executor that a completion
+/// costs. A producer that does not wait must have that turn, so that others get theirs.
+SSE_DECL void SenderCore::flush(bool at_once) {
   if (dead_ || settled_ || writing_ || final_) return;
   if (!response_.empty()) {
     head_sent_ = final_ = true;
-    return write(std::move(response_));
+    return write(std::move(response_), at_once);
   }
   std::string head;
   if (!head_sent_) {
@@ -172,10 +174,10 @@ SSE_DECL void SenderCore::flush() {
   const std::size_t begin = waiting_bytes() > 0 ? end_chunk() : 0;
   final_ = finishing_ && !cut_;
   if (final_ && chunked_ && !is_head_) frames_.append("0\r\n\r\n");
-  if (!head.empty()) return write(std::move(head.append(frames_, begin)));
+  if (!head.empty()) return write(std::move(head.append(frames_, begin)), at_once);
   if (!frames_.empty()) {
     text_.swap(frames_);
-    return write_text(begin);
+    return write_text(begin, at_once);
   }
   if (!finishing_) return;
   if (cut_) {
@@ -185,16 +187,20 @@ SSE_DECL void SenderCore::flush() {
   settle();
 }
 
-SSE_DECL void SenderCore::write(std::string&& text) {
+SSE_DECL void SenderCore::write(std::string&& text, bool at_once) {
   text_ = std::move(text);
-  write_text(0);
+  write_text(0, at_once);
 }
 
 /// Writes text_ from `begin`. No frames are left that are not in it.
-SSE_DECL void SenderCore::write_text(std::size_t begin) {
+SSE_DECL void SenderCore::write_text(std::size_t begin, bool at_once) {
   sent_ = begin;
   frames_.clear();
   writing_ = true;
+  if (at_once) {
+    sent_ += write_now(asio::const_buffer(text_.data() + begin, text_.size() - begin));
+    if (sent_ == text_.size()) return on_text_written();
+  }
   progress_ = Clock::now();
   untaken_ = untaken();
   write_rest();
@@ -218,6 +224,10 @@ SSE_DECL void SenderCore::on_written(error_code error, std::size_t size) {
   sent_ += size;
   progress_ = Clock::now();
   if (sent_ < text_.size()) return write_rest();
+  on_text_written();
+}
+
+SSE_DECL void SenderCore::on_text_written() {
   constexpr std::size_t max_kept = 1024;  // bytes of memory that an idle answer keeps for each of the two
   text_.clear();
   if (text_.capacity() > max_kept) text_ = std::string();
