@@ -50,13 +50,13 @@ class EventStream {
   /// Returns the next event as soon as there is one, or nullopt at the end of the stream.
   ///
   /// @par Errors            As sse::system_error. operation_aborted: cancelled, or the stream was destroyed.
-  ///                        already_started: another wait is pending.
+  ///                        already_started: another wait is pending. no_memory: nothing was lost.
   /// @par Cancellation      terminal, partial, total. A cancelled step takes no event.
   /// @par Object lifetime   The stream may be destroyed while the step waits.
   /// @par Thread safety     One wait at a time.
   template <class Executor = asio::any_io_executor>
   asio::awaitable<std::optional<Event>, Executor> next() {
-    return step<Executor>(connection_);
+    return next_of<Executor>(connection_);
   }
 
   /// Waits for the next event and takes it. An operation for every completion token; in a coroutine next() is shorter.
@@ -118,6 +118,9 @@ class EventStream {
   friend class detail::EventWriter;
   explicit EventStream(std::shared_ptr<detail::Connection> connection) noexcept : connection_(std::move(connection)) {}
 
+  template <class Executor>
+  static asio::awaitable<std::optional<Event>, Executor> next_of(const std::shared_ptr<detail::Connection>& connection);
+  /// As a coroutine, which does not suspend if there is something at once.
   template <class Executor>
   static asio::awaitable<std::optional<Event>, Executor> step(std::shared_ptr<detail::Connection> connection);
 

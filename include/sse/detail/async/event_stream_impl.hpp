@@ -25,6 +25,15 @@ EventStream::executor_type EventStream::get_executor() const noexcept {
   return detail::executor_of<System>(*connection_);
 }
 
+template <class Executor>
+asio::awaitable<std::optional<Event>, Executor> EventStream::next_of(
+    const std::shared_ptr<detail::Connection>& connection) {
+  if (detail::finds_at_once(*connection)) return step<Executor>(connection);
+  // The operation alone: a coroutine around it would be one more frame for each event.
+  return asio::async_initiate<const asio::use_awaitable_t<Executor>, void(error_code, std::optional<Event>)>(
+      detail::InitiateStep(connection), asio::use_awaitable_t<Executor>());
+}
+
 // The coroutine holds the connection and not the stream, which may be destroyed while it waits.
 template <class Executor>
 asio::awaitable<std::optional<Event>, Executor> EventStream::step(std::shared_ptr<detail::Connection> connection) {
@@ -44,7 +53,7 @@ asio::awaitable<std::optional<Event>, Executor> EventStream::step(std::shared_pt
 }
 
 #if !defined(SSE_HEADER_ONLY)
-extern template asio::awaitable<std::optional<Event>> EventStream::step(std::shared_ptr<detail::Connection>);
+extern template asio::awaitable<std::optional<Event>> EventStream::next_of(const std::shared_ptr<detail::Connection>&);
 #endif
 
 }  // namespace sse::inline SSE_ABI

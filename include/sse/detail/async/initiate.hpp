@@ -51,8 +51,15 @@ SSE_DECL std::uint64_t next_wait_key(Connection& connection) noexcept;
 /// exception leaves it with the caller.
 SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t key, asio::execution_context* context);
 
-/// True if the wait `key` was cancelled, even after its completion.
-SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept;
+/// True if a read would find something at once: an event, or the end, also that of a connection whose time has come.
+SSE_DECL bool finds_at_once(const Connection& connection);
+
+/// Prefetches the memory that taking an event needs.
+SSE_DECL void prefetch(const Connection& connection) noexcept;
+
+/// Takes the event that the wait `key` was for. Empty: none is available, and `done` says whether the stream has ended.
+/// `cancelled`: it was cancelled, even after its completion, and no event is taken.
+SSE_DECL Event take_awaited_event(Connection& connection, std::uint64_t key, bool& cancelled, bool& done);
 
 /// Takes the connection's next event. Empty: none is available, and `done` says whether the stream has ended.
 SSE_DECL Event take_event(Connection& connection, bool& done);
@@ -88,6 +95,23 @@ class InitiateNext : public Initiation {
   template <class Handler>
   void operator()(Handler&& handler) const;  // in next_operation.hpp
 };
+
+/// Starts a wait that takes the event, or nullopt at the end of the stream.
+class InitiateStep : public Initiation {
+ public:
+  using Initiation::Initiation;
+  template <class Handler>
+  void operator()(Handler&& handler) const;  // in next_operation.hpp
+};
+
+/// The executor of a handler, or the stream's. (A handler with a member knows its own: the stream's is not made then.)
+template <class Handler>
+auto executor_for(const Handler& handler, const Connection& connection) noexcept {
+  if constexpr (requires(const Handler& one) { static_cast<typename Handler::executor_type>(one.get_executor()); })
+    return handler.get_executor();
+  else
+    return asio::get_associated_executor(handler, executor_of(connection));
+}
 
 /// The default completion token: Asio's, or use_awaitable where Asio has none (before 1.31).
 using DefaultToken =

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The operation behind EventStream::async_next: a wait whose handler takes the event when it runs, so that an event is
-// never taken for an operation that was cancelled.
+// The operation behind EventStream::async_next and next: a wait whose handler takes the event when it runs, so that an
+// event is never taken for an operation that was cancelled.
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -18,14 +19,13 @@
 
 namespace sse::inline SSE_ABI::detail {
 
-/// Handles a wait: takes an event and calls `handler`. It passes the handler's associations on.
-template <class Handler>
+/// Handles a wait: takes an event and calls `handler`. It passes the handler's associations on. `is_step`: the handler
+/// takes a std::optional<Event>, and the end is no error.
+template <class Handler, bool is_step>
 class NextHandler {
  public:
   using executor_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
-  executor_type get_executor() const noexcept {
-    return asio::get_associated_executor(handler_, executor_of(*connection_));
-  }
+  executor_type get_executor() const noexcept { return executor_for(handler_, *connection_); }
   using allocator_type = asio::associated_allocator_t<Handler>;
   allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler_); }
   using cancellation_slot_type = asio::associated_cancellation_slot_t<Handler>;
@@ -52,21 +52,29 @@ class NextHandler {
 
   void operator()(error_code error) {
     Event event;
-    bool done = false;
-    if (!error && wait_was_cancelled(*connection_, key_)) error = asio::error::operation_aborted;
+    bool cancelled = false, done = false;
     if (!error) try {
-        event = take_event(*connection_, done);
+        event = take_awaited_event(*connection_, key_, cancelled, done);
+        if (cancelled) error = asio::error::operation_aborted;
       } catch (...) {
         error = asio::error::no_memory;
       }
     if (!error && event.empty()) {
       if (!done) return wait_again();  // the event was taken meanwhile, or the history has dropped it
-      error = asio::error::eof;
+      if (!is_step) error = asio::error::eof;
     }
-    std::move(handler_)(error, std::move(event));
+    complete(error, std::move(event));
   }
 
+  void prefetch() const noexcept { detail::prefetch(*connection_); }
+
  private:
+  void complete(error_code error, Event event) {
+    if constexpr (is_step)
+      std::move(handler_)(error, event.empty() ? std::optional<Event>() : std::optional<Event>(std::move(event)));
+    else
+      std::move(handler_)(error, std::move(event));
+  }
   void wait_again() {
     const std::shared_ptr<Connection> connection = connection_;
     const std::uint64_t key = key_ = next_wait_key(*connection);
@@ -78,7 +86,7 @@ class NextHandler {
       if (operation)
         operation->run(operation, asio::error::no_memory);
       else
-        std::move(handler_)(error_code(asio::error::no_memory), Event());
+        complete(asio::error::no_memory, Event());
     }
   }
 
@@ -89,7 +97,12 @@ class NextHandler {
 
 template <class Handler>
 void InitiateNext::operator()(Handler&& handler) const {
-  NextHandler<std::decay_t<Handler>>(connection_, std::forward<Handler>(handler)).start();
+  NextHandler<std::decay_t<Handler>, false>(connection_, std::forward<Handler>(handler)).start();
+}
+
+template <class Handler>
+void InitiateStep::operator()(Handler&& handler) const {
+  NextHandler<std::decay_t<Handler>, true>(connection_, std::forward<Handler>(handler)).start();
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -15,6 +15,7 @@
 #include "sse/detail/async/initiate.hpp"
 #include "sse/detail/async/unposted.hpp"
 #include "sse/detail/async/waiter.hpp"
+#include "sse/detail/base/prefetch.hpp"
 
 #include "sse/detail/base/push_options.hpp"
 
@@ -60,6 +61,10 @@ class WaitBatch {
     // Another thread of the executor may take the rest.
     if (Waiter* const rest = std::exchange(last->next, nullptr); rest && !Operation::post_all(rest)) last->next = rest;
     while (first_) {
+      if (const Waiter* const next = first_->next) {
+        Operation::prefetch_handler(next);
+        if (next->next) Operation::prefetch(next->next);
+      }
       try {
         Operation::run(pop(), {});
       } catch (...) {  // a handler that throws must not take the others with it
@@ -108,10 +113,14 @@ class WaitOperation final : public Waiter {
  public:
   /// `usual`: the executor of a handler that has none. If it throws, the handler stays with the caller.
   static WaitOperation* make(Handler& handler, const asio::any_io_executor& usual) {
+    return make_on(handler, asio::get_associated_executor(handler, usual));
+  }
+  /// The same for the handler's `executor`.
+  static WaitOperation* make_on(Handler& handler, const Executor& executor) {
     Allocator allocator(asio::get_associated_allocator(handler));
     WaitOperation* const memory = Traits::allocate(allocator, 1);
     try {
-      return ::new (static_cast<void*>(memory)) WaitOperation(handler, usual);
+      return ::new (static_cast<void*>(memory)) WaitOperation(handler, executor);
     } catch (...) {
       Traits::deallocate(allocator, memory, 1);
       throw;
@@ -125,6 +134,13 @@ class WaitOperation final : public Waiter {
       return nullptr;
   }
 
+  /// Prefetches the memory that `run` needs.
+  static void prefetch(const Waiter* waiter) noexcept { detail::prefetch(waiter, sizeof(WaitOperation)); }
+  /// Prefetches the memory that the handler needs, whose own memory is there.
+  static void prefetch_handler(const Waiter* waiter) noexcept {
+    if constexpr (requires(const Handler& handler) { handler.prefetch(); })
+      static_cast<const WaitOperation*>(waiter)->handler_.prefetch();
+  }
   /// Calls the handler. Called on its executor.
   static void run(Waiter* waiter, error_code error) {
     [[maybe_unused]] const Tracked executor(std::move(self(waiter)->executor_));
@@ -134,10 +150,9 @@ class WaitOperation final : public Waiter {
  private:
   friend class WaitBatch<WaitOperation>;
 
-  WaitOperation(Handler& handler, const asio::any_io_executor& usual)
+  WaitOperation(Handler& handler, const Executor& executor)
       : Waiter(kind_of_this),
-        executor_(
-            asio::prefer(asio::get_associated_executor(handler, usual), asio::execution::outstanding_work.tracked)),
+        executor_(asio::prefer(executor, asio::execution::outstanding_work.tracked)),
         handler_(std::move(handler)) {}
   ~WaitOperation() = default;
 
@@ -198,7 +213,7 @@ WaitOperation<Handler>* make_wait(const std::shared_ptr<Connection>& connection,
   // The slot comes first, because another thread may complete the wait as soon as it is published.
   auto slot = asio::get_associated_cancellation_slot(handler);
   if (slot.is_connected()) slot.template emplace<WaitCanceller>(connection, key);
-  return WaitOperation<Handler>::make(handler, executor_of(*connection));
+  return WaitOperation<Handler>::make_on(handler, executor_for(handler, *connection));
 }
 
 template <class Handler>

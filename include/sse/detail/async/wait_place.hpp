@@ -23,8 +23,9 @@ namespace sse::inline SSE_ABI::detail {
 
 class SharedWait;
 
-/// The pending wait of one reader, alone or in a WaitList. The owner's mutex guards it: the callers of `take` and
-/// `join` hold it, and every other member locks it itself. The reader may leave its waiting to a SharedWait.
+/// The pending wait of one reader, alone or in a WaitList. The owner's mutex guards it: the callers of `take`, `join`
+/// and `was_cancelled` hold it, and every other member locks it itself. The reader may leave its waiting to a
+/// SharedWait.
 class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
  public:
   explicit WaitPlace(SpinMutex& mutex) noexcept : mutex_(mutex) {}
@@ -51,7 +52,7 @@ class WaitPlace : public IntrusiveList<WaitPlace>::Hook {
   void cancel(std::uint64_t key) noexcept;
   /// True if the wait `key` was cancelled, even after its completion.
   bool was_cancelled(std::uint64_t key) const noexcept {
-    const SpinLock lock(mutex_);
+    assert_locked();
     return !shared_ && key_ == (key | cancelled);
   }
 

@@ -63,7 +63,7 @@ class Connection : public IntrusiveList<Connection>::Hook {
 
   const std::shared_ptr<Shard> shard;  ///< Immutable. Shares the ownership of the hub.
   const std::string connection_id;     ///< Immutable.
-  WaitPlace waits;                     ///< Locks shard->mutex itself; take() and join() expect it held.
+  WaitPlace waits;  ///< Locks shard->mutex itself; take(), join() and was_cancelled() expect it held.
 
   std::string_view name() const noexcept { return connection_id; }
   std::uint64_t name_hash() const noexcept { return secret_hash(connection_id); }

@@ -18,6 +18,7 @@
 #include "sse/config.hpp"
 #include "sse/detail/async/initiate.hpp"
 #include "sse/detail/async/wait_place.hpp"
+#include "sse/detail/base/prefetch.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/frame/batch.hpp"
 #include "sse/detail/hub/connection.hpp"
@@ -55,8 +56,8 @@ SSE_DECL void start_wait(Connection& connection, Waiter* waiter, std::uint64_t k
   });
 }
 
-SSE_DECL bool wait_was_cancelled(const Connection& connection, std::uint64_t key) noexcept {
-  return connection.waits.was_cancelled(key);
+SSE_DECL void prefetch(const Connection& connection) noexcept {
+  prefetch(&connection, sizeof connection);
 }
 
 /// Ends a connection whose expires_at has passed. False: it has not.
@@ -89,6 +90,23 @@ SSE_DECL Event take_event(Connection& connection, bool& done) {
     if (event.empty()) done = self.finish_if_done();
     return event;
   });
+}
+
+SSE_DECL Event take_awaited_event(Connection& connection, std::uint64_t key, bool& cancelled, bool& done) {
+  return take_from(connection, [&](Connection& self) {
+    self.assert_locked();
+    cancelled = self.waits.was_cancelled(key);
+    Event event = cancelled ? Event() : self.take();
+    if (event.empty() && !cancelled) done = self.finish_if_done();
+    return event;
+  });
+}
+
+SSE_DECL bool finds_at_once(const Connection& connection) {
+  if (connection.expires() && connection.time_left().count() == 0) return true;
+  const SpinLock lock(connection.shard->mutex);
+  connection.assert_locked();
+  return connection.ready();
 }
 
 /// Appends at most `max` events and returns their number.
@@ -205,7 +223,7 @@ SSE_DECL bool EventStream::is_cut() const noexcept {
 }
 
 #if !defined(SSE_HEADER_ONLY)
-template asio::awaitable<std::optional<Event>> EventStream::step(std::shared_ptr<detail::Connection>);
+template asio::awaitable<std::optional<Event>> EventStream::next_of(const std::shared_ptr<detail::Connection>&);
 #endif
 
 }  // namespace sse::inline SSE_ABI
