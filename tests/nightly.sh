@@ -32,6 +32,7 @@ part tests/matrix/platforms.sh --or-skip
 for target in tests/fuzz/corpus/*/; do part tests/fuzz/run.sh "$seconds" "$(basename "$target")"; done
 part env SSE_NIGHTLY=1 node tests/docs/shell.test.mjs
 part tests/soak/run.sh
+part env SSE_BIN_DIR=$PWD/build/release/examples NODE_PATH=$PWD/tests/browser/node_modules node tests/soak/page.mjs 300
 if [ ${#failed[@]} = 0 ]; then
   echo "tests/nightly.sh: all parts passed"
 else
