@@ -89,7 +89,8 @@ TEST_CASE("without memory serve keeps its streams, leaves new peers in the queue
   CHECK(stream.event()->at("type") == "connection");
   std::vector<Client> late;
   for (int i = 0; i < 4; ++i) late.push_back(Client::unconnected());
-  asio::post(io, asio::use_future([] {})).get();  // the stream waits for its next event now
+  // The stream waits for its next event after a few turns of its strand, each of which posts the next.
+  for (int i = 0; i < 20; ++i) asio::post(io, asio::use_future([] {})).get();
   is_fed = starving = true;
   bool connected = true;
   for (Client& client : late) connected = connected && client.connect(port) && client.send(good_request);
