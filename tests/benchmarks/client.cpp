@@ -12,7 +12,6 @@
 // The counting commands answer "armed" as soon as everything older is read.
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -22,6 +21,7 @@
 #include <stdexcept>
 
 #include "common.hpp"
+#include "load_socket.hpp"
 
 namespace {
 
@@ -57,7 +57,7 @@ class Client {
       });
     };
     for (std::size_t i = 0; i < count_; ++i) {
-      open(connections_[i], i);
+      connections_[i].socket = bench::connect_watched(address_, epoll_, EPOLLIN | EPOLLET, i);
       if (hold) continue;
       request(connections_[i]);
       if (i % 16 == 0) read_greetings(0);
@@ -92,25 +92,10 @@ class Client {
   }
 
  private:
-  void open(Connection& connection, std::size_t index) {
-    connection.socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (connection.socket < 0) fail("socket");
-    // Many of them end at once; a reset leaves no TIME_WAIT behind that would take the next run's ports.
-    const linger reset{1, 0};
-    ::setsockopt(connection.socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    const int on = 1;
-    ::setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (::connect(connection.socket, reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0)
-      fail("connect");
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLET;
-    event.data.u64 = index;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event) != 0) fail("epoll_ctl");
-  }
   void request(Connection& connection) {
     if (::send(connection.socket, request_.data(), request_.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(request_.size()))
-      fail("send");
+      bench::fail("send");
   }
 
   template <class Read>
@@ -297,10 +282,6 @@ class Client {
           static_cast<unsigned long long>(old_bytes), static_cast<unsigned long long>(old_frames),
           static_cast<unsigned long long>(dropped), static_cast<unsigned long long>(next - bench::first_n),
           static_cast<unsigned long long>(misplaced));
-  }
-
-  [[noreturn]] static void fail(const char* what) {
-    throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
   }
 
   const std::size_t count_;

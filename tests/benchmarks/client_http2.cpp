@@ -4,7 +4,6 @@
 //   quit
 // It answers "armed" as soon as everything older is read; `segments` are the TCP segments that came with text since.
 #include <arpa/inet.h>
-#include <linux/tcp.h>  // glibc knows fewer fields of tcp_info
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include <stdexcept>
 
 #include "common.hpp"
+#include "load_socket.hpp"
 
 namespace {
 
@@ -91,18 +91,7 @@ class Client {
 
  private:
   void open(Connection& connection, std::size_t index) {
-    connection.socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (connection.socket < 0) fail("socket");
-    const linger reset{1, 0};
-    ::setsockopt(connection.socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    const int on = 1;
-    ::setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (::connect(connection.socket, reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0)
-      fail("connect");
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = index;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event) != 0) fail("epoll_ctl");
+    connection.socket = bench::connect_watched(address_, epoll_, EPOLLIN, index);
     std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     bytes += http2_frame(settings_frame, 0, 0, std::string("\0\4", 2) + big_endian(most_window));
     bytes += http2_frame(window_frame, 0, 0, big_endian(most_window - first_window));
@@ -114,7 +103,7 @@ class Client {
   }
   void send(Connection& connection, std::string_view bytes) {
     if (::send(connection.socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
-      fail("send");
+      bench::fail("send");
   }
 
   /// The bytes of text that came.
@@ -171,10 +160,6 @@ class Client {
     ::getsockopt(connection.socket, IPPROTO_TCP, TCP_INFO, &info, &size);
     return info.tcpi_data_segs_in;
   }
-  [[noreturn]] static void fail(const char* what) {
-    throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-  }
-
   const int epoll_ = ::epoll_create1(0);
   sockaddr_in address_{};
   std::vector<Connection> connections_;
