@@ -27,16 +27,6 @@ Work echo(HandledRequest& handled) {
   const std::string body = co_await sse::read_body(handled.stream, handled.request, 100'000);
   co_await handled.respond(200, body + '\n');
 }
-Work forever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
-/// Keeps its promise when its coroutine's frame is gone.
-struct Gone {
-  std::promise<void>& promise;
-  ~Gone() { promise.set_value(); }
-};
 bool comes(std::promise<void>& promise) {
   return promise.get_future().wait_for(patience) == std::future_status::ready;
 }
@@ -155,7 +145,7 @@ TEST_CASE("a peer that resets a handler's stream cancels its producer, and its s
     co_await sse::answer_events(
         handled.stream, handled.request,
         [&](sse::EventSender&) -> Work {
-          const Gone silent{gone};
+          const KeptAtEnd silent{gone};
           began.set_value();
           co_await forever();
         },
@@ -200,7 +190,7 @@ TEST_CASE("max_handled holds over HTTP/2, and serve that is cancelled lets handl
   options.max_handled = 1;
   options.grace = 300ms;
   options.handle("GET", "/wait", [&](HandledRequest&) -> Work {
-    const Gone end{gone};
+    const KeptAtEnd end{gone};
     began.set_value();
     co_await forever();
   });

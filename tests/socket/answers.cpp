@@ -71,12 +71,6 @@ class Answer {
   }
 };
 
-/// Ends when it is cancelled.
-Work forever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 /// Tells when its coroutine's frame is gone, and by which code.
 struct Gone {
   std::promise<void> promise;

@@ -33,16 +33,6 @@ Work say_path(HandledRequest& handled) {
   co_await handled.respond(200, handled.request.path);
 }
 
-Work forever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
-/// Keeps its promise when its coroutine's frame is gone.
-struct Gone {
-  std::promise<void>& promise;
-  ~Gone() { promise.set_value(); }
-};
 void wait_for(std::promise<void>& promise, const std::string& what) {
   if (promise.get_future().wait_for(patience) != std::future_status::ready) give_up(what);
 }
@@ -141,7 +131,7 @@ TEST_CASE("requests past max_handled get 503 until a handler has ended") {
   options.max_handled = 1;
   std::promise<void> running, gone;
   options.handle("GET", "/slow", [&](HandledRequest& handled) -> Work {
-    const Gone at_end{gone};
+    const KeptAtEnd at_end{gone};
     const auto wait = [&](sse::EventSender& out) -> Work {
       running.set_value();
       co_await out.closed();
@@ -195,7 +185,7 @@ TEST_CASE("another handler may finish when serve stops, and is cancelled after t
     options.grace = in_time ? 20s : 0s;
     std::promise<void> running, gone;
     options.handle("GET", "/job", [&](HandledRequest& handled) -> Work {
-      const Gone at_end{gone};
+      const KeptAtEnd at_end{gone};
       asio::steady_timer timer(handled.stream.get_executor(), asio::steady_timer::time_point::max());
       handled.stream.on_stopping([&] {
         if (in_time) timer.cancel();
@@ -224,7 +214,7 @@ TEST_CASE("a context that is destroyed with a handler in it leaks nothing") {
   std::promise<void> running, gone;
   sse::ServeOptions options;
   options.handle("GET", "/job", [&](HandledRequest&) -> Work {
-    const Gone at_end{gone};
+    const KeptAtEnd at_end{gone};
     running.set_value();
     co_await forever();
   });

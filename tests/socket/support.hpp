@@ -46,6 +46,18 @@ void eventually(const std::string& what, Condition&& condition) {
   }
 }
 
+/// Ends when it is cancelled.
+inline asio::awaitable<void> forever() {
+  asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+/// Keeps its promise when its coroutine's frame is gone.
+struct KeptAtEnd {
+  std::promise<void>& promise;
+  ~KeptAtEnd() { promise.set_value(); }
+};
+
 /// The words of the system, or of Asio, for an error.
 template <class Error>
 std::string text_of(Error error) {
