@@ -348,7 +348,7 @@ alone('hidden for as long as `hidden` says, then shown', async (context) => {
   const { site, page } = await opened(context, { hidden: 50 });
   await emitted(site, page, 3);
   const become = (state) => page.evaluate((now) => {
-    Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
+    Object.defineProperty(document, 'hidden', { value: now === 'hidden', configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));
   }, state);
   await become('hidden');
@@ -440,6 +440,17 @@ alone('ids of other services', async (context) => {
   await has_state(page, 'closed');
   assert.equal((await checked(page)).events, 5);
   assert.deepEqual(site.requests.slice(1).map((head) => /lastEventId=([^&]*)/.exec(head)[1]), ['x', '-']);
+  await site.close();
+});
+
+alone('a type that is named as a member of every object', async (context) => {
+  const site = await Site.make({ type: 'constructor' });
+  const page = await site.open(context);
+  await page.evaluate(() => feed.on('__proto__', () => {}));
+  await has_state(page, 'live');
+  site.emit(3);
+  await until('they have come', () => page.evaluate(() => feed.id?.endsWith('-3')));
+  assert.deepEqual(await page.evaluate(() => states.map(([name]) => name)), ['connecting', 'live']);
   await site.close();
 });
 

@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
-const { minify } = createRequire(import.meta.url)('terser'); // require: it looks at NODE_PATH, too
+const require = createRequire(import.meta.url); // require: it looks at NODE_PATH, too
+const { minify } = require('terser');
 const file = (name) => fileURLToPath(new URL(`../../include/sse/${name}`, import.meta.url));
 const licence = '// SPDX-License-Identifier: MIT\n';
 
@@ -22,7 +23,7 @@ const { code } = await minify(source, {
   ecma: 2020,
   compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
   mangle: { properties: { regex: /_$/ } },
-  format: { ascii_only: true, max_line_len: 110 },
+  format: { ascii_only: true, max_line_len: 118 },
 });
 const text = licence + code + '\n';
 const header = `${licence}// The module of browser/sse.js, minified, for ServeOptions::script. Made by tests/browser/minify.mjs.
@@ -55,3 +56,11 @@ for (const [name, made] of [['browser/sse.min.js', text], ['browser.hpp', header
 const size = gzipSync(text, { level: 9 }).length;
 console.log(`sse.min.js: ${text.length} bytes, ${size} gzipped`);
 if (size > 4096) throw new Error('more than 4,096 bytes gzipped');
+
+// As a page without `shared` may have it: README.md, "In your project".
+const undefined_names = { 'globalThis.SharedWorker': 'undefined', 'globalThis.SharedWorkerGlobalScope': 'undefined' };
+const shaken = require('esbuild').buildSync({ entryPoints: [file('browser/sse.js')], bundle: true, minify: true, format: 'esm', write: false,
+  define: undefined_names });
+const shaken_size = gzipSync(shaken.outputFiles[0].text, { level: 9 }).length;
+console.log(`without shared: ${shaken_size} gzipped`);
+if (shaken_size > 3400) throw new Error('more than 3,400 bytes gzipped without `shared`');

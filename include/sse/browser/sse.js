@@ -18,46 +18,50 @@ function is_behind(id, place) {
  * `take(type, id, has_id, text)`; without data the text is undefined. `comment` gets the comment lines.
  */
 export class Parser {
-  retry = undefined;
   constructor(take, comment) {
     this.take_ = take;
     this.comment_ = comment;
     this.rest_ = this.id_ = this.type_ = '';
-    this.data_ = undefined;
+    this.data_ = this.retry = undefined;
     this.has_id_ = this.after_cr_ = false;
   }
 
   feed(text) {
     let at = this.after_cr_ && text[0] === '\n' ? 1 : 0;
     if (text) this.after_cr_ = false;
+    if (this.rest_ && /[\r\n]/.test(text)) {
+      text = [this.rest_, text].join(''); // in one piece, which a sum would not be
+      this.rest_ = '';
+    }
+    this.has_nul_ = text.includes('\0');
     let lf = text.indexOf('\n', at), cr = text.indexOf('\r', at);
     while (lf >= 0 || cr >= 0) {
       const is_cr = cr >= 0 && (lf < 0 || cr < lf);
       const end = is_cr ? cr : lf;
-      let line = text.slice(at, end);
-      if (this.rest_) (line = this.rest_ + line), (this.rest_ = '');
+      if (end > at) this.line_(text, at, end);
+      else this.end_block_();
       at = end + 1;
       if (is_cr) {
         if (at === text.length) this.after_cr_ = true;
         else if (lf === at) at += 1;
         cr = text.indexOf('\r', at);
-      }
+      } else if (text.charCodeAt(at) === 10) at += 1, this.end_block_();
       if (lf >= 0 && lf < at) lf = text.indexOf('\n', at);
-      if (line) this.line_(line);
-      else this.end_block_();
     }
-    this.rest_ += text.slice(at);
+    if (at < text.length) this.rest_ += text.slice(at);
   }
 
-  line_(line) {
-    const colon = line.indexOf(':');
-    if (colon === 0) return this.comment_?.(line);
-    const name = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1));
-    if (name === 'data') this.data_ = this.data_ === undefined ? value : this.data_ + '\n' + value;
-    else if (name === 'event') this.type_ = value;
-    else if (name === 'id' && !value.includes('\0')) (this.id_ = value), (this.has_id_ = true);
-    else if (name === 'retry' && /^[0-9]+$/.test(value)) this.retry = +value;
+  line_(text, at, end) {
+    const first = text.charCodeAt(at); // each field has its own
+    const name = first === 100 ? 'data' : first === 105 ? 'id' : first === 101 ? 'event' : first === 114 ? 'retry' : '';
+    if (first === 58) return this.comment_?.(text.slice(at, end));
+    for (let i = 0; i < name.length; ++i, ++at) if (text.charCodeAt(at) !== name.charCodeAt(i)) return;
+    if (at < end && text.charCodeAt(at++) !== 58) return;
+    const value = text.slice(text.charCodeAt(at) === 32 ? at + 1 : at, end);
+    if (first === 100) this.data_ = this.data_ === undefined ? value : this.data_ + '\n' + value;
+    else if (first === 101) this.type_ = value;
+    else if (first === 114) /^\d+$/.test(value) && (this.retry = +value);
+    else if (!this.has_nul_ || !value.includes('\0')) (this.id_ = value), (this.has_id_ = true);
   }
 
   end_block_() {
@@ -78,7 +82,7 @@ class Stream {
     this.target_ = target;
     this.sink_ = sink;
     this.retry_ = 1000;
-    this.page_ = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('');
+    this.page_ = crypto.getRandomValues(new Uint32Array(4)).join('');
   }
 
   open(place) {
@@ -99,7 +103,7 @@ class Stream {
   }
 
   async loop_(run) {
-    const { sink_: sink, target_: target } = this;
+    const sink = this.sink_, target = this.target_;
     const is_over = () => run !== this.run_;
     let fails = 0, refresh = false;
     for (;;) {
@@ -117,21 +121,20 @@ class Stream {
         heard = now();
         limit = 10_000;
         // In the query: a header makes a request of another origin ask first, and is lost behind some service workers.
-        const url = new URL(target.url), from = this.place_;
-        if (from === 'earliest') url.searchParams.set('since', from);
-        else if (from) url.searchParams.set('lastEventId', from);
-        url.searchParams.set('pageId', this.page_);
-        url.searchParams.set('at', now()); // a service worker that caches first would play the stream before again
+        const url = new URL(target.url), query = url.searchParams, from = this.place_;
+        if (from) query.set(from === 'earliest' ? 'since' : 'lastEventId', from);
+        query.set('pageId', this.page_);
+        query.set('at', now()); // a service worker that caches first would play the stream before again
         const response = await fetch(url, {
           method: target.method,
           body: target.body,
           credentials: target.credentials,
-          headers: { Accept: 'text/event-stream, */*;q=0.1', ...headers },
+          headers: { Accept: 'text/event-stream', ...headers },
           cache: 'no-store',
           signal: attempt.signal,
         });
         if (is_over()) return;
-        const { status } = response;
+        const status = response.status;
         why = 'status ' + status;
         if (status === 200 && /^text\/event-stream/i.test(response.headers.get('Content-Type'))) {
           heard = now();
@@ -160,7 +163,7 @@ class Stream {
             if (done) break;
             heard = now();
             parser.feed(decoder.decode(value, { stream: true }));
-            if (parser.retry !== undefined) this.retry_ = parser.retry;
+            this.retry_ = parser.retry ?? this.retry_;
             if (is_over()) return;
             sink.flush?.();
             const room = sink.room?.();
@@ -177,9 +180,9 @@ class Stream {
           refresh = true;
           continue;
         } else {
-          ended = status === 204 || (status >= 400 && status < 500 && ![408, 425, 429].includes(status));
+          ended = /^204|^4(?!08|25|29)/.test(status);
           const value = response.headers.get('Retry-After');
-          if (value) after = /^\d+$/.test(value) ? value * 1000 : Date.parse(value) - now() || 0;
+          after = value * 1000 || Date.parse(value) - now() || 0;
         }
       } catch (error) {
         if (is_over()) return;
@@ -216,7 +219,7 @@ class Shared {
   connect_() {
     this.port_?.close();
     this.unanswered_ = 0;
-    const { sink_: sink } = this;
+    const sink = this.sink_;
     try {
       const worker = new SharedWorker(this.script_, { type: 'module', name: protocol + JSON.stringify(this.target_) });
       worker.onerror = () => this.fail_();
@@ -226,7 +229,7 @@ class Shared {
         this.unanswered_ = this.failures_ = 0;
         if (what === 'headers') {
           try {
-            port.postMessage(['headers', await sink.headers(...values), values[1]]);
+            port.postMessage([what, await sink.headers(...values), values[1]]);
           } catch {} // another tab may know
         } else if (!this.joined_) return;
         else if (what === 'take') {
@@ -235,7 +238,7 @@ class Shared {
           for (const block of blocks) if (this.joined_ && turn === this.turn_) sink.take(...block);
           port.postMessage(['taken', blocks.length]);
         } else if (what === 'dropped') this.open(sink.place());
-        else if (what !== 'pong') sink[what](...values);
+        else sink[what]?.(...values); // 'pong' is only a sign of life
       };
     } catch {
       return this.fail_();
@@ -306,7 +309,7 @@ function work() {
       new Promise((resolve, reject) => {
         // Numbered: a tab that answers late answers the question before.
         answer = { resolve, question: ['headers', refresh, Math.random()] };
-        setTimeout(reject, 10_000, 'no tab knows the headers');
+        setTimeout(reject, 10_000, 'no headers');
         send(...answer.question);
       }),
     end(why) {
@@ -324,10 +327,9 @@ function work() {
       }
   }, 30_000);
   self.onconnect = ({ ports: [port] }) => {
-    const fresh = () => ({ joined: false, behind: 0, seen: now() });
     port.onmessage = ({ data: [what, value, place, turn] }) => {
-      if (!tabs.has(port)) tabs.set(port, fresh());
-      const tab = tabs.get(port);
+      const tab = tabs.get(port) ?? { behind: 0 };
+      tabs.set(port, tab);
       tab.seen = now();
       if (what === 'ping') port.postMessage(['pong']);
       else if (what === 'leave') leave(tab);
@@ -381,7 +383,7 @@ class Feed {
   state = 'closed';
   constructor(url, options) {
     this.options_ = options;
-    this.handlers_ = {};
+    this.handlers_ = { __proto__: null }; // a type may be named `constructor`
     this.losses_ = 0;
     const { on, since, keep, headers, hidden, method, body, credentials, once, share, shared } = options;
     for (const type in on) this.on(type, on[type]);
@@ -397,14 +399,14 @@ class Feed {
       place: () => this.id,
     };
     const alone = () => new Stream(target, sink);
-    this.make_source_ = () => {
-      if (!shared) return alone();
-      if (!globalThis.SharedWorker) return alone();
-      return new Shared(shared === true ? import.meta.url : new URL(shared, document.baseURI), target, sink, (is_open) => {
-        this.source_ = alone();
-        if (is_open) this.source_.open(this.id);
-      });
+    const fall_back = (is_open) => {
+      this.source_ = alone();
+      if (is_open) this.source_.open(this.id);
     };
+    // A bundler that defines globalThis.SharedWorker as undefined leaves Shared out.
+    this.make_source_ = () => shared && globalThis.SharedWorker
+      ? new Shared(shared === true ? import.meta.url : new URL(shared, document.baseURI), target, sink, fall_back)
+      : alone();
 
     this.save_ = () => key && this.id && sessionStorage.setItem(key, this.id);
     const pause = () => {
@@ -422,9 +424,9 @@ class Feed {
       [window, 'online', () => this.source_.again(true)],
       [document, 'visibilitychange', () => {
         clearTimeout(timer);
-        if (document.visibilityState !== 'hidden') return resume() || this.source_.again();
+        if (!document.hidden) return resume() || this.source_.again();
         this.save_();
-        if (hidden !== undefined) timer = setTimeout(pause, hidden);
+        if (hidden >= 0) timer = setTimeout(pause, hidden);
       }],
     ];
     this.reconnect();
@@ -489,7 +491,7 @@ class Feed {
     this.state = name;
     // Without a place nobody can tell how much is lost.
     const is_lost = name === 'live' && this.was_live_ && !this.id;
-    if (name === 'live') (this.live_since_ = now()), (this.was_live_ = true);
+    if (name === 'live') this.live_since_ = now(), this.was_live_ = true;
     this.call_(this.options_.state, name, why);
     if (is_lost && this.state === name) this.lose_({ dropped: null, reset: true });
   }
@@ -515,8 +517,8 @@ class Feed {
 
   take_(type, id, has_id, text, from) {
     // `message` in the second place: a notice of the service, not an event of its program.
-    const [, named, second] = (text && /^\{"type":"((?:[^"\\]|\\.)*)","(data|message)":/.exec(text)) || [];
-    if (named !== undefined) type = named.includes('\\') ? JSON.parse(`"${named}"`) : named;
+    const [, named, second] = /^\{"type":"((?:[^"\\]|\\.)*)","(data|message)":/.exec(text) ?? [];
+    if (named !== undefined) type = named.includes('\\') ? JSON.parse('"' + named + '"') : named;
     const is_notice = second === 'message';
     const message = new Message(type, id, text);
     if (is_notice && type === 'overflow') {
