@@ -69,6 +69,7 @@ using sse::detail::GzipChain;
 using sse::detail::IntrusivePtr;
 using sse::detail::Owned;
 using sse::detail::raw_frame;
+using sse::detail::SharedTap;
 
 constexpr std::string_view head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n: keep-alive 15000\n\n";
 
@@ -94,6 +95,13 @@ class Reader {
     check();
     if (!inflater_.ended) throw std::runtime_error("the stream has no end");
   }
+  /// Gets what a tap that it shares has made of a part.
+  void get_shared(const BatchPart& part, const BatchPart& packed) {
+    for (std::size_t i = 0; i < part.size; ++i) wanted_.append(part.batch->event(part.begin + i).frame());
+    get(packed);
+    check();
+  }
+  EventTap& tap() noexcept { return *tap_; }
   std::size_t bytes = 0;  ///< Of the last part.
   std::size_t fail = 0;   ///< The allocation of each part that fails, from 1.
   bool failed = false;    ///< One has.
@@ -143,6 +151,46 @@ void add(GzipChain& chain, const Event& event) {
   if (chain.number(event)) chain.add(event);
 }
 
+/// Readers that share a tap, as sessions of a crowd do.
+class Crowd {
+ public:
+  explicit Crowd(std::size_t place = 0) noexcept : at(place) {}
+
+  /// False: its stream is not behind the same text.
+  bool enter(Reader& reader) {
+    if (!reader.tap().may_share()) return false;
+    if (readers_.empty()) tap_ = reader.tap().share();
+    if (!tap_->suits(reader.tap()) || !tap_->enter(reader.tap())) return false;
+    readers_.push_back(&reader);
+    return true;
+  }
+  /// False: it was not here.
+  bool leave(Reader& reader) {
+    const auto place = std::find(readers_.begin(), readers_.end(), &reader);
+    if (place == readers_.end()) return false;
+    tap_->leave(reader.tap());
+    readers_.erase(place);
+    if (readers_.empty()) tap_ = {};
+    return true;
+  }
+  void send(const BatchPart& part, bool prepare = true) {
+    if (prepare) tap_->prepare();
+    const BatchPart packed = tap_->pack(part, readers_.size());
+    for (Reader* const reader : readers_) reader->get_shared(part, packed);
+  }
+  void send(const std::vector<Event>& events) {
+    const IntrusivePtr<Batch> batch(new Batch(events.size()));
+    for (const Event& event : events) batch->add(event);
+    send(BatchPart{batch, 0, batch->size(), false});
+  }
+  std::size_t size() const noexcept { return readers_.size(); }
+  std::size_t at;  ///< Their place.
+
+ private:
+  Owned<SharedTap> tap_;
+  std::vector<Reader*> readers_;
+};
+
 /// A chain that is alone in its manager, or is one of several.
 struct Chain {
   explicit Chain(const sse::detail::GzipSettings& settings, std::uint64_t id = 1, std::size_t least_readers = 1)
@@ -175,6 +223,11 @@ void run_model(std::uint64_t seed) {
   std::vector<Event> published;  // what every reader has to get, in order
   std::vector<Event> kept;       // without the transient ones
   std::vector<std::unique_ptr<Client>> clients;
+  Crowd crowd;  // of clients that are at one place and have no replay
+  const auto alone = [&](Client& client) {
+    if (crowd.leave(*client.reader)) client.at = crowd.at;
+    return &client;
+  };
   BatchCache cache;
   const std::string letters = "{\"price\":0123456789,\"symbol\":\"EUR/USD\",\"at\":17}";
   const bool big = below(20) == 0;
@@ -210,13 +263,31 @@ void run_model(std::uint64_t seed) {
       clients.push_back(std::move(client));
     } else if (what < 60 && !clients.empty()) {  // a leave, in order or not
       const std::size_t which = below(clients.size());
+      alone(*clients[which]);
       if (below(2)) clients[which]->reader->end();
       clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(which));
     } else if (what < 62) {
-      for (auto& client : clients) client->reader->end();
+      for (auto& client : clients) alone(*client)->reader->end();
       clients.clear();
+    } else if (what < 80 && !clients.empty()) {  // some share a tap
+      for (auto& client : clients) {
+        if (below(2) != 0 || client->replay < client->replay_end) continue;
+        alone(*client);
+        if (crowd.size() == 0) crowd.at = client->at;
+        if (client->at == crowd.at) crowd.enter(*client->reader);
+      }
+      for (std::size_t writes = below(4); writes > 0 && crowd.size() != 0; --writes) {
+        if (below(4) == 0) {
+          crowd.send({raw_frame({})});
+        } else if (crowd.at < published.size()) {
+          const BatchPart part =
+              cache.read(crowd.at, published.size(), true, [&](std::uint64_t n) { return published[n]; });
+          crowd.send(part, below(4) != 0);
+          crowd.at += part.size;
+        }
+      }
     } else if (!clients.empty()) {
-      Client& client = *clients[below(clients.size())];
+      Client& client = *alone(*clients[below(clients.size())]);
       const bool prepare = below(4) != 0;
       const std::size_t kind = below(12);
       if (kind == 0) {  // a private event, or a notice
@@ -252,7 +323,7 @@ void run_model(std::uint64_t seed) {
       }
     }
   }
-  for (auto& client : clients) client->reader->end();
+  for (auto& client : clients) alone(*client)->reader->end();
 }
 
 /// One seed of the model with topics: each event is in some of three chains, and readers have batches of any of these,
@@ -391,6 +462,42 @@ TEST_CASE("a chain that is for two readers compresses nothing for one") {
   }
   CHECK(bytes_of_one(chain, reader, text) > text.size());
   reader.end();
+}
+
+TEST_CASE("readers that share a tap get the same bytes, and each has an end of its own") {
+  Chain chain({6, 13, 6});
+  Reader readers[] = {Reader(chain), Reader(chain), Reader(chain)};
+  const std::string text(300, 'x');
+  Crowd crowd;
+  CHECK_FALSE(crowd.enter(readers[0]));  // it does not know a window yet
+  readers[0].send({event_of("alone")});
+  for (int i = 0; i < 50; ++i) {
+    const Event event = event_of(text);
+    add(chain, event);
+    for (Reader& reader : readers) reader.send({event});
+  }
+  for (Reader& reader : readers) REQUIRE(crowd.enter(reader));
+  const auto send = [&](bool in_chain) {
+    const Event event = event_of(text);
+    if (in_chain) add(chain, event);
+    crowd.send({event});
+    return readers[2].bytes;
+  };
+  const std::uint64_t packed = chain.counters.sent_packed;
+  CHECK(send(true) < 30);
+  CHECK(chain.counters.sent_packed == packed + 3);
+  crowd.send({raw_frame({})});
+  CHECK(readers[0].bytes == 5);
+  CHECK(send(true) < 30);
+  CHECK(crowd.leave(readers[0]));
+  readers[0].send({event_of("alone")});
+  CHECK_FALSE(crowd.enter(readers[0]));  // its text is another
+  CHECK(send(false) > text.size());
+  CHECK(send(true) > text.size());
+  for (Reader& reader : readers) {
+    crowd.leave(reader);
+    reader.end();
+  }
 }
 
 TEST_CASE("a keep-alive has five bytes and does not keep a reader from following") {

@@ -240,6 +240,44 @@ TEST_CASE("a compressed stream has the events of a plain one, in the same order,
   CHECK(stats.groups <= stats.events);
 }
 
+TEST_CASE("compressed streams that are written together go apart for what is for one of them alone") {
+  constexpr std::size_t count = 12;
+  Server server({}, with_gzip());
+  std::vector<std::unique_ptr<GzipClient>> clients;
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < count; ++i) {
+    clients.push_back(std::make_unique<GzipClient>(server.port));
+    const std::string block = clients.back()->block_with("\"connection\"");
+    ids.push_back(json::parse(block.substr(block.find('{'))).at("connection_id"));
+    if (i % 2 == 0) server.events.send_event(ids.back(), "private", "before the others");  // so that the CRCs differ
+  }
+  int n = 0;
+  const auto emit = [&] { server.events.emit_event("step", {{"n", ++n}, {"text", std::string(200, 'x')}}); };
+  for (int i = 0; i < 60; ++i) {
+    emit();
+    for (const auto& client : clients) client->block_with("\"n\":" + std::to_string(n) + ",");
+  }
+  const auto packed = server.events.stats().compression.sent_packed;
+  for (std::size_t alone = 0; alone < count; ++alone) {
+    emit();
+    server.events.send_event(ids[alone], "private", n);
+    emit();
+    for (std::size_t i = 0; i < count; ++i) {
+      CHECK(clients[i]->block().value().find("\"n\":" + std::to_string(n - 1) + ",") != std::string::npos);
+      if (i == alone) CHECK(clients[i]->block().value().find("\"private\"") != std::string::npos);
+      CHECK(clients[i]->block().value().find("\"n\":" + std::to_string(n) + ",") != std::string::npos);
+    }
+  }
+  CHECK(server.events.stats().compression.sent_packed > packed);
+  for (std::size_t i = 0; i < count; i += 3) server.events.disconnect(ids[i], "one of them");
+  emit();
+  server.events.disconnect_all("done");
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string text = clients[i]->read_to_end();
+    CHECK((text.find("\"step\"") != std::string::npos) == (i % 3 != 0));
+  }
+}
+
 TEST_CASE("a returning client gets its replay, also over events that are not in the chain") {
   Server server({}, with_gzip(10'000));
   std::string id;

@@ -120,7 +120,8 @@ class Batch : public RefCounted {
 struct BatchPart {
   IntrusivePtr<Batch> batch;
   std::size_t begin = 0, size = 0;
-  bool more = false;  ///< More events wait behind it.
+  bool more = false;    ///< More events wait behind it.
+  bool packed = false;  ///< It is part of a compressed stream.
 
   const asio::const_buffer* frames() const noexcept { return batch->frames() + begin; }  ///< `size` buffers.
   std::size_t bytes() const noexcept {

@@ -16,6 +16,8 @@
 
 namespace sse::inline SSE_ABI::detail {
 
+class SharedTap;
+
 /// The compressed stream of one connection. Used by its writer only; it must not outlive its chain.
 class EventTap {
  public:
@@ -31,6 +33,30 @@ class EventTap {
   virtual BatchPart pack(const BatchPart& part) = 0;
   /// The bytes at the stream's orderly end. If it throws, nothing has changed.
   virtual BatchPart end() = 0;
+  /// True if its connection may share the tap of others that get the same. It may only later.
+  virtual bool may_share() const noexcept = 0;
+  /// Makes a tap for connections that get the same as this one, which may share.
+  virtual Owned<SharedTap> share() const = 0;
+};
+
+/// The compressed stream of several connections that all get the same. Used on their strand only; it must not outlive
+/// its chain.
+class SharedTap {
+ public:
+  SharedTap() = default;
+  SharedTap(const SharedTap&) = delete;
+  SharedTap& operator=(const SharedTap&) = delete;
+  virtual ~SharedTap() = default;
+
+  /// True if `enter` may succeed at once or later.
+  virtual bool suits(const EventTap& tap) const noexcept = 0;
+  /// Goes on with the stream of a tap, which is not used until it leaves. False: its text is another.
+  virtual bool enter(EventTap& tap) noexcept = 0;
+  /// Tells the tap what has gone out since it entered.
+  virtual void leave(EventTap& tap) noexcept = 0;
+  /// As those of EventTap, for so many connections.
+  virtual void prepare() noexcept = 0;
+  virtual BatchPart pack(const BatchPart& part, std::size_t connections) = 0;
 };
 
 /// The counters of a manager's chains. Stats has them.

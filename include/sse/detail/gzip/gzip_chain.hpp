@@ -100,21 +100,30 @@ class PackedBatch final : public Batch {
   IntrusivePtr<Batch> source;  ///< Null: no frame refers to it.
 };
 
-/// The gzip stream of one connection (RFC 1952).
-class GzipTap final : public EventTap {
+/// A gzip stream (RFC 1952) that is put together from the chain's blocks.
+class GzipStream {
  public:
-  explicit GzipTap(GzipChain& chain) noexcept : chain_(chain) {}
-  ~GzipTap() override { chain_.leave(); }
+  explicit GzipStream(GzipChain& chain) noexcept : chain_(chain) {}
 
-  void prepare() noexcept override { chain_.pack_waiting(); }
-  BatchPart pack(const BatchPart& part) override;
-  BatchPart end() override;
+  GzipChain& chain() const noexcept { return chain_; }
+  /// As EventTap::pack. `streams`: so many connections get it.
+  BatchPart pack(const BatchPart& part, std::size_t streams);
+  BatchPart end();
+
+  /// True if the last text is at least a window of consecutive text of the chain.
+  bool knows_window() const noexcept { return run_ >= chain_.window(); }
+  /// Begins a stream that others go on with, behind the text of `other`.
+  void begin_behind(const GzipStream& other) noexcept;
+  /// Goes on with another stream, which is behind the same text: `total` bytes of it so far.
+  bool enter(GzipStream& shared, std::uint64_t total) noexcept;
+  /// Goes on by itself, behind the text of the other stream, of which there are `total` bytes now.
+  void leave(GzipStream& shared, std::uint64_t total) noexcept;
 
  private:
   class Writer;
 
-  BatchPart pack_whole(const BatchPart& part);
-  BatchPart pack_each(const BatchPart& part);
+  BatchPart pack_whole(const BatchPart& part, std::size_t streams);
+  BatchPart pack_each(const BatchPart& part, std::size_t streams);
   /// True if the client's inflater knows all text that the group may refer to.
   bool may_follow(const PackedGroup& group) const noexcept;
   void follow(const PackedGroup& group) noexcept;
@@ -127,12 +136,49 @@ class GzipTap final : public EventTap {
   GzipChain& chain_;
   std::uint64_t next_ = 0;  ///< Number of the event behind the last text. 0: the last text is none of the chain's.
   std::uint64_t run_ = 0;   ///< Bytes of the last texts that are consecutive in the chain.
-  /// Bytes that have gone out since crc_ was computed, all of them consecutive in the chain.
+  /// Bytes that have gone out since crc_ was computed, all of them consecutive in the chain. While it goes on with a
+  /// shared stream: the bytes of that when it entered.
   std::uint64_t attached_ = 0;
-  std::uint32_t crc_ = 0;        ///< The CRC of all text; while attached, ^ the chain's at that moment.
+  /// The CRC of all text; while attached, ^ the chain's at that moment; while it goes on with a shared stream, ^ that
+  /// stream's.
+  std::uint32_t crc_ = 0;
   std::uint32_t chain_crc_ = 0;  ///< While attached: the chain's CRC at the end of the last group.
   std::uint32_t size_ = 0;       ///< Bytes of all text, modulo 2^32.
   bool begun_ = false;
+};
+
+/// The gzip stream of one connection.
+class GzipTap final : public EventTap {
+ public:
+  explicit GzipTap(GzipChain& chain) noexcept : stream(chain) {}
+  ~GzipTap() override { stream.chain().leave(); }
+
+  void prepare() noexcept override { stream.chain().pack_waiting(); }
+  BatchPart pack(const BatchPart& part) override { return stream.pack(part, 1); }
+  BatchPart end() override { return stream.end(); }
+  bool may_share() const noexcept override { return stream.knows_window(); }
+  Owned<SharedTap> share() const override;
+
+  GzipStream stream;
+};
+
+/// The gzip stream of several connections. Two streams with the CRCs A and B that go on with the same text have a
+/// difference of CRCs, A ^ B, which depends on the length of that text alone. So none of them is computed meanwhile.
+class SharedGzipTap final : public SharedTap {
+ public:
+  explicit SharedGzipTap(GzipChain& chain) noexcept : stream_(chain) {}
+
+  bool suits(const EventTap& tap) const noexcept override;
+  bool enter(EventTap& tap) noexcept override;
+  void leave(EventTap& tap) noexcept override;
+  void prepare() noexcept override { stream_.chain().pack_waiting(); }
+  BatchPart pack(const BatchPart& part, std::size_t connections) override;
+
+  void begin_behind(const GzipStream& first) noexcept { stream_.begin_behind(first); }
+
+ private:
+  GzipStream stream_;
+  std::uint64_t total_ = 0;  ///< Bytes of its text.
 };
 
 }  // namespace sse::inline SSE_ABI::detail

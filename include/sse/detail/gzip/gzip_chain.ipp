@@ -180,16 +180,16 @@ inline const PackedGroup* whole_group(std::uint64_t chain, const Batch& batch, s
   return group;
 }
 
-SSE_DECL std::uint64_t GzipTap::number_of(const Event& event) const noexcept {
+SSE_DECL std::uint64_t GzipStream::number_of(const Event& event) const noexcept {
   return number_in(chain_.id(), event);
 }
 
-SSE_DECL bool GzipTap::may_follow(const PackedGroup& group) const noexcept {
+SSE_DECL bool GzipStream::may_follow(const PackedGroup& group) const noexcept {
   const std::uint64_t needed = std::min<std::uint64_t>(chain_.window(), group.text_before);
   return needed == 0 || (next_ == group.first && run_ >= needed);
 }
 
-SSE_DECL void GzipTap::follow(const PackedGroup& group) noexcept {
+SSE_DECL void GzipStream::follow(const PackedGroup& group) noexcept {
   if (next_ != group.first) run_ = 0;
   if (attached_ == 0 || chain_crc_ != group.crc_before || next_ != group.first) {
     detach();
@@ -202,13 +202,13 @@ SSE_DECL void GzipTap::follow(const PackedGroup& group) noexcept {
   size_ += static_cast<std::uint32_t>(group.text_size);
 }
 
-SSE_DECL void GzipTap::detach() noexcept {
+SSE_DECL void GzipStream::detach() noexcept {
   if (attached_ == 0) return;
   crc_ = crc_shift(crc_, attached_) ^ chain_crc_;
   attached_ = 0;
 }
 
-SSE_DECL void GzipTap::store(std::string_view text, std::uint64_t number) noexcept {
+SSE_DECL void GzipStream::store(std::string_view text, std::uint64_t number) noexcept {
   if (text.empty()) return;
   detach();
   crc_ = crc_of(crc_, text);
@@ -217,21 +217,22 @@ SSE_DECL void GzipTap::store(std::string_view text, std::uint64_t number) noexce
   next_ = number == 0 ? 0 : number + 1;
 }
 
-SSE_DECL BatchPart GzipTap::pack(const BatchPart& part) {
+SSE_DECL BatchPart GzipStream::pack(const BatchPart& part, std::size_t streams) {
   if (part.size == 0) return part;
   const Event& last_event = part.batch->event(part.begin + part.size - 1);
   const ChainLink* const last = EventFactory::link(last_event, chain_.id());
   if (last && !last->group()) chain_.pack_up_to(last->number);
   BatchPart packed;
-  if (begun_ && part.size == part.batch->size()) packed = pack_whole(part);
-  if (packed.size == 0) packed = pack_each(part);
+  if (begun_ && part.size == part.batch->size()) packed = pack_whole(part, streams);
+  if (packed.size == 0) packed = pack_each(part, streams);
   packed.more = part.more;
+  packed.packed = true;
   return packed;
 }
 
 /// All events of a batch, in a form that is shared by all readers who may follow. Empty: there is none, or not for this
 /// reader.
-SSE_DECL BatchPart GzipTap::pack_whole(const BatchPart& part) {
+SSE_DECL BatchPart GzipStream::pack_whole(const BatchPart& part, std::size_t streams) {
   const Batch& batch = *part.batch;
   IntrusivePtr<Batch> shared = batch.packed();
   if (!shared) {
@@ -260,12 +261,12 @@ SSE_DECL BatchPart GzipTap::pack_whole(const BatchPart& part) {
   // Its topics may have changed since it had its tap: then the batch is another chain's.
   if (packed.groups.front()->chain != chain_.id() || !may_follow(*packed.groups.front())) return {};
   for (const IntrusivePtr<const PackedGroup>& group : packed.groups) follow(*group);
-  chain_.count_sent(batch.size(), 0, std::uint64_t{batch.bytes()} - packed.bytes());
+  chain_.count_sent(streams * batch.size(), 0, streams * (std::uint64_t{batch.bytes()} - packed.bytes()));
   return {shared, 0, shared->size(), false};
 }
 
 /// Appends blocks to a PackedBatch. Text that is stored is put together in blocks as large as possible.
-class GzipTap::Writer {
+class GzipStream::Writer {
  public:
   explicit Writer(PackedBatch& batch) noexcept : batch_(batch) {}
 
@@ -300,7 +301,7 @@ class GzipTap::Writer {
   std::size_t left_ = 0;  ///< Bytes that the current block still takes.
 };
 
-SSE_DECL BatchPart GzipTap::pack_each(const BatchPart& part) {
+SSE_DECL BatchPart GzipStream::pack_each(const BatchPart& part, std::size_t streams) {
   const Batch& batch = *part.batch;
   const std::size_t begin = part.begin, end = part.begin + part.size;
   static constexpr unsigned char gzip_head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
@@ -357,11 +358,12 @@ SSE_DECL BatchPart GzipTap::pack_each(const BatchPart& part) {
       out.store(text, bytes);
     }
   }
-  chain_.count_sent(as_packed, as_stored, std::uint64_t{part.bytes()} - packed->bytes());
+  chain_.count_sent(streams * as_packed, streams * as_stored,
+                    streams * (std::uint64_t{part.bytes()} - packed->bytes()));
   return {IntrusivePtr<Batch>(packed.get()), 0, packed->size(), false};
 }
 
-SSE_DECL BatchPart GzipTap::end() {
+SSE_DECL BatchPart GzipStream::end() {
   const IntrusivePtr<PackedBatch> packed(new PackedBatch(1));
   packed->kept_bytes.reserve(10);
   detach();
@@ -373,6 +375,56 @@ SSE_DECL BatchPart GzipTap::end() {
   packed->add_bytes(trailer, sizeof trailer);
   chain_.count_sent(0, 0, 0 - std::uint64_t{sizeof trailer});
   return {IntrusivePtr<Batch>(packed.get()), 0, packed->size(), false};
+}
+
+SSE_DECL void GzipStream::begin_behind(const GzipStream& other) noexcept {
+  next_ = other.next_;
+  run_ = other.run_;
+  begun_ = true;
+}
+
+SSE_DECL bool GzipStream::enter(GzipStream& shared, std::uint64_t total) noexcept {
+  if (next_ != shared.next_) return false;
+  detach();
+  shared.detach();
+  crc_ ^= shared.crc_;
+  attached_ = total;
+  return true;
+}
+
+SSE_DECL void GzipStream::leave(GzipStream& shared, std::uint64_t total) noexcept {
+  const std::uint64_t size = total - attached_;
+  shared.detach();
+  crc_ = crc_shift(crc_, size) ^ shared.crc_;
+  size_ += static_cast<std::uint32_t>(size);
+  next_ = shared.next_;
+  run_ = shared.run_;
+  attached_ = 0;
+}
+
+SSE_DECL Owned<SharedTap> GzipTap::share() const {
+  Owned<SharedGzipTap> shared(new SharedGzipTap(stream.chain()));
+  shared->begin_behind(stream);
+  return Owned<SharedTap>(shared.release());
+}
+
+SSE_DECL bool SharedGzipTap::suits(const EventTap& tap) const noexcept {
+  const GzipStream& other = static_cast<const GzipTap&>(tap).stream;
+  return &other.chain() == &stream_.chain() && other.knows_window() && stream_.knows_window();
+}
+
+SSE_DECL bool SharedGzipTap::enter(EventTap& tap) noexcept {
+  return suits(tap) && static_cast<GzipTap&>(tap).stream.enter(stream_, total_);
+}
+
+SSE_DECL void SharedGzipTap::leave(EventTap& tap) noexcept {
+  static_cast<GzipTap&>(tap).stream.leave(stream_, total_);
+}
+
+SSE_DECL BatchPart SharedGzipTap::pack(const BatchPart& part, std::size_t connections) {
+  BatchPart packed = stream_.pack(part, connections);
+  total_ += part.bytes();
+  return packed;
 }
 
 }  // namespace sse::inline SSE_ABI::detail

@@ -12,9 +12,11 @@
 #include "sse/config.hpp"
 #include "sse/detail/base/intrusive_list.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/platform.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/batch.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/hub/shared_reader.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
 #include "sse/detail/net/shared_strand.hpp"
@@ -37,7 +39,8 @@ class Session;
 /// Sessions of one strand that have read the same of one backlog, and have nothing unsent. They have one place, one
 /// wait and one deadline. A round takes events once and sends them to one member after the other; a member that takes
 /// them whole costs that call and its entry here. Whoever takes less, or becomes different, leaves: it goes on by
-/// itself, with what it has not been sent, and comes back when it has caught up.
+/// itself, with what it has not been sent, and comes back when it has caught up. Compressed streams have crowds of
+/// their own, which compress once for all members.
 ///
 /// A turn on the strand sends to at most `max_sends` members or about `max_bytes`, then others have theirs. Everything
 /// is called on the strand. The pending wait, or the posted turn, owns the crowd, which owns its members.
@@ -76,8 +79,14 @@ class Crowd final : public SharedReader,
 
   static CrowdEntry try_enter(Session& session);
   CrowdEntry add(Session& session);
+  /// True if the session's stream is compressed as those of the members, or plain as those.
+  bool suits(Session& session) const noexcept;
   bool in_round() const noexcept { return part_.size != 0; }
+  /// False: there was no memory to compress the events of the round, and all members leave.
+  bool is_packed() const noexcept { return !tap_ || part_.packed; }
   bool is_unreached(Session& session) const noexcept;
+  /// The events that were taken for a member and not sent.
+  BatchPart unsent(Session& session) const noexcept { return is_unreached(session) ? part_ : BatchPart(); }
   void move_member(std::size_t from, std::size_t to) noexcept;
   IntrusivePtr<Session> erase(std::size_t index) noexcept;
   /// Removes a member, which goes on by itself.
@@ -106,6 +115,7 @@ class Crowd final : public SharedReader,
   const IntrusivePtr<Server> server_;
   const SharedStrand& strand_;
   std::deque<Member> members_;
+  Owned<SharedTap> tap_;     ///< Null: the streams are plain, or there are no members.
   BatchPart part_;           ///< The events of the round. Empty: there is no round.
   std::size_t reached_ = 0;  ///< The members before this index have got `part_`.
   std::uint64_t key_ = 0;    ///< Of the wait.

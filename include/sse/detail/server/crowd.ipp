@@ -13,9 +13,12 @@
 #include "sse/config.hpp"
 #include "sse/detail/async/wait_operation.hpp"
 #include "sse/detail/base/intrusive_ptr.hpp"
+#include "sse/detail/base/owned.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/spin_mutex.hpp"
 #include "sse/detail/frame/batch.hpp"
+#include "sse/detail/frame/encode.hpp"
+#include "sse/detail/gzip/event_chain.hpp"
 #include "sse/detail/hub/connection.hpp"
 #include "sse/detail/hub/shared_reader.hpp"
 #include "sse/detail/net/coarse_timer.hpp"
@@ -90,6 +93,7 @@ SSE_DECL Crowd::~Crowd() {
     Connection& connection = member.session->connection();
     connection.assert_locked();
     connection.leave(*this);
+    if (EventTap* const tap = member.session->tap()) tap_->leave(*tap);
     member.session->forget_crowd();
   }
 }
@@ -104,6 +108,7 @@ SSE_DECL CrowdEntry Crowd::enter(Session& session) noexcept {
 }
 
 SSE_DECL CrowdEntry Crowd::try_enter(Session& session) {
+  if (session.tap() && !session.tap()->may_share()) return CrowdEntry::refused;
   const SharedStrand& strand = session.get_executor().lane();
   Connection& connection = session.connection();
   Crowd* crowd = nullptr;
@@ -115,7 +120,7 @@ SSE_DECL CrowdEntry Crowd::try_enter(Session& session) {
       if (one.shard != connection.shard) return false;
       connection.assert_locked();
       one.assert_locked();
-      return one.reads(*connection.backlog());
+      return one.suits(session) && one.reads(*connection.backlog());
     });
   }
   if (crowd) return crowd->add(session);
@@ -136,6 +141,8 @@ SSE_DECL CrowdEntry Crowd::try_enter(Session& session) {
 
 SSE_DECL CrowdEntry Crowd::add(Session& session) {
   if (dissolves_) return CrowdEntry::refused;
+  EventTap* const tap = session.tap();
+  if (members_.empty()) tap_ = tap ? tap->share() : Owned<SharedTap>();
   members_.push_back({session.stream().native_handle(), session.keep()});
   const std::size_t last = members_.size() - 1;
   SharedReader::Entry entry = SharedReader::Entry::refused;
@@ -144,6 +151,10 @@ SSE_DECL CrowdEntry Crowd::add(Session& session) {
     const SpinLock lock(shard->mutex);
     connection.assert_locked();
     entry = connection.enter(*this, &session);
+    if (entry == SharedReader::Entry::entered && tap && !tap_->enter(*tap)) {
+      connection.leave(*this);
+      entry = SharedReader::Entry::refused;
+    }
   } catch (...) {
     members_.pop_back();
     throw;
@@ -162,6 +173,12 @@ SSE_DECL CrowdEntry Crowd::add(Session& session) {
   return CrowdEntry::entered;
 }
 
+SSE_DECL bool Crowd::suits(Session& session) const noexcept {
+  if (members_.empty()) return true;
+  const EventTap* const tap = session.tap();
+  return tap ? tap_ && tap_->suits(*tap) : !tap_;
+}
+
 SSE_DECL BatchPart Crowd::leave(Session& session) noexcept {
   Connection& connection = session.connection();
   IntrusivePtr<Crowd> crowd;  // released without the lock
@@ -171,7 +188,7 @@ SSE_DECL BatchPart Crowd::leave(Session& session) noexcept {
     crowd = IntrusivePtr<Crowd>(static_cast<Crowd*>(connection.shared_reader()));
     connection.leave(*crowd);
   }
-  BatchPart rest = crowd->is_unreached(session) ? crowd->part_ : BatchPart();
+  BatchPart rest = crowd->unsent(session);
   const IntrusivePtr<Session> left = crowd->erase(session.crowd_index());
   if (crowd->members_.empty()) crowd->cancel_wait();
   return rest;
@@ -190,12 +207,14 @@ SSE_DECL void Crowd::move_member(std::size_t from, std::size_t to) noexcept {
 /// The last member takes its index; in a round, the last that was reached, and the last takes the index of that.
 SSE_DECL IntrusivePtr<Session> Crowd::erase(std::size_t index) noexcept {
   IntrusivePtr<Session> session = std::move(members_[index].session);
+  if (EventTap* const tap = session->tap()) tap_->leave(*tap);
   if (in_round() && index < reached_) {
     move_member(--reached_, index);
     index = reached_;
   }
   move_member(members_.size() - 1, index);
   members_.pop_back();
+  if (members_.empty()) tap_ = {};
   return session;
 }
 
@@ -253,7 +272,7 @@ SSE_DECL bool Crowd::run_turn() noexcept {
   Budget budget;
   for (int rounds = 0;;) {
     if (!release_called(budget)) return false;
-    if (!in_round()) {
+    if (!in_round() || !is_packed()) {
       if (dissolves_ && !dissolve(budget)) return false;
       if (rounds++ == max_rounds || !begin_round()) break;
     }
@@ -270,7 +289,7 @@ SSE_DECL bool Crowd::release_called(Budget& budget) noexcept {
     const std::size_t count = take_called(called);
     for (std::size_t i = 0; i < count; ++i) {
       Session& session = *static_cast<Session*>(called[i]);
-      let_go(session.crowd_index(), is_unreached(session) ? part_ : BatchPart(), 0, {});
+      let_go(session.crowd_index(), unsent(session), 0, {});
     }
     if (count != called.size()) return true;
     if (budget.sends <= count) return false;
@@ -282,9 +301,10 @@ SSE_DECL bool Crowd::release_called(Budget& budget) noexcept {
 SSE_DECL bool Crowd::dissolve(Budget& budget) noexcept {
   while (!members_.empty()) {
     if (budget.spent()) return false;
-    let_go(members_.size() - 1, {}, 0, {});
+    let_go(members_.size() - 1, unsent(*members_.back().session), 0, {});
     budget.spend(0);
   }
+  part_ = {};
   dissolves_ = false;
   return true;
 }
@@ -292,10 +312,12 @@ SSE_DECL bool Crowd::dissolve(Budget& budget) noexcept {
 SSE_DECL bool Crowd::begin_round() noexcept {
   reached_ = 0;
   try {
+    if (tap_) tap_->prepare();
     switch (take_batch(part_)) {
       case Step::events:
         is_comment_due_ = false;
         set_due();
+        if (tap_) part_ = tap_->pack(part_, members_.size());
         return true;
       case Step::called: return true;  // they are released before anything is sent
       case Step::lost: dissolves_ = true; return false;
@@ -308,14 +330,15 @@ SSE_DECL bool Crowd::begin_round() noexcept {
   if (!std::exchange(is_comment_due_, false)) return false;
   try {
     const IntrusivePtr<Batch> batch(new Batch(1));
-    batch->add(EventWriter::keep_alive_comment());
-    part_ = {batch, 0, 1, false};
+    batch->add(tap_ ? raw_frame({}) : EventWriter::keep_alive_comment());
+    const BatchPart comment{batch, 0, 1, false};
+    part_ = tap_ ? tap_->pack(comment, members_.size()) : comment;
   } catch (const std::bad_alloc&) {  // the next tick tries again
     is_comment_due_ = true;
     expire_at(CoarseTimer::Clock::now());
     return false;
   }
-  count_bytes(part_.bytes() * members_.size());
+  if (!tap_) count_bytes(part_.bytes() * members_.size());
   set_due();
   return true;
 }

@@ -92,7 +92,8 @@ class EventWriter {
   bool started() const noexcept { return events_.connection_ != nullptr; }
   /// The index in its crowd, while it is in one.
   std::uint32_t& crowd_index() noexcept { return crowd_index_; }
-  bool compresses() const noexcept { return static_cast<bool>(tap_); }
+  /// Null: the stream is not compressed, or its end has been sent.
+  EventTap* tap() noexcept { return tap_ ? &*tap_ : nullptr; }
   EventStream& events() noexcept { return events_; }
   const EventStream& events() const noexcept { return events_; }
 

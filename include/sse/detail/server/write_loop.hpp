@@ -99,6 +99,8 @@ class WriteLoop : public CoarseTimer::Deadline {
   void forget_crowd() noexcept { in_crowd_ = false; }
   std::uint32_t crowd_index() noexcept { return writer_.crowd_index(); }
   void set_crowd_index(std::uint32_t index) noexcept { writer_.crowd_index() = index; }
+  /// Null: the stream is not compressed.
+  EventTap* tap() noexcept { return writer_.tap(); }
 
  protected:
   ~WriteLoop() = default;
@@ -207,7 +209,7 @@ class WriteLoop : public CoarseTimer::Deadline {
   }
   /// True: it is in a crowd, or tries again in its next turn.
   bool joins_crowd() {
-    if (waiting_ || unwatched_ || layer() || writer_.compresses()) return false;
+    if (waiting_ || unwatched_ || layer()) return false;
     switch (owner().enter_crowd()) {
       case CrowdEntry::entered:
         in_crowd_ = true;
@@ -226,6 +228,7 @@ class WriteLoop : public CoarseTimer::Deadline {
   /// Writes what the crowd has not, and goes on.
   void write_rest(BatchPart&& rest, std::size_t sent) {
     if (rest.size == 0) return write();
+    if (writer_.tap() && !rest.packed) rest = writer_.tap()->pack(rest);
     writer_.keep_unsent(std::move(rest), sent, 0, EventWriter::Clock::now());
     on_sent({}, 0);
   }
