@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -50,11 +51,7 @@ class FileLock {
 #if defined(_WIN32)
       if (now.exists) return Result::locked;
 #else
-      struct ::stat mine;
-      if (::fstat(file_, &mine) == 0 && now.exists && static_cast<std::uint64_t>(mine.st_ino) == now.inode &&
-          static_cast<std::uint64_t>(mine.st_dev) == now.device) {
-        return Result::locked;
-      }
+      if (now.exists && inode_ == now.inode && device_ == now.device) return Result::locked;
 #endif
       close_file();
     }
@@ -105,7 +102,11 @@ class FileLock {
 #else
   bool open_file() noexcept {
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    return file_ >= 0;
+    struct ::stat mine;
+    if (file_ < 0 || ::fstat(file_, &mine) != 0) return false;
+    inode_ = static_cast<std::uint64_t>(mine.st_ino);
+    device_ = static_cast<std::uint64_t>(mine.st_dev);
+    return true;
   }
   bool lock_file() noexcept {
     int result;
@@ -120,6 +121,7 @@ class FileLock {
 
   const std::string path_;
   int file_ = -1;
+  std::uint64_t inode_ = 0, device_ = 0;  ///< Of the open file.
 };
 
 }  // namespace sse::inline SSE_ABI::detail
