@@ -31,16 +31,17 @@ namespace sse::inline SSE_ABI {
 struct LoggedEvent;
 struct LogBegin;
 struct LogRead;
+struct LogPlace;
 struct LogSize;
 class LogError;
 
 /// A log of events that several processes may share. It is the place where events get their order and their ids, and it
-/// keeps the newest of them. EventManager delivers an event only after it has read it back, so that every process
-/// delivers the same events in the same order, and no client sees an event that a crash can take back.
+/// keeps the newest of them. EventManager delivers an event only after it is there, in the log's order, so that every
+/// process delivers the same events in the same order, and no client sees an event that a crash can take back.
 ///
 /// The interface is synchronous: each call blocks until it is done. The manager calls from two threads of its own, the
-/// reading one (`open` and `read`) and the appending one (`append`), and owns the outbox, the back-off and the states;
-/// an engine only does what it is asked once, and throws what went wrong.
+/// reading one (`open` and `read`) and the appending one (`append` and the two beside it), and owns the outbox, the
+/// back-off and the states; an engine only does what it is asked once, and throws what went wrong.
 ///
 /// An engine of one's own
 /// - gives each event the number `n`, dense over the log's whole life and over all processes, from 1, and the `stamp`,
@@ -53,7 +54,7 @@ class LogError;
 /// - keeps at least `history` events (of `open`), and removes older ones when it likes;
 /// - connects when a call needs it, connects again in the next call after a failure, and never needs a restart.
 ///
-/// @par Thread safety     `open` and `read` on one thread, `append` on another, at the same time. `interrupt` and
+/// @par Thread safety     `open` and `read` on one thread, the appends on another, at the same time. `interrupt` and
 ///                        `size` on any. The destructor runs when no call is left.
 class EventLog {
  public:
@@ -88,6 +89,23 @@ class EventLog {
   ///
   /// @par Errors            LogError. It may also be thrown after an `interrupt`, with may_pass().
   virtual void append(std::span<const LoggedEvent> events, std::uint64_t number) = 0;
+
+  /// As `append`, but says where the events stand, so that the manager can deliver them without a `read`: that saves
+  /// the wake-up of a thread for each event. Until `release`, a `read` that waits need not return for them.
+  ///
+  /// Nullopt: `read` has to give them, which is always right. An engine also says so if nothing was added, or if `read`
+  /// might not give each of the events as it was appended. By default it is `append` and nullopt.
+  ///
+  /// @par Errors            As `append`.
+  virtual std::optional<LogPlace> append_held(std::span<const LoggedEvent> events, std::uint64_t number);
+
+  /// Follows an `append_held` that has returned a place, on the same thread. It does not block.
+  ///
+  /// `delivered`: the events count as given. They follow the last ones given, so the next `read` gets the last of them
+  /// as its `after`. One that is under way with an older `after`, and has given nothing, waits for what follows them,
+  /// and returns with no events when there is something; it is called again. Otherwise a `read` that waits returns
+  /// soon.
+  virtual void release(bool delivered) noexcept;
 
   /// Gives events that follow the one with the number `after`, in their order, or waits for at most `wait` until there
   /// are some. It may return with none before that time, and gives as many as are convenient (some hundreds); the
@@ -155,6 +173,11 @@ struct LogRead {
   std::string note;        ///< As LogBegin::note: why events were refused, or how the log was rewritten.
   /// The number of transient events that were given up before this process had read them.
   std::uint64_t lost_transient = 0;
+};
+
+/// The answer of EventLog::append_held: the place of the first event. Those after it have the same stamp.
+struct LogPlace {
+  std::uint64_t stamp = 0, n = 0;
 };
 
 /// The answer of EventLog::size.

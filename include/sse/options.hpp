@@ -50,8 +50,8 @@ struct Options {
   /// are then delivered only after they are in the log, in one order by all processes that share it, and the history
   /// begins with the log's newest events. `history_size` must be at least 1. Null: the history is memory.
   ///
-  /// Filters and the observer's calls for live events then run on a thread of the manager that reads the log. A manager
-  /// with a log must be made after a fork().
+  /// Filters and the observer's calls for live events then run on a thread of the manager's own, one at a time. A
+  /// manager with a log must be made after a fork().
   std::shared_ptr<EventLog> log;
   /// Events that may wait for the log, with the transient ones behind them. Past it the oldest are lost, counted
   /// (LogStats::lost), and told to every client in their place.

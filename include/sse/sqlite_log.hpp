@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -51,6 +52,8 @@ class SqliteLog final : public EventLog {
   LogBegin open(std::size_t history, const Take& take) override;
   void append(std::span<const LoggedEvent> events, std::uint64_t number) override;
   LogRead read(std::uint64_t after, std::chrono::milliseconds wait, const Take& take) override;
+  std::optional<LogPlace> append_held(std::span<const LoggedEvent> events, std::uint64_t number) override;
+  void release(bool delivered) noexcept override;
   void interrupt() noexcept override;
   LogSize size() const noexcept override;
 

@@ -69,6 +69,8 @@ class MemoryLog final : public EventLog {
 
   LogBegin open(std::size_t history, const Take& take) override;
   void append(std::span<const LoggedEvent> events, std::uint64_t number) override;
+  std::optional<LogPlace> append_held(std::span<const LoggedEvent> events, std::uint64_t number) override;
+  void release(bool delivered) noexcept override;
   LogRead read(std::uint64_t after, std::chrono::milliseconds wait, const Take& take) override;
   void interrupt() noexcept override;
 

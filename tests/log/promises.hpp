@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -133,6 +134,40 @@ inline void check_waits(const MakeLog& make) {
     CHECK(read(*log, 0, events, 20ms).lost == 0);
     CHECK(events.empty());
   }
+}
+
+/// `append_held` tells the place, and what was delivered by it is not given again.
+inline void check_held(const MakeLog& make) {
+  const std::unique_ptr<EventLog> log = make(), other = make();
+  CHECK(log->open(10, [](const LoggedEvent&) {}).tail == 0);
+  append_each(*other, 1, 1);
+  Events events;
+  CHECK(read(*log, 0, events).lost == 0);
+  const std::vector<LoggedEvent> batch = {event_of("2"), event_of("3")};
+
+  const std::optional<sse::LogPlace> place = log->append_held(batch, 1);
+  REQUIRE(place);
+  CHECK(place->n == 2);
+  CHECK_FALSE(log->append_held(batch, 1));  // nothing is added
+  log->release(true);
+  CHECK(read(*log, 3, events).lost == 0);
+  CHECK(events.size() == 1);
+
+  REQUIRE(log->append_held(batch, 2));
+  log->release(false);
+  CHECK(read(*log, 3, events).lost == 0);
+  REQUIRE(events.size() == 3);
+  CHECK(events.back().n == 5);
+  CHECK(newest(*log, 4).front().stamp == place->stamp);
+
+  // While a read waits.
+  std::future<LogRead> reads = std::async(std::launch::async, [&] { return read(*log, 5, events, 20s); });
+  REQUIRE(log->append_held(batch, 3));
+  log->release(true);
+  append_each(*other, 2, 2);
+  CHECK(reads.get().lost == 0);
+  if (events.back().n < 8) CHECK(read(*log, 7, events, 20s).lost == 0);  // it has not begun later
+  CHECK(events.back().n == 8);
 }
 
 }  // namespace sse_test

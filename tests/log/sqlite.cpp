@@ -68,6 +68,23 @@ TEST_CASE("The same number again adds nothing") {
   check_same_number([&] { return std::make_unique<SqliteLog>(folder.file()); });
 }
 
+TEST_CASE("Events that the caller delivers by the place of their append are not given again") {
+  const Folder folder;
+  check_held([&] { return std::make_unique<SqliteLog>(folder.file()); });
+}
+
+TEST_CASE("append_held names no place for what read would refuse") {
+  const Folder folder;
+  SqliteLog log(folder.file());
+  LoggedEvent event = event_of("1");
+  event.type = "two\nlines";
+  CHECK_FALSE(log.append_held({&event, 1}, 1));
+  event = event_of("two\nlines");
+  CHECK_FALSE(log.append_held({&event, 1}, 2));
+  event.is_message = true;
+  CHECK(log.append_held({&event, 1}, 3));
+}
+
 TEST_CASE("read goes on from where it was, and counts what was trimmed meanwhile") {
   const Folder folder;
   SqliteLogOptions options;

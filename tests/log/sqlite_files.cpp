@@ -149,6 +149,24 @@ TEST_CASE("An empty log whose file is moved or replaced while a read waits goes 
   CHECK(check_of(path) == "ok");
 }
 
+TEST_CASE("A file that is replaced after its events were delivered without a read is told as rewritten") {
+  const Folder folder;
+  const std::string path = folder.file();
+  const bool is_empty = GENERATE(true, false), is_released = GENERATE(true, false);
+  SqliteLog log(path);
+  if (!is_empty) append_each(log, 1, 1);
+  const std::uint64_t tail = log.open(100, [](const LoggedEvent&) {}).tail;
+  const LoggedEvent event = event_of("own");
+  REQUIRE(log.append_held({&event, 1}, 2));
+  if (is_released) log.release(true);
+  fs::remove(path);
+  SqliteLog other(path);
+  for (std::uint64_t number = 1; number <= tail + 2; ++number) append(other, number, {"another log's"});
+  Events events;
+  CHECK_FALSE(read(log, tail + 1, events).lost);
+  CHECK(events.empty());
+}
+
 TEST_CASE("Two processes see that one file is replaced, and go on in one file") {
   const Folder folder;
   const std::string path = folder.file(), aside = folder.file("aside.db");

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -575,6 +576,75 @@ TEST_CASE("a filter is asked on the log's thread, and may destroy the manager th
   CHECK(sse::testing::take_all(stream).back().type() == "disconnect");
   CHECK(asked != std::this_thread::get_id());
   CHECK(log->count() == 1);
+}
+
+TEST_CASE("a manager that is destroyed in a filter of its own event brings the rest into the log") {
+  const auto log = std::make_shared<MemoryLog>();
+  auto events = std::make_unique<EventManager>(with_log(log));
+  wait_until_ready(*events);
+  ConnectionOptions options;
+  options.filter = [&](const Event&) {
+    if (!events) return true;
+    emit(*events, 2, 400);
+    events.reset();
+    return true;
+  };
+  EventStream stream = events->add_connection(options);
+  emit(*events, 1, 1);
+  CHECK(sse::testing::take_all(stream).back().type() == "disconnect");
+  CHECK(log->count() == 400);
+}
+
+TEST_CASE("events of this process wait while those of another are delivered, and all keep the log's order") {
+  const auto log = std::make_shared<MemoryLog>();
+  EventManager a(with_log(log)), b(with_log(log->node()));
+  for (EventManager* events : {&a, &b}) wait_until_ready(*events);
+  std::promise<void> entered, go;
+  ConnectionOptions options;
+  options.filter = [&](const Event& event) {
+    if (number_of(event) != 100) return true;
+    entered.set_value();
+    go.get_future().wait();
+    return true;
+  };
+  EventStream filtered = a.add_connection(options), other = b.add_connection();
+  b.emit_event("n", 100);
+  entered.get_future().wait();
+  emit(a, 1, 3);
+  EmitOptions transient;
+  transient.transient = true;
+  a.emit_event("n", 4, transient);
+  while (log->count() != 4) std::this_thread::yield();
+  b.emit_event("n", 101);
+  REQUIRE(flush(b) == 0);
+  CHECK(take(filtered, 1).back().type() == "connection");
+  go.set_value();
+  CHECK(flush(a) == 0);
+  emit(a, 5, 5);
+  CHECK(numbers(take(filtered, 7)) == std::vector{100, 1, 2, 3, 101, 4, 5});
+  CHECK(numbers(take(other, 7)) == std::vector{-1, 100, 1, 2, 3, 101, 5});
+}
+
+TEST_CASE("an event that was delivered without a read of the log, and is lost there, is a reset") {
+  const auto log = std::make_shared<MemoryLog>();
+  EventManager events(with_log(log));
+  wait_until_ready(events);
+  EventStream stream = events.add_connection();
+  for (int i = 1; i <= 3; ++i) {
+    emit(events, i, i);
+    REQUIRE(flush(events) == 0);
+  }
+  CHECK(numbers(take(stream, 4)) == std::vector{-1, 1, 2, 3});
+  SECTION("and the log is shorter") {
+    log->cut(2);
+  }
+  SECTION("and another one has its number") {
+    log->cut(1);
+    EventManager other(with_log(log->node()));
+    emit(other, 4, 4);
+    REQUIRE(flush(other) == 0);
+  }
+  CHECK(json_of(take(stream, 1).back())["reset"] == true);
 }
 
 TEST_CASE("an observer may destroy the manager on the log's thread") {

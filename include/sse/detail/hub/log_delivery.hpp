@@ -29,8 +29,8 @@ namespace sse::inline SSE_ABI::detail {
 
 class Connection;
 
-/// The hub's side of a log. One thread at a time delivers: the driver's reading thread. The watching thread ends the
-/// waiting of connections whose time is up.
+/// The hub's side of a log. One thread at a time delivers: the driver's reading or its appending thread, whose turn it
+/// is. The watching thread ends the waiting of connections whose time is up.
 class LogDelivery final : public LogReader {
  public:
   LogDelivery(const Options& options, ShardMap& shards, Publisher& publisher, Notifier& notifier) noexcept

@@ -3,7 +3,10 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "sse/detail/base/separate_compilation.hpp"
@@ -19,6 +22,13 @@ namespace sse::inline SSE_ABI {
 SSE_DECL EventLog::EventLog() noexcept {
   detail::start_log.store(&detail::start_log_runner);
 }
+
+SSE_DECL std::optional<LogPlace> EventLog::append_held(std::span<const LoggedEvent> events, std::uint64_t number) {
+  append(events, number);
+  return std::nullopt;
+}
+
+SSE_DECL void EventLog::release(bool) noexcept {}
 
 SSE_DECL LogSize EventLog::size() const noexcept {
   return {};

@@ -28,7 +28,7 @@ class EventLog;
 
 namespace sse::inline SSE_ABI::detail {
 
-/// An event that was read from a log, with its id there.
+/// An event of a log, with its id there.
 struct ReadEvent {
   Event event;
   EventId id;
@@ -58,7 +58,7 @@ class LogReader {
   /// The event that goes into the log in place of `count` events that the outbox had no room for.
   virtual Event encode_lost(std::uint64_t count) const = 0;
 
-  // On the reading thread:
+  // On the thread whose turn it is to deliver, the reading or the appending one; `log_opened` on the reading one:
 
   /// The log is open, and the events that `newest` holds are its last ones. `tail` is its last event's `n`. Called
   /// again when the log was rewritten.

@@ -19,6 +19,7 @@
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/base/thread_annotations.hpp"
 #include "sse/detail/log/log_driver.hpp"
+#include "sse/detail/log/log_position.hpp"
 #include "sse/detail/log/log_status.hpp"
 #include "sse/detail/log/outbox.hpp"
 #include "sse/event.hpp"
@@ -74,23 +75,33 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   void prepare(Batch& batch, std::vector<LoggedEvent>& events) const;
   /// Appends until the log has taken the batch. False: the runner is closing.
   bool append(Batch& batch);
-  void acknowledge(const Batch& batch, Clock::duration took);
+  /// The batch is in the log. True: the thread has the turn to deliver it, as it stands at `place`.
+  bool acknowledge(const Batch& batch, Clock::duration took, std::optional<LogPlace> place);
+  /// Makes the events that a read of the log would give. Empty: there are too many, or there is no memory.
+  std::vector<ReadEvent> restore(const std::vector<LoggedEvent>& events, const LogPlace& place) const;
+  /// Delivers a batch of this process, which the reading thread does not have to read then. The thread has the turn.
+  void deliver_own(std::vector<ReadEvent>& events);
 
   // The reading thread:
 
   void read_all();
   void open();
   void read();
-  /// Passes events on to the hub, in their order. `appended`: up to there own events had been appended before the read.
-  /// False: the log was rewritten.
-  bool pass_on(const LogRead& read, std::vector<ReadEvent>& events, std::uint64_t appended);
-  /// Everything that was appended up to `place` has been delivered: local events behind it are due.
-  void settle(std::uint64_t place);
-  bool deliver_next_local();
-  void deliver(const LogRead& read, std::vector<ReadEvent>& events);
+  /// Takes the turn to deliver what was read after the event `after`, without what the appending thread has delivered
+  /// meanwhile. `appended`: up to there own events had been appended before the read. False: there is nothing to
+  /// deliver, because the log has to be opened again, or the runner is closing.
+  bool begin_turn(LogRead& read, std::uint64_t after, std::vector<ReadEvent>& events, std::uint64_t appended);
   void measure();
 
   // Both:
+
+  /// Passes events on to the hub. The thread has the turn.
+  void deliver(const LogRead& read, std::vector<ReadEvent>& events);
+  /// Everything that was appended up to `place` has been delivered: local events behind it are due. The thread has the
+  /// turn.
+  void settle(std::uint64_t place);
+  bool deliver_next_local();
+  void end_turn();
 
   /// Calls the log, and sets the state by the result. An exception is the outcome, too.
   template <class Function>
@@ -115,13 +126,16 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
 
   // stop:
 
-  /// True on the reading thread: in a filter that destroys the manager. It delivers nothing more then.
-  bool reads_here() const SSE_REQUIRES(mutex_);
+  /// True on the reading or the appending thread: in a filter that destroys the manager. Nothing more is delivered
+  /// then.
+  bool delivers_here() const SSE_REQUIRES(mutex_);
+  bool appends_here() const SSE_REQUIRES(mutex_);
   bool is_done() const SSE_REQUIRES(mutex_);
   /// True while threads other than the present one run.
   bool others_run() const SSE_REQUIRES(mutex_);
   /// Waits until all is done, or until `limit`, and lets the threads end. Returns the number of events that are left.
   std::uint64_t close(Clock::time_point limit);
+  void replace_appender();
   /// Waits for the threads until `limit`, and leaves the others behind. Returns their number.
   std::size_t join(Clock::time_point limit);
 
@@ -135,7 +149,7 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   mutable Mutex mutex_;
   std::condition_variable_any has_work_;    ///< For the appending thread.
   std::condition_variable_any has_change_;  ///< For the watching thread.
-  std::condition_variable_any progress_;    ///< For stop, and for a thread that backs off.
+  std::condition_variable_any progress_;    ///< For stop, and for a thread that backs off or waits for its turn.
   Outbox outbox_ SSE_GUARDED_BY(mutex_);
   LogStatus status_ SSE_GUARDED_BY(mutex_);
   LogStats stats_ SSE_GUARDED_BY(mutex_);
@@ -144,16 +158,15 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   std::uint64_t read_since_ SSE_GUARDED_BY(mutex_) = 0;  ///< Outbox::appended() when the last read was begun.
   Clock::time_point look_at_ SSE_GUARDED_BY(mutex_);     ///< The watching thread sleeps until then.
   bool has_waiters_ SSE_GUARDED_BY(mutex_) = false;  ///< Connections may wait for the log: LogReader::log_tick is due.
-  bool opened_ SSE_GUARDED_BY(mutex_) = false;
+  LogPosition position_ SSE_GUARDED_BY(mutex_);
   bool ignores_lag_ SSE_GUARDED_BY(mutex_) = false;  ///< Nobody reads any more, and the rest is appended at once.
   bool closing_ SSE_GUARDED_BY(mutex_) = false;
   /// The reading thread waits in a call that was begun when everything up to this place had been appended.
   std::optional<std::uint64_t> waits_since_ SSE_GUARDED_BY(mutex_);
   std::uint64_t flushed_to_ SSE_GUARDED_BY(mutex_) = 0;  ///< A flush waits until this place has been delivered.
-  std::vector<Thread> threads_ SSE_GUARDED_BY(mutex_);   ///< The first one reads.
+  std::vector<Thread> threads_ SSE_GUARDED_BY(mutex_);   ///< The first one reads, the second appends.
   std::atomic<std::uint64_t> interrupts_{0};             ///< Calls of EventLog::interrupt.
 
-  std::uint64_t cursor_ = 0;    ///< Reading thread only. The `n` of the last event that was read.
   bool lags_ = false;           ///< Reading thread only. The log has more, but does not give it yet.
   Clock::time_point measured_;  ///< Reading thread only.
   std::uint64_t batches_ = 0;   ///< Appending thread only.

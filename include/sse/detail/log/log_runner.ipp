@@ -70,7 +70,7 @@ SSE_DECL void LogRunner::start() {
 
 SSE_DECL void LogRunner::start_thread(void (LogRunner::*loop)()) {
   const MutexLock lock(mutex_);
-  threads_.reserve(3);
+  threads_.reserve(4);
   threads_.push_back({std::thread([self = shared_from_this(), loop] {
     ((*self).*loop)();
     self->end_thread();
@@ -130,7 +130,7 @@ SSE_DECL std::size_t LogRunner::undelivered(std::uint64_t last) {
 
 SSE_DECL bool LogRunner::must_wake_reader() const {
   if (!waits_since_ || *waits_since_ == outbox_.appended()) return false;
-  const bool is_paused = opened_ && outbox_.has_batch() && !may_append();
+  const bool is_paused = position_.is_open() && outbox_.has_batch() && !may_append();
   return is_paused || outbox_.has_local() || flushed_to_ > outbox_.delivered();
 }
 
@@ -235,7 +235,7 @@ SSE_DECL LogRunner::Batch LogRunner::next_batch() {
 
 SSE_DECL bool LogRunner::may_append() const {
   const std::uint64_t lag = stats_.lag_events + (outbox_.appended() - read_since_);
-  return opened_ && outbox_.has_batch() && (lag < max_lag_ || ignores_lag_);
+  return position_.is_open() && outbox_.has_batch() && (lag < max_lag_ || ignores_lag_);
 }
 
 SSE_DECL void LogRunner::prepare(Batch& batch, std::vector<LoggedEvent>& events) const {
@@ -256,22 +256,28 @@ SSE_DECL void LogRunner::prepare(Batch& batch, std::vector<LoggedEvent>& events)
 
 SSE_DECL bool LogRunner::append(Batch& batch) {
   std::vector<LoggedEvent> events;
+  std::optional<LogPlace> place;
   ++batches_;
   for (unsigned attempt = 0;;) {
     const Clock::time_point begin = Clock::now();
     const Outcome outcome = call(LogSide::appending, std::chrono::milliseconds(0), [&] {
       prepare(batch, events);
-      log_->append(events, batches_);
+      place = log_->append_held(events, batches_);
     });
     if (outcome == Outcome::done) {
-      acknowledge(batch, Clock::now() - begin);
+      const Clock::duration took = Clock::now() - begin;
+      std::vector<ReadEvent> own;
+      if (place) own = restore(events, *place);
+      const bool has_turn = acknowledge(batch, took, own.empty() ? std::nullopt : place);
+      if (place) log_->release(has_turn);
+      if (has_turn) deliver_own(own);
       return true;
     }
     if (outcome == Outcome::interrupted ? is_closing() : !back_off(LogSide::appending, attempt++)) return false;
   }
 }
 
-SSE_DECL void LogRunner::acknowledge(const Batch& batch, Clock::duration took) {
+SSE_DECL bool LogRunner::acknowledge(const Batch& batch, Clock::duration took, std::optional<LogPlace> place) {
   bool wake = false;
   {
     const MutexLock lock(mutex_);
@@ -279,16 +285,58 @@ SSE_DECL void LogRunner::acknowledge(const Batch& batch, Clock::duration took) {
     ++stats_.appends;
     stats_.append_time += std::chrono::duration_cast<std::chrono::microseconds>(took);
     outbox_.batch_appended();
+    if (ignores_lag_) progress_.notify_all();
+    // If more waits for the log, this thread goes on with that, while the other one delivers.
+    if (place && !closing_ && position_.is_next(place->n) && !outbox_.has_batch()) {
+      position_.take(place->n + batch.size() - 1);
+      stats_.read += batch.size();
+      read_since_ = outbox_.appended();
+      if (waits_since_) waits_since_ = outbox_.appended();
+      return true;
+    }
     wake = must_wake_reader();
   }
   if (wake) wake_reader();
+  return false;
+}
+
+SSE_DECL std::vector<ReadEvent> LogRunner::restore(const std::vector<LoggedEvent>& events,
+                                                   const LogPlace& place) const {
+  constexpr std::size_t most = 32;  // beyond that the two threads work at once
+  std::vector<ReadEvent> restored;
+  const auto reader = reader_.lock();
+  if (!reader || events.size() > most) return restored;
+  try {
+    restored.reserve(events.size());
+    for (const LoggedEvent& one : events)
+      restored.push_back({reader->restore({one.is_message, one.type, one.topic, one.key, one.data}),
+                          {place.stamp, place.n + restored.size()}});
+  } catch (const std::bad_alloc&) {
+    restored.clear();
+  }
+  return restored;
+}
+
+SSE_DECL void LogRunner::deliver_own(std::vector<ReadEvent>& events) {
+  const std::uint64_t appended = [this] {
+    const MutexLock lock(mutex_);
+    return outbox_.appended();
+  }();
+  try {
+    deliver({}, events);
+  } catch (...) {
+    wake_reader();  // it opens the log again
+    return;
+  }
+  settle(appended);
+  end_turn();
 }
 
 SSE_DECL void LogRunner::read_all() {
   for (unsigned attempt = 0;;) {
     const bool opened = [this] {
       const MutexLock lock(mutex_);
-      return opened_;
+      return position_.is_open();
     }();
     const auto step = opened ? &LogRunner::read : &LogRunner::open;
     const Outcome outcome =
@@ -308,16 +356,16 @@ SSE_DECL void LogRunner::open() {
     newest.push_back({reader->restore({stored.is_message, stored.type, stored.topic, stored.key, stored.data}),
                       {stored.stamp, stored.n}});
   });
-  cursor_ = newest.empty() ? begin.tail : newest.back().id.n;
+  const std::uint64_t cursor = newest.empty() ? begin.tail : newest.back().id.n;
   if (is_closing()) return;
   {
     const MutexLock lock(mutex_);
     late_[static_cast<std::size_t>(LogSide::reading)].reset();  // from here on it is the hub's time
   }
-  reader->log_opened(newest, cursor_);
+  reader->log_opened(newest, cursor);
   measure();
   const MutexLock lock(mutex_);
-  opened_ = true;
+  position_.open(cursor);
   has_waiters_ = true;  // those that are ahead of what was opened
   read_since_ = outbox_.appended();
   stats_.lag_events = 0;
@@ -328,60 +376,69 @@ SSE_DECL void LogRunner::open() {
 SSE_DECL void LogRunner::read() {
   const auto reader = reader_.lock();
   if (!reader) return;
-  std::uint64_t appended = 0;
+  std::uint64_t after = 0, appended = 0;
   std::chrono::milliseconds wait = log_read_wait;
   {
     const MutexLock lock(mutex_);
+    after = position_.cursor();
     appended = outbox_.appended();
-    if (appended != outbox_.delivered()) wait = std::chrono::milliseconds(lags_ ? 20 : 0);
+    if (appended != outbox_.delivered() && !position_.is_taken()) wait = std::chrono::milliseconds(lags_ ? 20 : 0);
     waits_since_ = appended;
   }
   std::vector<ReadEvent> events;
-  const LogRead read = log_->read(cursor_, wait, [&](const LoggedEvent& stored) {
+  LogRead read = log_->read(after, wait, [&](const LoggedEvent& stored) {
     events.push_back(
         {reader->restore({stored.is_message, stored.type, stored.topic, stored.key, stored.data, stored.is_transient}),
          {stored.stamp, stored.n},
          stored.is_transient});
   });
-  if (is_closing() || !pass_on(read, events, appended)) return;
-  lags_ = events.empty() && cursor_ < read.tail;
-  if (cursor_ >= read.tail) settle(appended);
+  const bool gave_none = events.empty();
+  if (is_closing() || !begin_turn(read, after, events, appended)) return;
+  deliver(read, events);
+  const std::uint64_t cursor = [this] {
+    const MutexLock lock(mutex_);
+    return position_.cursor();
+  }();
+  lags_ = gave_none && cursor < read.tail;
+  if (cursor >= read.tail) settle(appended);
+  end_turn();
   if (Clock::now() - measured_ > std::chrono::seconds(1)) measure();
 }
 
-SSE_DECL bool LogRunner::pass_on(const LogRead& read, std::vector<ReadEvent>& events, std::uint64_t appended) {
-  const auto kept = static_cast<std::uint64_t>(
-      std::count_if(events.begin(), events.end(), [](const ReadEvent& one) { return !one.is_transient; }));
-  {
-    const MutexLock lock(mutex_);
-    waits_since_.reset();
-    late_[static_cast<std::size_t>(LogSide::reading)].reset();  // from here on it is the hub's time
-    if (!read.note.empty()) status_.tell(read.note), has_change_.notify_one();
-    if (!read.lost) {
-      opened_ = false;
-      ++stats_.resets;
-      return false;
-    }
-    stats_.missed += *read.lost;
-    stats_.read += events.size();
-    read_since_ = appended;
-    if (outbox_.has_batch()) has_work_.notify_one();
-    stats_.lag_events = read.tail - std::min(read.tail, cursor_ + *read.lost + kept);
+SSE_DECL bool LogRunner::begin_turn(LogRead& read, std::uint64_t after, std::vector<ReadEvent>& events,
+                                    std::uint64_t appended) {
+  std::uint64_t n = after + read.lost.value_or(0);
+  const MutexLock lock(mutex_);
+  waits_since_.reset();
+  late_[static_cast<std::size_t>(LogSide::reading)].reset();  // from here on it is the hub's time
+  if (!read.note.empty()) status_.tell(read.note), has_change_.notify_one();
+  while (position_.is_taken() && !closing_) progress_.wait(mutex_);
+  if (closing_ || !position_.is_open()) return false;
+  if (!read.lost) {
+    position_.close();
+    ++stats_.resets;
+    return false;
   }
-  std::uint64_t n = cursor_ + *read.lost;
   for (const ReadEvent& one : events)
     if (!one.is_transient && one.id.n != ++n)
       throw LogError("sse: a log gave event " + std::to_string(one.id.n) + " in place of " + std::to_string(n), false);
-  cursor_ = n;
-  deliver(read, events);
+  const std::uint64_t delivered = position_.cursor();
+  *read.lost -= std::min(*read.lost, delivered - after);
+  std::erase_if(events, [&](const ReadEvent& one) { return !one.is_transient && one.id.n <= delivered; });
+  position_.take(std::max(n, delivered));
+  stats_.missed += *read.lost;
+  stats_.read += events.size();
+  read_since_ = std::max(read_since_, appended);
+  if (outbox_.has_batch()) has_work_.notify_one();
+  stats_.lag_events = read.tail - std::min(read.tail, position_.cursor());
   return true;
 }
 
 SSE_DECL void LogRunner::deliver(const LogRead& read, std::vector<ReadEvent>& events) {
-  const auto reader = reader_.lock();
-  if (!reader) return;
   try {
-    if (*read.lost != 0) reader->log_missed(*read.lost);
+    const auto reader = reader_.lock();
+    if (!reader) return;
+    if (read.lost != 0) reader->log_missed(*read.lost);
     if (read.lost_transient != 0) {
       LocalEvent gap{{}, {}, read.lost_transient};
       reader->deliver_local(gap);
@@ -389,9 +446,16 @@ SSE_DECL void LogRunner::deliver(const LogRead& read, std::vector<ReadEvent>& ev
     if (!events.empty()) reader->log_read(events);
   } catch (...) {  // no memory: nobody knows which connections have got it, so all are told a reset
     const MutexLock lock(mutex_);
-    opened_ = false;
+    position_.close();
+    progress_.notify_all();
     throw;
   }
+}
+
+SSE_DECL void LogRunner::end_turn() {
+  const MutexLock lock(mutex_);
+  position_.end_turn();
+  progress_.notify_all();
 }
 
 SSE_DECL void LogRunner::settle(std::uint64_t place) {
@@ -415,7 +479,7 @@ SSE_DECL bool LogRunner::deliver_next_local() {
   if (!local) return false;
   try {
     if (const auto reader = reader_.lock()) reader->deliver_local(*local);
-  } catch (const std::bad_alloc&) {  // as an emitter without memory would lose it
+  } catch (const std::exception&) {  // as an emitter without memory would lose it
   }
   const MutexLock lock(mutex_);
   outbox_.local_delivered();
@@ -448,7 +512,7 @@ SSE_DECL void LogRunner::watch_all() {
 SSE_DECL LogRunner::Clock::time_point LogRunner::next_look() const {
   const Clock::time_point now = Clock::now();
   Clock::time_point next = now + std::chrono::hours(1);
-  if (has_waiters_ || !opened_) next = now + std::chrono::milliseconds(250);
+  if (has_waiters_ || !position_.is_open()) next = now + std::chrono::milliseconds(250);
   for (const auto& late : late_)
     if (late && *late > now) next = std::min(next, *late);
   return next;
@@ -457,7 +521,7 @@ SSE_DECL LogRunner::Clock::time_point LogRunner::next_look() const {
 SSE_DECL void LogRunner::tick() {
   {
     const MutexLock lock(mutex_);
-    if (!std::exchange(has_waiters_, false) && opened_) return;
+    if (!std::exchange(has_waiters_, false) && position_.is_open()) return;
   }
   const auto reader = reader_.lock();
   if (!reader || !reader->log_tick()) return;
@@ -486,12 +550,16 @@ SSE_DECL bool LogRunner::tell_change() {
   return true;
 }
 
-SSE_DECL bool LogRunner::reads_here() const {
-  return !threads_.empty() && threads_.front().thread.get_id() == std::this_thread::get_id();
+SSE_DECL bool LogRunner::appends_here() const {
+  return threads_.size() > 1 && threads_[1].thread.get_id() == std::this_thread::get_id();
+}
+
+SSE_DECL bool LogRunner::delivers_here() const {
+  return appends_here() || (!threads_.empty() && threads_.front().thread.get_id() == std::this_thread::get_id());
 }
 
 SSE_DECL bool LogRunner::is_done() const {
-  return reads_here() ? outbox_.appended() == outbox_.last() : outbox_.settled();
+  return delivers_here() ? outbox_.appended() == outbox_.last() : outbox_.settled();
 }
 
 SSE_DECL bool LogRunner::others_run() const {
@@ -514,15 +582,17 @@ SSE_DECL void LogRunner::stop(Clock::time_point limit) noexcept {
 }
 
 SSE_DECL std::uint64_t LogRunner::close(Clock::time_point limit) {
-  bool wake = false;
+  bool wake = false, needs_appender = false;
   {
     const MutexLock lock(mutex_);
     flushed_to_ = outbox_.last();
-    ignores_lag_ = reads_here();
+    ignores_lag_ = delivers_here();
     has_work_.notify_one();
     wake = !is_done() && must_wake_reader();
+    needs_appender = !is_done() && appends_here();
   }
   if (wake) wake_reader();
+  if (needs_appender) replace_appender();
   std::uint64_t left = 0;
   {
     const MutexLock lock(mutex_);
@@ -536,6 +606,14 @@ SSE_DECL std::uint64_t LogRunner::close(Clock::time_point limit) {
   }
   wake_reader();
   return left;
+}
+
+/// The thread is in a filter: another one appends the rest meanwhile.
+SSE_DECL void LogRunner::replace_appender() {
+  try {
+    start_thread(&LogRunner::append_all);
+  } catch (const std::exception&) {  // no memory, or no thread: the rest is lost, and told
+  }
 }
 
 SSE_DECL std::size_t LogRunner::join(Clock::time_point limit) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -156,6 +157,14 @@ class SqliteConnection {
   bool in_transaction() const noexcept { return sqlite3_get_autocommit(get()) == 0; }
   void roll_back() noexcept {
     if (connection_ && in_transaction()) sqlite3_exec(get(), "rollback", nullptr, nullptr, nullptr);
+  }
+
+  /// A number that each commit changes: one of this connection at once, another's when a transaction begins. Nullopt:
+  /// this SQLite does not have it.
+  std::optional<std::uint64_t> data_version() const noexcept {
+    unsigned version = 0;
+    if (sqlite3_file_control(get(), "main", SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK) return std::nullopt;
+    return version;
   }
 
   /// Bytes of the file itself, past the write-ahead log and all locks. Reading them by a descriptor of one's own would

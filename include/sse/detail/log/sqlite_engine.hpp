@@ -36,6 +36,8 @@ class SqliteEngine {
   LogBegin open(std::size_t history, const EventLog::Take& take);
   void append(std::span<const LoggedEvent> events, std::uint64_t number);
   LogRead read(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take);
+  std::optional<LogPlace> append_held(std::span<const LoggedEvent> events, std::uint64_t number);
+  void release(bool delivered) noexcept;
   void interrupt() noexcept;
   LogSize size() const noexcept;
 
@@ -53,14 +55,19 @@ class SqliteEngine {
   auto call(Session& session, Function function);
 
   void attend_writer();
+  int frames_per_checkpoint() const noexcept;
+  bool is_checkpoint_due() noexcept;
   bool append_batch(std::span<const LoggedEvent> events, std::uint64_t number);
   std::uint64_t next_stamp(const Place& newest);
-  void trim_before(Session& session, std::uint64_t newest, std::size_t added);
+  /// True: events were removed.
+  bool trim_before(Session& session, std::uint64_t oldest, std::uint64_t newest, std::size_t added);
   void bound_wal(std::span<const LoggedEvent> events);
   bool checkpoint(int mode);
   void checkpoint_when_due() noexcept;
   std::uint64_t wal_bytes() const noexcept;
 
+  std::uint64_t take_over(std::uint64_t after);
+  void forget_delivered();
   void attend_reader();
   void attend_locked_reader();
   LogRead read_or_wait(std::uint64_t after, std::chrono::milliseconds wait, const EventLog::Take& take);
@@ -80,9 +87,18 @@ class SqliteEngine {
   std::optional<std::uint64_t> last_number_;   ///< Appending thread only. The last batch that is in the log.
   std::optional<std::uint64_t> unsure_after_;  ///< Appending thread only. A failed batch may stand after this event.
   Place newest_;                               ///< Appending thread only. The newest event when last seen.
-  int wal_frames_ = 0;                         ///< Appending thread only. In the write-ahead log.
-  int frames_at_checkpoint_ = 0;               ///< Appending thread only. wal_frames_ when the last one was tried.
-  int page_bytes_ = 4096;                      ///< Appending thread only.
+  std::uint64_t oldest_ = 0;                   ///< Appending thread only. Its oldest event's number; 0: not known.
+  /// Appending thread only. SqliteConnection::data_version after the last commit: nobody else has committed since while
+  /// it stays. Unset: not known.
+  std::optional<std::uint64_t> known_version_;
+  int wal_frames_ = 0;            ///< Appending thread only. In the write-ahead log.
+  int frames_at_checkpoint_ = 0;  ///< Appending thread only. wal_frames_ when the last one was tried.
+  int page_bytes_ = 4096;         ///< Appending thread only.
+
+  /// Guarded by signals_.mutex. The last event of the last `append_held`.
+  Place held_;
+  /// Guarded by signals_.mutex. The caller has delivered it, and the reader goes on behind it.
+  bool delivered_ = false;
 
   Session reader_;                  ///< Reading thread only.
   Place cursor_;                    ///< Reading thread only. The last event given or counted as lost.

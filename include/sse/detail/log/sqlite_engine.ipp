@@ -79,6 +79,7 @@ auto SqliteEngine::call(Session& session, Function function) {
 SSE_DECL void SqliteEngine::attend_writer() {
   if (!file_.attend(writer_)) return;
   newest_ = {};
+  known_version_.reset();
   page_bytes_ = std::max(512, std::atoi(writer_.connection.query("pragma page_size").c_str()));
   wal_frames_ = frames_at_checkpoint_ = 0;
   sqlite3_wal_hook(
@@ -90,14 +91,31 @@ SSE_DECL void SqliteEngine::attend_writer() {
       &wal_frames_);
 }
 
+inline constexpr std::string_view line_ends("\r\n\0", 3);
+
 SSE_DECL void SqliteEngine::append(std::span<const LoggedEvent> events, std::uint64_t number) {
-  if ((last_number_ && number <= *last_number_) || events.empty()) return;
+  if (append_held(events, number)) release(false);
+}
+
+/// False: a read might give other events than these, see `refusal`.
+inline bool are_given_as_they_are(std::span<const LoggedEvent> events) noexcept {
+  return std::all_of(events.begin(), events.end(), [](const LoggedEvent& event) {
+    return event.type.find_first_of(line_ends) == std::string_view::npos &&
+           (event.is_message || event.data.find_first_of(line_ends) == std::string_view::npos);
+  });
+}
+
+SSE_DECL std::optional<LogPlace> SqliteEngine::append_held(std::span<const LoggedEvent> events, std::uint64_t number) {
+  std::optional<LogPlace> place;
+  if ((last_number_ && number <= *last_number_) || events.empty()) return place;
   call(writer_, [&] {
     const SqliteLocked locked(writer_);
+    bool is_added = false;
     try {
       attend_writer();
       bound_wal(events);
-      if (append_batch(events, number) && !file_status(file_.path()).same_file(writer_.status)) {
+      is_added = append_batch(events, number);
+      if (is_added && !file_status(file_.path()).same_file(writer_.status)) {
         throw SqliteError("sse: " + file_.path() + ": the file was moved or replaced during a commit",
                           SQLITE_READONLY_DBMOVED);
       }
@@ -111,25 +129,46 @@ SSE_DECL void SqliteEngine::append(std::span<const LoggedEvent> events, std::uin
     }
     last_number_ = number;
     unsure_after_.reset();
-    {
+    if (is_added && are_given_as_they_are(events) && !is_checkpoint_due()) {
+      place = LogPlace{*newest_.stamp, newest_.n + 1 - events.size()};
       const std::lock_guard guard(signals_.mutex);
-      ++signals_.commits;
+      held_ = newest_;
+      delivered_ = false;
+    } else {
+      release(false);
+      checkpoint_when_due();
     }
-    signals_.changed.notify_all();
-    checkpoint_when_due();
   });
+  return place;
+}
+
+SSE_DECL void SqliteEngine::release(bool delivered) noexcept {
+  {
+    const std::lock_guard guard(signals_.mutex);
+    delivered_ = delivered;
+    if (!delivered) ++signals_.commits;
+    if (delivered) read_up_to_ = held_.n;
+  }
+  if (!delivered) signals_.changed.notify_all();
+}
+
+SSE_DECL int SqliteEngine::frames_per_checkpoint() const noexcept {
+  const auto bytes_per_frame = static_cast<std::uint64_t>(page_bytes_) + 24;
+  return static_cast<int>(std::min<std::uint64_t>(SqliteFile::checkpoint_bytes, options_.max_wal_bytes / 4) /
+                          bytes_per_frame);
+}
+
+SSE_DECL bool SqliteEngine::is_checkpoint_due() noexcept {
+  if (wal_frames_ < frames_at_checkpoint_) frames_at_checkpoint_ = 0;  // the write-ahead log has started anew
+  return wal_frames_ - frames_at_checkpoint_ >= frames_per_checkpoint();
 }
 
 /// After a commit. The batch is in the log: an error is only told where the write-ahead log has no room for the next.
 SSE_DECL void SqliteEngine::checkpoint_when_due() noexcept {
-  const auto bytes_per_frame = static_cast<std::uint64_t>(page_bytes_) + 24;
-  const auto limit = static_cast<int>(
-      std::min<std::uint64_t>(SqliteFile::checkpoint_bytes, options_.max_wal_bytes / 4) / bytes_per_frame);
-  if (wal_frames_ < frames_at_checkpoint_) frames_at_checkpoint_ = 0;  // the write-ahead log has started anew
-  if (wal_frames_ - frames_at_checkpoint_ < limit) return;
+  if (!is_checkpoint_due()) return;
   writer_.deadline = std::min(writer_.deadline, SteadyClock::now() + std::chrono::milliseconds(20));
   try {
-    checkpoint(wal_frames_ >= 2 * limit ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
+    checkpoint(wal_frames_ >= 2 * frames_per_checkpoint() ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
   } catch (const Error&) {
     frames_at_checkpoint_ = wal_frames_;  // not with each commit
   }
@@ -139,7 +178,9 @@ SSE_DECL void SqliteEngine::checkpoint_when_due() noexcept {
 SSE_DECL bool SqliteEngine::append_batch(std::span<const LoggedEvent> events, std::uint64_t number) {
   SqliteConnection& connection = writer_.connection;
   connection.run(writer_.use(Query::begin_write));
-  const Place newest = writer_.newest_place();
+  const std::optional<std::uint64_t> version = connection.data_version();
+  const bool is_known = version && std::exchange(known_version_, std::nullopt) == version;
+  const Place newest = is_known ? newest_ : writer_.newest_place();
   if (unsure_after_) {
     SqliteStatement& find = writer_.use(Query::find_batch);
     const SqliteReset reset(find);
@@ -158,7 +199,8 @@ SSE_DECL bool SqliteEngine::append_batch(std::span<const LoggedEvent> events, st
         false);
   }
   const std::uint64_t stamp = next_stamp(newest);
-  trim_before(writer_, newest.n, events.size());
+  if (!is_known || oldest_ == 0) oldest_ = writer_.oldest_number();
+  if (trim_before(writer_, oldest_, newest.n, events.size())) oldest_ = 0;
   SqliteStatement& row = writer_.use(Query::insert);
   std::uint64_t n = newest.n;
   for (const LoggedEvent& event : events) {
@@ -181,6 +223,7 @@ SSE_DECL bool SqliteEngine::append_batch(std::span<const LoggedEvent> events, st
   if (!unsure_after_) unsure_after_ = newest.n;
   connection.run(writer_.use(Query::commit));
   newest_ = {n, stamp};
+  known_version_ = connection.data_version();
   return true;
 }
 
@@ -198,13 +241,13 @@ SSE_DECL std::uint64_t SqliteEngine::next_stamp(const Place& newest) {
 }
 
 /// Removes the oldest events, some more than there will be too many, so that it is not done with each batch.
-SSE_DECL void SqliteEngine::trim_before(Session& session, std::uint64_t newest, std::size_t added) {
+SSE_DECL bool SqliteEngine::trim_before(Session& session, std::uint64_t oldest, std::uint64_t newest,
+                                        std::size_t added) {
   const std::uint64_t kept = max_events_;
-  const std::uint64_t oldest = session.oldest_number();
-  if (kept == 0 || oldest == 0 || newest + added + 1 - oldest <= kept) return;
+  if (kept == 0 || oldest == 0 || newest + added + 1 - oldest <= kept) return false;
   const std::uint64_t excess = newest + added + 1 - oldest - kept;
   const std::uint64_t step = std::clamp<std::uint64_t>(kept / 16, 1, 1024);
-  if (excess < step) return;
+  if (excess < step) return false;
   std::uint64_t last =
       std::min(oldest - 1 + std::min<std::uint64_t>(excess, std::max<std::uint64_t>(2 * step, 256) + added), newest);
   // Events that this process's own reader has not given yet wait, within bounds.
@@ -215,10 +258,11 @@ SSE_DECL void SqliteEngine::trim_before(Session& session, std::uint64_t newest, 
   }
   const std::uint64_t removed = last >= oldest ? last + 1 - oldest : 0;
   trim_is_due_ = excess - std::min(excess, removed) >= step;
-  if (removed == 0) return;
+  if (removed == 0) return false;
   SqliteStatement& statement = session.use(Query::trim);
   statement.bind(1, last);
   session.connection.run(statement);
+  return true;
 }
 
 SSE_DECL std::uint64_t SqliteEngine::wal_bytes() const noexcept {
@@ -268,7 +312,6 @@ inline const char* refusal(const SqliteStatement& row) noexcept {
     if (row.type(column) != SQLITE_TEXT) return reasons[column - 2];
   }
   if (row.type(6) != SQLITE_INTEGER || row.number(6) > 1) return "its is_message is neither 0 nor 1";
-  constexpr std::string_view line_ends("\r\n\0", 3);
   if (row.text(2).find_first_of(line_ends) != std::string_view::npos) return "its type has more than one line";
   if (row.number(6) == 0 && row.text(5).find_first_of(line_ends) != std::string_view::npos) {
     return "its data has more than one line";
@@ -331,6 +374,7 @@ SSE_DECL LogBegin SqliteEngine::open(std::size_t history, const EventLog::Take& 
         throw;
       }
       reconnected_ = false;
+      forget_delivered();
       read_up_to_ = cursor_.n;
       begin.created = file_.take_created();
       return begin;
@@ -383,12 +427,14 @@ SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::mi
   const SteadyClock::time_point limit =
       SteadyClock::now() + std::min<std::chrono::milliseconds>(wait, std::chrono::hours(1));
   reader_.deadline = SteadyClock::now() + options_.lock_timeout;
+  take_over(after);
   // Of an idle log only the wait goes on, which looks at the file at each of its ends: nothing is read for each call.
   if (const auto tail = std::exchange(idle_tail_, std::nullopt); tail && after == cursor_.n && !reconnected_) {
     if (!wait_for_change(limit)) {
       if (SteadyClock::now() >= limit) idle_tail_ = tail;
       return {0, *tail, {}};
     }
+    if (const std::uint64_t n = take_over(after); n > after) return {0, n, {}};
   }
   for (bool again = false;;) {
     reader_.deadline = SteadyClock::now() + options_.lock_timeout;
@@ -414,7 +460,25 @@ SSE_DECL LogRead SqliteEngine::read_or_wait(std::uint64_t after, std::chrono::mi
       if (SteadyClock::now() >= limit && !trim_is_due_) idle_tail_ = result.tail;
       return result;
     }
+    if (const std::uint64_t n = take_over(after); n > after) return {0, n, {}};
   }
+}
+
+/// Moves the cursor behind the events that the caller has delivered without a read. Returns the last one's number; 0:
+/// it has not delivered the last batch so.
+SSE_DECL std::uint64_t SqliteEngine::take_over(std::uint64_t after) {
+  const std::lock_guard guard(signals_.mutex);
+  // Whoever asks for what follows the batch has delivered it, and is about to say so.
+  const bool is_delivered = delivered_ || (held_.n != 0 && held_.n == after);
+  if (!is_delivered) return 0;
+  if (held_.n > cursor_.n) cursor_ = held_;
+  return held_.n;
+}
+
+SSE_DECL void SqliteEngine::forget_delivered() {
+  const std::lock_guard guard(signals_.mutex);
+  held_ = {};
+  delivered_ = false;
 }
 
 SSE_DECL void SqliteEngine::give_rows(std::uint64_t after, const EventLog::Take& take, LogRead& result,
@@ -505,6 +569,7 @@ SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit) {
       if (signals_.commits != seen_commits_) return true;
     }
     if (!file_status(file_.path()).unchanged(reader_.status)) {
+      take_over(0);
       // Reading takes it up; where the lock is held by another process, after the next pause only.
       attend_reader();
       seen_commits_ = ~std::uint64_t{0};  // not only the wait goes on
@@ -523,7 +588,7 @@ SSE_DECL void SqliteEngine::trim_when_idle() {
   try {
     if (file_status(file_.path()).same_file(reader_.status)) {
       reader_.connection.run(reader_.use(Query::begin_write));
-      trim_before(reader_, reader_.newest_place().n, 0);
+      trim_before(reader_, reader_.oldest_number(), reader_.newest_place().n, 0);
       reader_.connection.run(reader_.use(Query::commit));
     }
   } catch (const LogError&) {

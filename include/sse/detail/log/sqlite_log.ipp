@@ -3,7 +3,12 @@
 
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -26,6 +31,14 @@ SSE_DECL LogBegin SqliteLog::open(std::size_t history, const Take& take) {
 
 SSE_DECL void SqliteLog::append(std::span<const LoggedEvent> events, std::uint64_t number) {
   engine_->append(events, number);
+}
+
+SSE_DECL std::optional<LogPlace> SqliteLog::append_held(std::span<const LoggedEvent> events, std::uint64_t number) {
+  return engine_->append_held(events, number);
+}
+
+SSE_DECL void SqliteLog::release(bool delivered) noexcept {
+  engine_->release(delivered);
 }
 
 SSE_DECL LogRead SqliteLog::read(std::uint64_t after, std::chrono::milliseconds wait, const Take& take) {

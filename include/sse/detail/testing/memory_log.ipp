@@ -53,6 +53,8 @@ struct MemoryLog::Node {
   std::uint64_t last_number = 0;
   std::size_t appends = 0;
   std::optional<std::uint64_t> cursor_stamp;  ///< The stamp of the last event that was given.
+  std::optional<LogPlace> held;  ///< The last event of the last `append_held`, unless it was released unread.
+  bool held_is_delivered = false;
 
   /// The newest event that this node sees.
   std::uint64_t tail(const Store& store) const { return std::min(visible.value_or(store.tail()), store.tail()); }
@@ -165,10 +167,15 @@ SSE_DECL LogBegin MemoryLog::open(std::size_t history, const Take& take) {
   for (const sse::detail::KeptEvent& event : store_->events)
     if (event.n <= begin.tail && begin.tail - event.n < history) take(event.view());
   node_->cursor_stamp = store_->stamp_of(begin.tail);
+  node_->held.reset();
   return begin;
 }
 
 SSE_DECL void MemoryLog::append(std::span<const LoggedEvent> events, std::uint64_t number) {
+  if (append_held(events, number)) release(false);
+}
+
+SSE_DECL std::optional<LogPlace> MemoryLog::append_held(std::span<const LoggedEvent> events, std::uint64_t number) {
   std::unique_lock lock(store_->mutex);
   Node& node = *node_;
   const std::uint64_t interrupts = node.interrupts;
@@ -176,7 +183,13 @@ SSE_DECL void MemoryLog::append(std::span<const LoggedEvent> events, std::uint64
   node.block_while(*store_, lock, [&] { return node.frozen && node.interrupts == interrupts; });
   if (node.frozen) throw LogError("sse::testing::MemoryLog: interrupted while it is frozen", true);
   node.begin_call(*store_, lock);
-  if (number > node.last_number) {
+  std::optional<LogPlace> place;
+  if (number > node.last_number && !events.empty()) {
+    if (!node.visible && !node.loses_answer) {
+      place = LogPlace{store_->next_stamp, store_->next_n};
+      node.held = LogPlace{store_->next_stamp, store_->next_n + events.size() - 1};
+      node.held_is_delivered = false;
+    }
     for (LoggedEvent event : events) {
       event.stamp = store_->next_stamp;
       event.n = store_->next_n++;
@@ -188,16 +201,29 @@ SSE_DECL void MemoryLog::append(std::span<const LoggedEvent> events, std::uint64
     store_->changed.notify_all();
   }
   if (std::exchange(node.loses_answer, false)) throw LogError("sse::testing::MemoryLog: the answer is lost", true);
+  return place;
+}
+
+SSE_DECL void MemoryLog::release(bool delivered) noexcept {
+  change([&] {
+    node_->held_is_delivered = delivered;
+    if (!delivered) node_->held.reset();
+  });
 }
 
 SSE_DECL LogRead MemoryLog::read(std::uint64_t after, std::chrono::milliseconds wait, const Take& take) {
   std::unique_lock lock(store_->mutex);
   Node& node = *node_;
+  // Whoever asks for what follows a batch has delivered it, and is about to say so.
+  if (node.held && node.held->n == after) node.cursor_stamp = node.held->stamp;
+  const auto is_passed = [&] { return node.held && node.held_is_delivered && node.held->n > after; };
   const auto is_rewritten = [&] {
-    const std::optional<std::uint64_t> stamp = store_->stamp_of(after);
-    return after > store_->tail() || (stamp && node.cursor_stamp && *stamp != *node.cursor_stamp);
+    const std::uint64_t last = is_passed() ? node.held->n : after;
+    const std::optional<std::uint64_t> stamp = store_->stamp_of(last),
+                                       known = is_passed() ? node.held->stamp : node.cursor_stamp;
+    return last > store_->tail() || (stamp && known && *stamp != *known);
   };
-  const auto has_more = [&] { return node.tail(*store_) > after; };
+  const auto has_more = [&] { return node.tail(*store_) > std::max(after, node.held ? node.held->n : 0); };
   node.begin_call(*store_, lock);
   store_->changed.wait_for(
       lock, wait, [&] { return node.refusal || node.hangs || node.interrupted || is_rewritten() || has_more(); });
@@ -209,9 +235,13 @@ SSE_DECL LogRead MemoryLog::read(std::uint64_t after, std::chrono::milliseconds 
     read.lost = std::nullopt;
     return read;
   }
-  if (!has_more()) return read;
-  read.lost = std::max(store_->first(), after + 1) - after - 1;
+  if (is_passed()) {
+    read.tail = node.held->n;
+    return read;
+  }
   const std::uint64_t last = node.tail(*store_);
+  if (last <= after) return read;
+  read.lost = std::max(store_->first(), after + 1) - after - 1;
   for (const sse::detail::KeptEvent& event : store_->events) {
     if (event.n <= after || event.n > last) continue;
     take(event.view());
