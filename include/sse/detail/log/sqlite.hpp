@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -102,6 +104,9 @@ class SqliteReset {
   SqliteStatement& statement_;
 };
 
+/// See SqliteConnection::wal_head.
+using SqliteWalHead = std::array<unsigned char, 48>;
+
 class SqliteConnection {
  public:
   SqliteConnection() = default;
@@ -165,6 +170,22 @@ class SqliteConnection {
     unsigned version = 0;
     if (sqlite3_file_control(get(), "main", SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK) return std::nullopt;
     return version;
+  }
+
+  /// The head of the write-ahead log's index, which is in memory that the processes share: each commit changes it. A
+  /// look costs no call of the system. Nullopt: it cannot be seen.
+  std::optional<SqliteWalHead> wal_head() const noexcept {
+    sqlite3_file* file = nullptr;
+    if (sqlite3_file_control(get(), "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file ||
+        !file->pMethods || file->pMethods->iVersion < 2) {
+      return std::nullopt;
+    }
+    void volatile* index = nullptr;
+    if (file->pMethods->xShmMap(file, 0, 32 * 1024, 0, &index) != SQLITE_OK || !index) return std::nullopt;
+    SqliteWalHead head;
+    const auto* const bytes = static_cast<const volatile unsigned char*>(index);
+    for (std::size_t i = 0; i < head.size(); ++i) head[i] = bytes[i];
+    return head;
   }
 
   /// Bytes of the file itself, past the write-ahead log and all locks. Reading them by a descriptor of one's own would

@@ -104,6 +104,8 @@ class SqliteEngine {
   Place cursor_;                    ///< Reading thread only. The last event given or counted as lost.
   bool reconnected_ = false;        ///< Reading thread only. It may be another file than before.
   std::uint64_t data_version_ = 0;  ///< Reading thread only. SQLite's count of what others have changed.
+  /// Reading thread only. As it was before data_version_ was read: while it stays, nobody has committed.
+  std::optional<SqliteWalHead> wal_head_;
   /// Reading thread only. Set: the last call found nothing new, and the log's last event was this one.
   std::optional<std::uint64_t> idle_tail_;
   std::uint64_t seen_commits_ = 0;         ///< Reading thread only. SqliteSignals::commits when it was last read.

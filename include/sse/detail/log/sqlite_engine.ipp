@@ -345,6 +345,7 @@ SSE_DECL void SqliteEngine::attend_locked_reader() {
   if (!file_.attend(reader_)) return;
   reconnected_ = had_cursor;
   data_version_ = 0;
+  wal_head_.reset();
 }
 
 /// Calls a function that reads; true: the function shall run again. Where SQLite finds the file damaged, its content
@@ -484,6 +485,7 @@ SSE_DECL void SqliteEngine::forget_delivered() {
 SSE_DECL void SqliteEngine::give_rows(std::uint64_t after, const EventLog::Take& take, LogRead& result,
                                       std::uint64_t& given) {
   SqliteConnection& connection = reader_.connection;
+  wal_head_ = connection.wal_head();
   {
     SqliteStatement& version = reader_.use(Query::data_version);
     const SqliteReset reset(version);
@@ -575,9 +577,12 @@ SSE_DECL bool SqliteEngine::wait_for_change(SteadyClock::time_point limit) {
       seen_commits_ = ~std::uint64_t{0};  // not only the wait goes on
       if (reconnected_) return true;
     }
-    SqliteStatement& version = reader_.use(Query::data_version);
-    const SqliteReset reset(version);
-    if (reader_.connection.step(version) && version.number(0) != data_version_) return true;
+    if (const auto head = reader_.connection.wal_head(); !head || head != wal_head_) {
+      SqliteStatement& version = reader_.use(Query::data_version);
+      const SqliteReset reset(version);
+      if (reader_.connection.step(version) && version.number(0) != data_version_) return true;
+      wal_head_ = head;
+    }
     if (SteadyClock::now() >= limit) return false;
   }
 }
