@@ -314,6 +314,19 @@ TEST_CASE("a returning client gets its replay, also over events that are not in 
   first.read_to_end();
 }
 
+TEST_CASE("a replay of short events has more pieces than one call of the system takes") {
+  Server server({}, with_gzip(1'000));
+  Client plain = server.stream();
+  const std::string id = plain.last_event_id;
+  for (int i = 0; i < 1'000; ++i) server.events.emit_message("s", std::to_string(i));
+  const std::string with_id = "Last-Event-ID: " + id + "\r\n";
+  GzipClient client(server.port, "Accept-Encoding: gzip\r\n" + with_id);
+  const std::string connected = client.block_with("\"connection\"");
+  for (int i = 0; i < 1'000; ++i) CHECK(client.block().value().ends_with("\ndata: " + std::to_string(i) + "\n\n"));
+  server.events.disconnect_all("done");
+  client.read_to_end();
+}
+
 /// A request for the events of these topics: "a" or "a&topic=b".
 std::string of_topics(const std::string& topics) {
   return "GET /events?topic=" + topics + " HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";

@@ -63,8 +63,8 @@ SSE_DECL std::vector<asio::const_buffer> frames_of(const BatchPart& part, std::s
 SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& sent, error_code& error);
 
 #if defined(SSE_SENDMSG)
-/// Sends the frames without their first `skip` bytes, with one call of the system, and returns the number of bytes that
-/// it took.
+/// Sends the frames without their first `skip` bytes, at most Batch::max_size of them, with one call of the system, and
+/// returns the number of bytes that it took. What is stored in a compressed stream may have more.
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept;
 #endif
 

@@ -64,7 +64,7 @@ SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::siz
   std::array<iovec, Batch::max_size> frames;
   std::size_t count = 0;
   for_each_frame(part, skip, [&](const asio::const_buffer& frame) {
-    frames[count++] = {const_cast<void*>(frame.data()), frame.size()};
+    if (count != frames.size()) frames[count++] = {const_cast<void*>(frame.data()), frame.size()};
   });
   msghdr message{};
   message.msg_iov = frames.data();
