@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sse/detail/base/find_control.hpp"
 #include "sse/detail/base/name_hash.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/encode.hpp"
@@ -172,10 +173,10 @@ SSE_DECL Event encode_message(std::string_view type, EncodeOptions form, std::st
   form.named = true;
   form.kind = EventKind::message;
   return EventFactory::make(type, form, time_of(form.clock), data.size(), [&](std::string& out, std::string& tail) {
-    const bool one_line = data.find_first_of("\r\n") == data.npos;
+    const bool one_line = find_line_end(data) == data.npos;
     EventText::Part line;
     for (bool more = true; more;) {
-      const std::size_t end = data.find_first_of("\r\n");
+      const std::size_t end = find_line_end(data);
       out.append("data: ");
       line.begin = out.size();
       wire::append_line(out, data.substr(0, end));

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "sse/detail/base/find_control.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/version.hpp"
 #include "sse/wire.hpp"
@@ -76,8 +77,8 @@ SSE_DECL void append_utf8(std::string& out, std::string_view text) {
 SSE_DECL void append_line(std::string& out, std::string_view text) {
   const std::size_t begin = out.size();
   append_utf8(out, text);
-  for (std::size_t i = begin; i < out.size(); ++i)
-    if (out[i] == '\r' || out[i] == '\n' || out[i] == '\0') out[i] = ' ';
+  const auto is_wanted = [](char byte) { return byte == '\r' || byte == '\n' || byte == '\0'; };
+  for (std::size_t i = begin; (i = detail::find_control(out, i, is_wanted)) != out.npos;) out[i] = ' ';
 }
 
 SSE_DECL void append_field(std::string& out, std::string_view name, std::string_view value) {
