@@ -30,9 +30,8 @@ class AnswerOperation final : public SenderCore {
   static constexpr bool maybe_plain = plain || requires(Stream & stream) { stream.plain_socket(); };
 
  public:
-  AnswerOperation(Stream& stream, const asio::any_io_executor& executor, const Request& request,
-                  AnswerOptions&& options, Producer&& producer)
-      : SenderCore(executor, request, std::move(options)), stream_(stream), producer_(std::move(producer)) {}
+  AnswerOperation(Stream& stream, const Request& request, AnswerOptions&& options, Producer&& producer)
+      : SenderCore(request, std::move(options)), stream_(stream), producer_(std::move(producer)) {}
 
  private:
   auto self() { return std::static_pointer_cast<AnswerOperation>(shared_from_this()); }
@@ -43,10 +42,9 @@ class AnswerOperation final : public SenderCore {
   void start_producer() override {
     asio::co_spawn(
         executor(), [this]() -> asio::awaitable<void> { return producer_(sender_); },
-        asio::bind_cancellation_slot(producer_slot(),
-                                     asio::bind_executor(executor(), [self = self()](std::exception_ptr failure) {
-                                       self->on_producer_done(std::move(failure));
-                                     })));
+        asio::bind_cancellation_slot(producer_slot(), [self = self()](std::exception_ptr failure) {
+          self->on_producer_done(std::move(failure));
+        }));
   }
   void start_write(asio::const_buffer bytes) override {
     stream_.async_write_some(
@@ -142,7 +140,7 @@ class AnswerOperation final : public SenderCore {
   Stream& stream_;
   Producer producer_;
   EventSender sender_{*this};
-  bool was_non_blocking_ = false;
+  bool was_non_blocking_ = true;
   [[no_unique_address]] std::conditional_t<plain, Nothing, std::unique_ptr<std::array<char, 512>>> read_buffer_;
 };
 

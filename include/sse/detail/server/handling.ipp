@@ -53,9 +53,8 @@ SSE_DECL void Handling::start(IntrusivePtr<Session> keep) {
   const asio::any_io_executor executor = request_->stream.get_executor();
   asio::co_spawn(
       executor, [this] { return run(); },
-      asio::bind_cancellation_slot(cancel_.slot(),
-                                   asio::bind_executor(executor, [self = shared_from_this(), keep = std::move(keep)](
-                                                                     std::exception_ptr) { self->done_ = true; })));
+      asio::bind_cancellation_slot(cancel_.slot(), [self = shared_from_this(), keep = std::move(keep)](
+                                                       std::exception_ptr) { self->done_ = true; }));
 }
 
 SSE_DECL void Handling::stop() {

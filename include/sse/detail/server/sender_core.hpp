@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,12 +33,12 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
   using Clock = std::chrono::steady_clock;
   static constexpr std::size_t max_gathered = 16 * 1024;  ///< Bytes of frames past which a send waits.
 
-  SenderCore(asio::any_io_executor executor, const Request& request, AnswerOptions&& options);
+  SenderCore(const Request& request, AnswerOptions&& options);
   SenderCore(const SenderCore&) = delete;
   SenderCore& operator=(const SenderCore&) = delete;
 
-  /// Runs the answer to its end.
-  asio::awaitable<AnswerEnd> run();
+  /// Runs the answer to its end, on the executor of the awaiting coroutine.
+  static asio::awaitable<AnswerEnd> run(std::shared_ptr<SenderCore> self);
 
   // For the sender:
   bool is_closed() const noexcept { return dead_ || drained_ || finishing_; }
@@ -89,14 +90,14 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
   void look_at_peer();
   void set_due();
 
-  void begin();
+  void begin(const asio::any_io_executor& executor);
+  asio::steady_timer& changed();
   std::size_t waiting_bytes() const noexcept { return frames_.size() - (frames_.empty() ? 0 : chunk_room().size()); }
   std::string_view chunk_room() const noexcept { return chunked_ ? "00000000\r\n" : ""; }
   std::size_t end_chunk();
   void post_flush();
   void flush(bool at_once = false);
-  void write(std::string&& text, bool at_once = false);
-  void write_text(std::size_t begin, bool at_once);
+  void write(std::string& text, std::size_t begin, bool at_once);
   void write_rest();
   void on_text_written();
   void watch();
@@ -107,17 +108,17 @@ class SenderCore : public CoarseTimer::Deadline, public std::enable_shared_from_
   void settle();
   void tell() noexcept;
 
-  const asio::any_io_executor executor_;
-  const std::shared_ptr<CoarseTimer> timer_;
-  const AnswerOptions options_;  ///< Immutable.
+  asio::any_io_executor executor_;      ///< Immutable once the answer runs.
+  std::shared_ptr<CoarseTimer> timer_;  ///< Likewise.
+  const AnswerOptions options_;         ///< Immutable.
   asio::cancellation_signal cancel_producer_;
-  asio::steady_timer changed_;   ///< The producer's waits.
-  asio::steady_timer finished_;  ///< The wait of `run`.
-  std::string frames_;           ///< Frames that wait, after the room for their chunk's size.
-  std::string text_;             ///< Bytes that are being written.
-  std::string response_;         ///< The answer with a status, in place of the stream.
-  std::size_t sent_ = 0;         ///< Bytes of text_ that were sent.
-  Clock::time_point progress_;   ///< The time at which the peer last took bytes.
+  std::unique_ptr<asio::steady_timer> changed_;  ///< The producer's waits. Null: there was none yet.
+  std::optional<asio::steady_timer> finished_;   ///< The wait of `run`.
+  std::string frames_;                           ///< Frames that wait, after the room for their chunk's size.
+  std::string text_;            ///< Bytes that are being written, and that the system has not taken at once.
+  std::string response_;        ///< The answer with a status, in place of the stream.
+  std::size_t sent_ = 0;        ///< Bytes of text_ that were sent.
+  Clock::time_point progress_;  ///< The time at which the peer last took bytes.
   Clock::time_point head_due_ = CoarseTimer::never;
   int untaken_ = 0;                     ///< Bytes in the system's buffer, at the last check.
   std::uint32_t unexpected_bytes_ = 0;  ///< Bytes that the peer has sent after its request.

@@ -15,6 +15,7 @@
 
 #include "sse/answer_options.hpp"
 #include "sse/config.hpp"
+#include "sse/detail/base/find_control.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/frame/encode.hpp"
 #include "sse/detail/http1/response_text.hpp"
@@ -30,56 +31,59 @@
 namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL void append_data(std::string& out, std::string_view data) {
+  if (is_plain(data)) {  // as most are
+    out.append("data: ").append(data).push_back('\n');
+    return;
+  }
   for (;;) {
-    const std::size_t end = data.find_first_of("\r\n");
+    const std::size_t end = find_line_end(data);
     wire::append_field(out, "data", data.substr(0, end));
     if (end == data.npos) return;
     data.remove_prefix(end + (data.substr(end).starts_with("\r\n") ? 2 : 1));
   }
 }
 
-SSE_DECL SenderCore::SenderCore(asio::any_io_executor executor, const Request& request, AnswerOptions&& options)
-    : executor_(std::move(executor)),
-      timer_(coarse_timer_of(executor_)),
-      options_(std::move(options)),
-      changed_(executor_, asio::steady_timer::time_point::max()),
-      finished_(executor_, asio::steady_timer::time_point::max()),
+SSE_DECL SenderCore::SenderCore(const Request& request, AnswerOptions&& options)
+    : options_(std::move(options)),
       is_head_(request.method == "HEAD"),
       has_interim_(request.minor_version > 0),
       chunked_(request.minor_version > 0) {}
 
 SSE_DECL SenderCore::~SenderCore() {
-  timer_->remove(*this);
+  if (timer_) timer_->remove(*this);
 }
 
-SSE_DECL asio::awaitable<AnswerEnd> SenderCore::run() {
+SSE_DECL asio::awaitable<AnswerEnd> SenderCore::run(std::shared_ptr<SenderCore> self) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   std::exception_ptr failure;
   try {
-    begin();
+    self->begin(co_await asio::this_coro::executor);
   } catch (...) {
     failure = std::current_exception();
-    dead_ = true;
-    stop();
+    self->dead_ = true;
+    self->stop();
   }
-  while (!settled_) {
+  while (!self->settled_) {
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
       co_await asio::this_coro::reset_cancellation_state();
-      cancelled_ = dead_ = true;
-      stop();
+      self->cancelled_ = self->dead_ = true;
+      self->stop();
     } else {
       error_code ignored;
-      co_await finished_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      co_await self->finished_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) std::rethrow_exception(failure);
-  if (cancelled_) throw system_error(asio::error::operation_aborted, "sse::answer_events");
-  co_return end_;
+  if (self->cancelled_) throw system_error(asio::error::operation_aborted, "sse::answer_events");
+  co_return self->end_;
 }
 
-SSE_DECL void SenderCore::begin() {
+SSE_DECL void SenderCore::begin(const asio::any_io_executor& executor) {
+  executor_ = executor;
+  finished_.emplace(executor_, asio::steady_timer::time_point::max());
+  timer_ = coarse_timer_of(executor_);
   prepare_stream();
   timer_->add(*this, executor_);
   watch();
@@ -99,9 +103,14 @@ SSE_DECL void SenderCore::begin() {
   }
 }
 
+SSE_DECL asio::steady_timer& SenderCore::changed() {
+  if (!changed_) changed_ = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
+  return *changed_;
+}
+
 SSE_DECL asio::awaitable<void> SenderCore::wait_for_change() {
   error_code ignored;
-  co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await changed().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
     throw system_error(asio::error::operation_aborted, "sse::EventSender");
 }
@@ -109,7 +118,7 @@ SSE_DECL asio::awaitable<void> SenderCore::wait_for_change() {
 SSE_DECL asio::awaitable<void> SenderCore::wait_for_end() {
   while (!is_closed()) {
     error_code ignored;
-    co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await changed().async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     if (is_closed()) co_return;  // the cancellation is due to that
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
       throw system_error(asio::error::operation_aborted, "sse::EventSender");
@@ -147,7 +156,7 @@ SSE_DECL std::size_t SenderCore::end_chunk() {
   char digits[16];
   const auto [end, error] = std::to_chars(digits, digits + sizeof digits, waiting_bytes(), 16);
   const auto size = static_cast<std::size_t>(end - digits);
-  frames_.replace(chunk_room().size() - 2 - size, size, digits, size);
+  std::copy(digits, end, frames_.data() + chunk_room().size() - 2 - size);
   frames_.append("\r\n");
   return chunk_room().size() - 2 - size;
 }
@@ -158,7 +167,7 @@ SSE_DECL void SenderCore::flush(bool at_once) {
   if (dead_ || settled_ || writing_ || final_) return;
   if (!response_.empty()) {
     head_sent_ = final_ = true;
-    return write(std::move(response_), at_once);
+    return write(response_, 0, at_once);
   }
   std::string head;
   if (!head_sent_) {
@@ -174,11 +183,12 @@ SSE_DECL void SenderCore::flush(bool at_once) {
   const std::size_t begin = waiting_bytes() > 0 ? end_chunk() : 0;
   final_ = finishing_ && !cut_;
   if (final_ && chunked_ && !is_head_) frames_.append("0\r\n\r\n");
-  if (!head.empty()) return write(std::move(head.append(frames_, begin)), at_once);
-  if (!frames_.empty()) {
-    text_.swap(frames_);
-    return write_text(begin, at_once);
+  if (!head.empty()) {
+    head.append(frames_, begin);
+    frames_.clear();
+    return write(head, 0, at_once);
   }
+  if (!frames_.empty()) return write(frames_, begin, at_once);
   if (!finishing_) return;
   if (cut_) {
     dead_ = true;
@@ -187,20 +197,17 @@ SSE_DECL void SenderCore::flush(bool at_once) {
   settle();
 }
 
-SSE_DECL void SenderCore::write(std::string&& text, bool at_once) {
-  text_ = std::move(text);
-  write_text(0, at_once);
-}
-
-/// Writes text_ from `begin`. No frames are left that are not in it.
-SSE_DECL void SenderCore::write_text(std::size_t begin, bool at_once) {
-  sent_ = begin;
-  frames_.clear();
-  writing_ = true;
-  if (at_once) {
-    sent_ += write_now(asio::const_buffer(text_.data() + begin, text_.size() - begin));
-    if (sent_ == text_.size()) return on_text_written();
+/// Writes `text` from `begin`, and leaves it without bytes. What the system does not take at once is kept in text_.
+SSE_DECL void SenderCore::write(std::string& text, std::size_t begin, bool at_once) {
+  if (at_once) begin += write_now(asio::const_buffer(text.data() + begin, text.size() - begin));
+  if (begin == text.size()) {
+    text.clear();
+    return on_text_written();
   }
+  text_.swap(text);
+  text.clear();
+  sent_ = begin;
+  writing_ = true;
   progress_ = Clock::now();
   untaken_ = untaken();
   write_rest();
@@ -354,8 +361,9 @@ SSE_DECL void SenderCore::on_time() {
   if (writing_) return look_at_peer();
   if (!producing_) return set_due();
   if (!head_sent_ && Clock::now() < head_due_) {
-    if (options_.interim_responses && has_interim_) return write("HTTP/1.1 102 Processing\r\n\r\n");
-    return set_due();
+    if (!options_.interim_responses || !has_interim_) return set_due();
+    std::string interim = "HTTP/1.1 102 Processing\r\n\r\n";
+    return write(interim, 0, false);
   }
   begun_ = true;
   wire::append_comment(begin_add(), "keep-alive");
@@ -385,12 +393,12 @@ SSE_DECL void SenderCore::settle() {
   settled_ = true;
   expire_at(CoarseTimer::never);
   restore_stream();
-  finished_.cancel();
+  if (finished_) finished_->cancel();
 }
 
 SSE_DECL void SenderCore::tell() noexcept {
   try {
-    changed_.cancel();
+    if (changed_) changed_->cancel();
   } catch (...) {  // Asio's own cancel does not fail
   }
 }

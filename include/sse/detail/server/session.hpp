@@ -105,18 +105,23 @@ class Session final
   class OnReady;
   enum class Phase : std::uint8_t { reading, handling, http2, writing, lingering };
 
-  /// The request and its response, and TLS. Freed when a stream begins; one over TLS has another for its TLS alone.
-  struct Exchange {
-    explicit Exchange(const RequestLimits& limits) : reader(limits) {}
+  /// A request's head while it is read.
+  struct Head {
+    explicit Head(const RequestLimits& limits) : reader(limits) {}
 
-    Phase phase = Phase::reading;
-    bool is_stream = false;            ///< A handler, or HTTP/2 with a stream.
     bool is_http1 = false;             ///< The first bytes were no preface of HTTP/2.
     std::optional<ProxyHeader> proxy;  ///< it has yet to come
-    std::unique_ptr<TlsLayer> tls;     ///< Null: none, or the handshake has yet to begin.
     std::string remote_address;
     std::string preface;  ///< First bytes that may be the preface of HTTP/2.
     RequestReader reader;
+  };
+
+  /// The request and its response, and TLS. Freed when a stream begins; one over TLS has another for its TLS alone.
+  struct Exchange {
+    Phase phase = Phase::reading;
+    bool is_stream = false;         ///< A handler, or HTTP/2 with a stream.
+    std::unique_ptr<Head> head;     ///< Null: it was read.
+    std::unique_ptr<TlsLayer> tls;  ///< Null: none, or the handshake has yet to begin.
     std::string response;
     /// Bytes of the response that were sent; while lingering, bytes that were read and discarded.
     std::size_t done = 0;

@@ -247,9 +247,11 @@ SSE_DECL void Session::on_ready(error_code error) noexcept {
 
 SSE_DECL void Session::begin_exchange() {
   if (exchange_) return;
-  exchange_ = std::make_unique<Exchange>(server->options.limits);
-  exchange_->remote_address = remote_address(socket_);
-  if (server->proxies.contains(exchange_->remote_address)) exchange_->proxy.emplace();
+  auto exchange = std::make_unique<Exchange>();
+  exchange->head = std::make_unique<Head>(server->options.limits);
+  exchange_ = std::move(exchange);
+  exchange_->head->remote_address = remote_address(socket_);
+  if (server->proxies.contains(exchange_->head->remote_address)) exchange_->head->proxy.emplace();
 }
 
 SSE_DECL void Session::read_request() {
@@ -275,7 +277,7 @@ SSE_DECL bool Session::begin_tls() {
   begin_exchange();
   if (exchange_->tls) return true;
   std::optional<std::string> received("");
-  if (exchange_->proxy) {
+  if (exchange_->head->proxy) {
     std::array<char, 4096> bytes;
     error_code error;
     const std::size_t size = socket_.read_some(asio::buffer(bytes), error);
@@ -297,34 +299,34 @@ SSE_DECL bool Session::begin_tls() {
 /// True: the head is complete.
 SSE_DECL bool Session::take_bytes(std::string_view bytes) {
   begin_exchange();
-  if (!exchange_->proxy) return take_request_bytes(bytes);
+  if (!exchange_->head->proxy) return take_request_bytes(bytes);
   const std::optional<std::string> rest = take_proxy_header(bytes);
   return rest && take_request_bytes(*rest);
 }
 
 /// Tells HTTP/2 by its preface (RFC 9113, 3.4), of which no request of HTTP/1 begins with the first line.
 SSE_DECL bool Session::take_request_bytes(std::string_view bytes) {
-  if (!server->options.http2 || exchange_->is_http1) return exchange_->reader.feed(bytes);
+  if (!server->options.http2 || exchange_->head->is_http1) return exchange_->head->reader.feed(bytes);
   constexpr std::string_view preface = "PRI * HTTP/2.0\r\n";
-  std::string first = std::move(exchange_->preface.append(bytes));
+  std::string first = std::move(exchange_->head->preface.append(bytes));
   const std::string_view begin = std::string_view(first).substr(0, preface.size());
   if (begin == preface) {
     start_http2(std::move(first));
     return false;
   }
   if (preface.starts_with(begin)) {
-    exchange_->preface = std::move(first);
+    exchange_->head->preface = std::move(first);
     return false;
   }
-  exchange_->is_http1 = true;
-  return exchange_->reader.feed(first);
+  exchange_->head->is_http1 = true;
+  return exchange_->head->reader.feed(first);
 }
 
 SSE_DECL void Session::start_http2(std::string received) {
-  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  auto exchange = std::make_unique<Exchange>();
   exchange->phase = Phase::http2;
   exchange->handling =
-      server->options.http2->make_driver(*this, std::move(received), std::move(exchange_->remote_address));
+      server->options.http2->make_driver(*this, std::move(received), std::move(exchange_->head->remote_address));
   expire_at(CoarseTimer::never);
   exchange_ = std::move(exchange);
   exchange_->handling->start(keep());
@@ -338,15 +340,15 @@ SSE_DECL void Session::begin_http2_stream() noexcept {
 
 /// The bytes behind the header of a load balancer, once it is complete.
 SSE_DECL std::optional<std::string> Session::take_proxy_header(std::string_view bytes) {
-  if (!exchange_->proxy->feed(bytes)) return std::nullopt;
-  if (const auto& client = exchange_->proxy->client_address()) exchange_->remote_address = *client;
-  std::string rest = std::move(exchange_->proxy->rest());
-  exchange_->proxy.reset();
+  if (!exchange_->head->proxy->feed(bytes)) return std::nullopt;
+  if (const auto& client = exchange_->head->proxy->client_address()) exchange_->head->remote_address = *client;
+  std::string rest = std::move(exchange_->head->proxy->rest());
+  exchange_->head->proxy.reset();
   return rest;
 }
 
 SSE_DECL void Session::answer_request() {
-  const Request request = exchange_->reader.take(std::move(exchange_->remote_address));
+  const Request request = exchange_->head->reader.take(std::move(exchange_->head->remote_address));
   try {
     SessionRequester requester(*this);
     if (const std::optional<Answer> response = answer(*server, requester, request))
@@ -359,14 +361,14 @@ SSE_DECL void Session::answer_request() {
 
 SSE_DECL void Session::forget_request() {
   if (!exchange_->tls) return exchange_.reset();
-  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  auto exchange = std::make_unique<Exchange>();
   exchange->tls = std::move(exchange_->tls);
   exchange_ = std::move(exchange);
 }
 
 SSE_DECL void Session::start_handler(Request request, ConnectionOptions connection, StreamOptions options,
                                      const HandlerRoute& route) {
-  auto exchange = std::make_unique<Exchange>(server->options.limits);
+  auto exchange = std::make_unique<Exchange>();
   exchange->phase = Phase::handling;
   exchange->handling = handling_maker.load()({server, std::move(socket_), take_tls_layer()}, std::move(request),
                                              std::move(connection), std::move(options), route);
