@@ -73,6 +73,7 @@ TEST_CASE("a body past the limit gets 413, and one at the limit is read") {
   CHECK(ask({chunked + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"}, 5).body == "abcde");
   CHECK(ask({chunked + "3\r\nabc\r\n3\r\ndef\r\n"}, 5).status == 413);
   CHECK(ask({chunked + "FFFFFFFFFFFFFFFF\r\nabcdef"}, 5).status == 413);
+  CHECK(ask({chunked + "2\r\nab\r\n4\r\n"}, 5).status == 413);
 }
 
 TEST_CASE("a peer that expects a 100 gets it, unless its body is too long or has begun") {

@@ -38,6 +38,7 @@ SSE_DECL void BodyReader::feed(std::string_view bytes) {
       if (part.size() > max_size_ - body_.size()) throw body_too_large(max_size_);
       body_.append(part);
     });
+    if (decoder_.left() > max_size_ - body_.size()) throw body_too_large(max_size_);  // a chunk that is announced
   } catch (const BadHead& bad) {
     throw HttpError(400, bad.what());
   }

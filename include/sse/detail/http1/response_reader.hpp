@@ -105,6 +105,8 @@ class BodyDecoder {
   /// True: the whole body has been read. Always false for a body that ends when the peer closes.
   bool done() const noexcept { return done_; }
   bool until_close() const noexcept { return until_close_; }
+  /// The bytes that have yet to come of the chunk, or of the body that is not chunked.
+  std::uint64_t left() const noexcept { return left_; }
 
  private:
   enum class Next { size, end_of_data, trailer };
