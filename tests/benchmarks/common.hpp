@@ -75,8 +75,10 @@ inline std::string frame(std::uint64_t n, std::int64_t sent) {
 
 /// A token of an answer, as an API of a language model sends it.
 inline std::string token(int n) {
-  return R"({"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" token )" + std::to_string(n) +
-         R"("}}]})";
+  std::string json;
+  json.reserve(96);
+  json.append(R"({"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" token )");
+  return json.append(std::to_string(n)).append(R"("}}]})");
 }
 
 /// "name number number …"; numbers that are missing are 0.

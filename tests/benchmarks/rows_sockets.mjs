@@ -395,25 +395,28 @@ async function answers_at_once(side) {
   );
 }
 async function answers_rows(quick) {
-  const sse_side = program(server_core, 'answers');
+  const sse_side = program(server_core, 'answers'), serve_side = program(server_core, 'answers', '--serve', 1);
   const peers_here = answer_peers.filter((peer) => !peer.missing());
-  const sse_runs = [], peer_runs = peers_here.map(() => []);
+  const sse_runs = [], serve_runs = [], peer_runs = peers_here.map(() => []);
   for (let i = 0; i < (quick ? 1 : 3); ++i) {
     sse_runs.push(await answers_at_once(sse_side));
+    serve_runs.push(await answers_at_once(serve_side));
     for (const [at, peer] of peers_here.entries()) peer_runs[at].push(await answers_at_once(peer));
   }
   const of = (runs, part) => runs.map((run) => run[part]);
   const kib = (runs) => `${median(of(runs, 'with_connection')).toFixed(2)} KiB`;
   const each = (runs) => micro(median(of(runs, 'cpu')) / 200_000);
+  const memory = (figure, runs) => ({ figure, most: 6, unit: ' KiB', values: of(runs, 'memory'), wrong: wrong_of(runs), note: `a token: ${each(runs)}` });
   return [
-    { figure: 'running answer above its connection (1,000 at once)', most: 6, unit: ' KiB', values: of(sse_runs, 'memory'), wrong: wrong_of(sse_runs), note: `a token: ${each(sse_runs)}` },
+    memory('running answer above its connection (1,000 at once)', sse_runs),
+    memory('the same in a handler of serve', serve_runs),
     ...answer_peers.flatMap((peer) => {
       const figure = `1,000 answers at once, sse / ${peer.name}`;
       if (peer.missing()) return [{ figure, skipped: peer.missing() }];
       const runs = peer_runs[peers_here.indexOf(peer)];
-      const wrong = wrong_of(sse_runs, runs);
+      const wrong = wrong_of(sse_runs, runs), by_serve = `in a handler ${each(serve_runs)}`;
       return [
-        { figure: `${figure}: CPU time`, most: 1, values: ratios(of(sse_runs, 'cpu'), of(runs, 'cpu')), wrong, note: `a token: sse ${each(sse_runs)}, ${peer.name} ${each(runs)}` },
+        { figure: `${figure}: CPU time`, most: 1, values: ratios(of(sse_runs, 'cpu'), of(runs, 'cpu')), wrong, note: `a token: sse ${each(sse_runs)} (${by_serve}), ${peer.name} ${each(runs)}` },
         { figure: `${figure}: memory`, most: 1, values: ratios(of(sse_runs, 'with_connection'), of(runs, 'with_connection')), wrong, note: `an answer with its connection: sse ${kib(sse_runs)}, ${peer.name} ${kib(runs)}` },
       ];
     }),
