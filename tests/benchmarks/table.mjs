@@ -2,11 +2,12 @@
 // sides that were measured in turn, in both orders; the median counts, and least and most stand beside it. The exit status
 // is 1 if a row could not be measured or an event was lost; a figure that is not what is wanted is no failure.
 import { median } from './programs.mjs';
+import { browser } from './rows_browser.mjs';
 import { in_process } from './rows_in_process.mjs';
 import { logs } from './rows_log.mjs';
 import { beside_peers, sockets } from './rows_sockets.mjs';
 
-const rows = [...sockets, ...in_process, ...logs, ...beside_peers];
+const rows = [...sockets, ...in_process, ...logs, ...browser, ...beside_peers];
 
 // A name may also be that of a group of rows.
 const groups = { fan: ['emit-waiting', 'topics', 'filters', 'blocked'] };
