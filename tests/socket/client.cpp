@@ -1,3 +1,5 @@
+#include <sse/testing_log.hpp>
+
 #include "client_support.hpp"
 
 namespace {
@@ -497,6 +499,56 @@ TEST_CASE("a client is told once that its place is of another start, also if no 
   }
   server.events.emit_event("news", 1);
   CHECK(type_and_id() == "news " + server.events.last_id());
+}
+
+TEST_CASE("a snapshot's id of one node is a client's place at another, which has not read so far") {
+  const auto log = std::make_shared<sse::testing::MemoryLog>(), slow = log->node();
+  const auto with = [](std::shared_ptr<sse::EventLog> node) {
+    sse::Options settings;
+    settings.history_size = 2;
+    settings.log = std::move(node);
+    return settings;
+  };
+  Server a({}, with(log)), b({}, with(slow));
+  const auto emit = [&](Server& node, int n) {
+    node.events.emit_event("n", n);
+    eventually("it is delivered", [&] { return node.events.last_id().ends_with("-" + std::to_string(n)); });
+  };
+  for (int n = 1; n <= 3; ++n) emit(a, n);
+  eventually("the other node has all", [&] { return a.events.last_id() == b.events.last_id(); });
+  const std::string first = a.events.last_id();
+  slow->lag();
+  emit(a, 4);
+  emit(a, 5);
+
+  const auto read_at_b = [&](const std::string& place) {
+    sse::ClientOptions options = quick();
+    options.last_event_id = place;
+    return std::make_unique<Reading>("http://127.0.0.1:" + std::to_string(b.port) + "/events", options);
+  };
+  const auto taken = [](Reading& reading) {
+    const std::string text = reading.take();
+    const json event = json::parse(text.substr(text.find('{'), text.rfind('}') + 1 - text.find('{')));
+    const std::string what = event.contains("data") ? event.at("data").dump() : event.at("type").get<std::string>();
+    const std::string resumed = event.contains("resumed") ? event.at("resumed").dump() : "";
+    return what + resumed + text.substr(text.rfind('}') + 1);
+  };
+  const std::string place = a.events.last_id();
+  const auto reading = read_at_b(place);
+  CHECK(taken(*reading) == "connectiontrue " + place);
+  slow->catch_up();
+  emit(b, 6);
+  CHECK(taken(*reading) == "6 " + b.events.last_id());
+
+  // What the nodes no longer have is told with the id after which the stream goes on.
+  emit(b, 7);
+  const auto late = read_at_b(first);
+  CHECK(taken(*late) == "connectionfalse " + first);
+  const std::string told = late->take();
+  CHECK(told.find("\"dropped\":2,") != std::string::npos);
+  CHECK(told.substr(told.rfind('}')) == "} " + place);
+  CHECK(taken(*late).starts_with("6 "));
+  CHECK(taken(*late).starts_with("7 "));
 }
 
 }  // namespace

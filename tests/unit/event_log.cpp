@@ -493,6 +493,42 @@ TEST_CASE("a client that is ahead is told a reset where its event does not come,
   CHECK(number_of(take(other, 1)[0]) == 4);
 }
 
+TEST_CASE("a loss comes with the id after which the stream goes on, and is told once") {
+  const auto log = std::make_shared<MemoryLog>();
+  EventManager events(with_log(log, 3));
+  wait_until_ready(events);
+  const auto told_to = [&](std::string_view place) {
+    EventStream stream = resume(events, place);
+    const std::vector<Event> got = take(stream, 2);
+    CHECK(json_of(got[0])["resumed"] == false);
+    CHECK(got[1].type() == "overflow");
+    return std::string(got[1].id());
+  };
+  const auto next_after = [&](std::string_view place) {
+    EventStream stream = resume(events, place);
+    const std::vector<Event> got = take(stream, 2);
+    CHECK(json_of(got[0])["resumed"] == true);
+    return number_of(got[1]);
+  };
+  // Without an event, the place is the begin of the log.
+  CHECK(told_to("99999999-7000000000") == "0-0");
+  emit(events, 1, 1);
+  REQUIRE(flush(events) == 0);
+  CHECK(next_after("0-0") == 1);
+  const std::string first = events.last_id();
+  emit(events, 2, 6);
+  REQUIRE(flush(events) == 0);
+  const std::string before = told_to(first);  // 2 and 3 are gone
+  CHECK(before.ends_with("-3"));
+  CHECK(told_to("1-2") == before);  // of another start
+  CHECK(next_after(before) == 4);
+  const std::string last = events.last_id();
+  CHECK(told_to("unreadable") == last);
+  emit(events, 7, 7);
+  REQUIRE(flush(events) == 0);
+  CHECK(next_after(last) == 7);
+}
+
 TEST_CASE("transient and single events keep their place between the others of one thread") {
   const auto log = std::make_shared<MemoryLog>();
   EventManager events(with_log(log, 1'000));

@@ -52,7 +52,8 @@ class History {
     EventId id;
   };
   LastEvent last_event() const noexcept;
-  /// The id of the event `sequence` as text. Empty: it is not known.
+  /// The id of the event `sequence` as text, also of the one before the oldest that it holds. Empty: it is not known.
+  /// With a log, before its first event: 0-0.
   std::string id_of(std::uint64_t sequence) const;
 
   /// Drops the events and takes another start if this process is a new child of a fork. Call it before ids are given or

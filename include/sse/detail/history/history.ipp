@@ -108,6 +108,10 @@ SSE_DECL History::LastEvent History::last_event() const noexcept {
 SSE_DECL std::string History::id_of(std::uint64_t sequence) const {
   if (!of_log_) return to_string(EventId{start(), sequence});
   const MutexLock lock(mutex_);
+  if (sequence + 1 == first()) {
+    const bool is_begin = sequence == base_;
+    return dropped_.start != 0 || is_begin ? to_string(is_begin ? EventId{} : dropped_) : std::string();
+  }
   return sequence < first() || sequence > last_ ? std::string() : std::string(at(sequence).id());
 }
 
@@ -131,23 +135,29 @@ SSE_DECL ReplayPlan History::plan_logged(std::optional<EventId> seen) const {
   const EventId newest = last_id();
   ReplayPlan plan;
   plan.lost.reset = !seen;
+  plan.lost.last = seen ? 0 : last_;
   if (!seen) return plan;
   plan.after = seen;
   plan.next = first();
   if (seen->n > newest.n) {
     plan.ahead = seen->start >= newest.start && seen->n - newest.n <= most_ahead;
     plan.lost.reset = !plan.ahead;
-    if (plan.ahead) plan.next = last_ + (seen->n - newest.n) + 1;
+    if (plan.ahead)
+      plan.next = last_ + (seen->n - newest.n) + 1;
+    else
+      plan.lost.last = first() - 1;
     return plan;
   }
   const std::uint64_t distance = newest.n - seen->n;
   if (!is_known(*seen, distance)) {
     plan.lost.reset = true;
+    plan.lost.last = first() - 1;
   } else if (distance <= kept_.size()) {
     plan.next = last_ - distance + 1;
   } else {
     plan.lost.add(static_cast<std::size_t>(distance - kept_.size()), 0, 0);
     plan.lost.of_history = plan.lost.count;
+    plan.lost.last = first() - 1;
   }
   return plan;
 }
