@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tests/nightly.sh [SECONDS]: what takes too long for each change, beside tests/run.sh: all unit and socket tests header-only
 # and optimised, 50 rounds of kill -9 at each level of SqliteLog, files that a person has to replace, 100,000 compressed streams, 5,000 TLS handshakes at once, every corner of tests/matrix.sh and tests/matrix/platforms.sh,
-# each fuzz target for SECONDS (default 1800), each line of the pages, the soaks, and 200 EventSources of a browser over HTTP/2.
+# each fuzz target for SECONDS (default 1800), each line of the pages, the soaks, 200 EventSources of a browser over HTTP/2,
+# and all scenarios of sse.js.
 #
 # Goes on after a failure. The last line names the parts that failed; the exit status is 0 only if none did. Parts for which
 # this machine lacks something (root, a Debian mirror, libFuzzer) say so and are no failure.
@@ -35,6 +36,7 @@ part tests/soak/run.sh
 browser=(env "SSE_BIN_DIR=$PWD/build/release/examples" "NODE_PATH=$PWD/tests/browser/node_modules" node)
 part "${browser[@]}" tests/soak/page.mjs 300
 part "${browser[@]}" tests/browser/http2_streams.mjs
+for name in chromium firefox; do part env SSE_NIGHTLY=1 "${browser[@]}" tests/browser/module_$name.test.mjs; done
 if [ ${#failed[@]} = 0 ]; then
   echo "tests/nightly.sh: all parts passed"
 else

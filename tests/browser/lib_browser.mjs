@@ -12,8 +12,8 @@ const directory = process.env.SSE_BIN_DIR ?? assert.fail('set SSE_BIN_DIR to the
 export const patience = { timeout: 30_000 };
 
 /** Asks again and again, till it holds. */
-export async function until(what, holds) {
-  for (const end = Date.now() + patience.timeout; !(await holds()); ) {
+export async function until(what, holds, timeout = patience.timeout) {
+  for (const end = Date.now() + timeout; !(await holds()); ) {
     if (Date.now() > end) assert.fail(`in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -49,6 +49,7 @@ export const launch = () =>
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync'],
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
   });
 
 /**

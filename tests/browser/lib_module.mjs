@@ -16,6 +16,7 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
   window.ahead = 0; // how much later it is than it seems
   const clock = Date.now;
   Date.now = () => clock() + ahead;
+  window.sleep = (ms) => (ahead += ms, new BroadcastChannel('sleep').postMessage(ms)); // the worker of /sleepy.js, too
   window.ports = []; // to the workers
   const Worker = window.SharedWorker;
   window.SharedWorker = function (...args) {
@@ -40,7 +41,12 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
     gap: ({ dropped, reset }) => log.push({ gap: dropped, reset }),
     state: (name, why) => states.push([name, why]),
   };
-  if (asked.snapshot) options.snapshot = async ({ signal }) => {
+  if (asked.diary) {
+    window.addEventListener('pagehide', ({ persisted }) => (sessionStorage.diary = JSON.stringify(log)));
+    window.addEventListener('pageshow', ({ persisted }) => (window.was_kept = persisted));
+  }
+  if (asked.snapshot === 'by hand') options.snapshot = () => new Promise((resolve) => questions.push(resolve));
+  else if (asked.snapshot) options.snapshot = async ({ signal }) => {
     const response = await fetch('/snapshot', { signal });
     const { n, id } = await response.json();
     log.push({ snapshot: n });
@@ -59,6 +65,15 @@ const page_text = `<!doctype html><title>page</title><link rel="icon" href="data
   window.feeds = Array.from({ length: asked.twice ? 2 : 1 }, () => subscribe(asked.url ?? '/events', options));
   window.feed = feeds[0];
 </script>`;
+
+/** The module as it is, but asleep when the page says so; in a page the page's own clock tells it. */
+const sleepy_text = `if (globalThis.SharedWorkerGlobalScope) {
+  let ahead = 0;
+  const clock = Date.now;
+  Date.now = () => clock() + ahead;
+  new BroadcastChannel('sleep').onmessage = ({ data }) => (ahead += data);
+}
+${module_text}`;
 
 const worker_text = (answer) => `self.onactivate = (event) => event.waitUntil(clients.claim());
 self.oninstall = () => skipWaiting();
@@ -157,6 +172,8 @@ export class Site {
       if (path === '/app') return answer('text/html', '<!doctype html><title>app</title><link rel="icon" href="data:,"><body></body><script type="module" src="/app.js"></script>');
       if (this.options.files?.[path]) return answer('text/javascript', this.options.files[path]);
       if (path === '/sse.js') return answer('text/javascript', module_text, '200 OK', 'Access-Control-Allow-Origin: *\r\n');
+      if (path === '/elsewhere') return answer('text/html', '<!doctype html><title>elsewhere</title><link rel="icon" href="data:,">');
+      if (path === '/sleepy.js') return answer('text/javascript', sleepy_text);
       if (path === '/older.js') return answer('text/javascript', module_text.replace('sse1 ', 'sse0 '));
       if (workers[path]) return answer('text/javascript', workers[path]);
       if (path === '/snapshot') {
