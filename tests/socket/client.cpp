@@ -540,7 +540,7 @@ TEST_CASE("a snapshot's id of one node is a client's place at another, which has
   emit(b, 6);
   CHECK(taken(*reading) == "6 " + b.events.last_id());
 
-  // What the nodes no longer have is told with the id after which the stream goes on.
+  // The loss of what the nodes no longer have comes with the id after which the stream goes on.
   emit(b, 7);
   const auto late = read_at_b(first);
   CHECK(taken(*late) == "connectionfalse " + first);
