@@ -88,6 +88,11 @@ SSE_DECL bool LogRunner::is_closing() const {
   return closing_;
 }
 
+SSE_DECL void LogRunner::expect() noexcept {
+  if (!sleeps_.load(std::memory_order_relaxed) || expects_.exchange(true, std::memory_order_relaxed)) return;
+  has_work_.notify_one();
+}
+
 SSE_DECL void LogRunner::emit(Event event) {
   bool wake = false;
   {
@@ -95,6 +100,7 @@ SSE_DECL void LogRunner::emit(Event event) {
     outbox_.push(std::move(event));
     wake = must_wake_reader();
   }
+  expects_.store(false, std::memory_order_release);
   has_work_.notify_one();  // the thread that wakes finds the mutex free
   if (wake) wake_reader();
 }
@@ -222,15 +228,26 @@ SSE_DECL void LogRunner::append_all() {
 }
 
 SSE_DECL LogRunner::Batch LogRunner::next_batch() {
-  for (;;) {
+  for (;; await_expected()) {
     try {
       const MutexLock lock(mutex_);
-      while (!closing_ && !may_append()) has_work_.wait(mutex_);
-      return closing_ ? Batch() : outbox_.take_batch(max_lag_);
+      if (closing_) return {};
+      if (may_append()) return outbox_.take_batch(max_lag_);
+      sleeps_.store(true, std::memory_order_relaxed);
+      has_work_.wait(mutex_);
+      sleeps_.store(false, std::memory_order_relaxed);
     } catch (const std::bad_alloc&) {
       if (!back_off(LogSide::appending, 0)) return {};
     }
   }
+}
+
+SSE_DECL void LogRunner::await_expected() noexcept {
+  constexpr std::chrono::microseconds most{20};  // a sleep and its end take as long
+  if (!expects_.load(std::memory_order_relaxed)) return;
+  const Clock::time_point end = Clock::now() + most;
+  while (expects_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
+  expects_.store(false, std::memory_order_relaxed);
 }
 
 SSE_DECL bool LogRunner::may_append() const {
@@ -256,21 +273,25 @@ SSE_DECL void LogRunner::prepare(Batch& batch, std::vector<LoggedEvent>& events)
 
 SSE_DECL bool LogRunner::append(Batch& batch) {
   std::vector<LoggedEvent> events;
+  std::vector<ReadEvent> own;
   std::optional<LogPlace> place;
   ++batches_;
   for (unsigned attempt = 0;;) {
     const Clock::time_point begin = Clock::now();
     const Outcome outcome = call(LogSide::appending, std::chrono::milliseconds(0), [&] {
       prepare(batch, events);
+      own.reserve(batch.size());
       place = log_->append_held(events, batches_);
     });
     if (outcome == Outcome::done) {
       const Clock::duration took = Clock::now() - begin;
-      std::vector<ReadEvent> own;
-      if (place) own = restore(events, *place);
-      const bool has_turn = acknowledge(batch, took, own.empty() ? std::nullopt : place);
+      const bool has_turn = acknowledge(batch, took, place);
       if (place) log_->release(has_turn);
-      if (has_turn) deliver_own(own);
+      if (has_turn) {
+        // Those that a read would restore, byte by byte: they were encoded with the same options.
+        for (Outbox::Item& item : batch) own.push_back({std::move(item.event), {place->stamp, place->n + own.size()}});
+        deliver_own(own);
+      }
       return true;
     }
     if (outcome == Outcome::interrupted ? is_closing() : !back_off(LogSide::appending, attempt++)) return false;
@@ -298,23 +319,6 @@ SSE_DECL bool LogRunner::acknowledge(const Batch& batch, Clock::duration took, s
   }
   if (wake) wake_reader();
   return false;
-}
-
-SSE_DECL std::vector<ReadEvent> LogRunner::restore(const std::vector<LoggedEvent>& events,
-                                                   const LogPlace& place) const {
-  constexpr std::size_t most = 32;  // beyond that the two threads work at once
-  std::vector<ReadEvent> restored;
-  const auto reader = reader_.lock();
-  if (!reader || events.size() > most) return restored;
-  try {
-    restored.reserve(events.size());
-    for (const LoggedEvent& one : events)
-      restored.push_back({reader->restore({one.is_message, one.type, one.topic, one.key, one.data}),
-                          {place.stamp, place.n + restored.size()}});
-  } catch (const std::bad_alloc&) {
-    restored.clear();
-  }
-  return restored;
 }
 
 SSE_DECL void LogRunner::deliver_own(std::vector<ReadEvent>& events) {
