@@ -107,6 +107,7 @@ class Crowd final : public SharedReader,
   bool send(Budget& budget) noexcept;
   /// False: there is nothing to send.
   bool begin_round() noexcept;
+  void take_more() noexcept;
   void set_due() noexcept;
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_on_time(owners); }
   void post_on_time(CoarseTimer::Owners& owners) noexcept;

@@ -317,7 +317,10 @@ SSE_DECL bool Crowd::begin_round() noexcept {
       case Step::events:
         is_comment_due_ = false;
         set_due();
-        if (tap_) part_ = tap_->pack(part_, members_.size());
+        if (tap_) {
+          take_more();
+          part_ = tap_->pack(part_, members_.size());
+        }
         return true;
       case Step::called: return true;  // they are released before anything is sent
       case Step::lost: dissolves_ = true; return false;
@@ -341,6 +344,32 @@ SSE_DECL bool Crowd::begin_round() noexcept {
   if (!tap_) count_bytes(part_.bytes() * members_.size());
   set_due();
   return true;
+}
+
+/// Takes further events for the same write of a compressed stream, where they are short.
+SSE_DECL void Crowd::take_more() noexcept {
+  constexpr std::size_t max_batches = 4;
+  if (!part_.more) return;
+  try {
+    const IntrusivePtr<Batch> joined(new Batch(max_batches * Batch::max_size));
+    const auto add = [&](const BatchPart& part) {
+      for (std::size_t i = 0; i < part.size; ++i) joined->add(part.batch->event(part.begin + i));
+    };
+    add(part_);
+    bool more = true;
+    for (std::size_t batches = 1; more && batches < max_batches; ++batches) {
+      BatchPart next;
+      try {
+        if (take_batch(next) != Step::events) break;
+      } catch (const std::bad_alloc&) {
+        break;
+      }
+      add(next);
+      more = next.more;
+    }
+    part_ = {joined, 0, joined->size(), more};
+  } catch (const std::bad_alloc&) {  // then it writes what it has
+  }
 }
 
 /// Sends to the members that have not been reached. False: the turn is over before the round.
