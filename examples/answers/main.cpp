@@ -60,8 +60,10 @@ class Source {
     std::istringstream text((prompt.is_array() ? prompt.at(0).at("text") : prompt).get<std::string>());
     for (std::string word; text >> word;) words_.push_back((words_.empty() ? "" : " ") + word);
     if (words_.empty()) throw sse::HttpError(400, "The prompt has no words");
-    wanted_ = request.value("max_completion_tokens", request.value("max_tokens", words_.size()));
-    if (wanted_ > 1'000'000) throw sse::HttpError(400, "max_tokens is more than 1000000");
+    const double all = static_cast<double>(words_.size());
+    const double wanted = request.value("max_completion_tokens", request.value("max_tokens", all));
+    if (!(wanted >= 0 && wanted <= 1e6)) throw sse::HttpError(400, "max_tokens is not from 0 to 1000000");
+    wanted_ = static_cast<std::size_t>(wanted);
     ++running;
   }
   ~Source() { --running; }
