@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/nightly.sh [SECONDS]: what takes too long for each change, beside tests/run.sh: all unit and socket tests header-only
-# and optimised, 50 rounds of kill -9 at each level of SqliteLog, files that a person has to replace, 100,000 compressed streams, 5,000 TLS handshakes at once, every corner of tests/matrix.sh and tests/matrix/platforms.sh,
+# and optimised, and with crowds of streams off and flickering, 50 rounds of kill -9 at each level of SqliteLog, files that a person has to replace, 100,000 compressed streams, 5,000 TLS handshakes at once, every corner of tests/matrix.sh and tests/matrix/platforms.sh,
 # each fuzz target for SECONDS (default 1800), each line of the pages, the soaks, 200 EventSources of a browser over HTTP/2,
 # and all scenarios of sse.js.
 #
@@ -24,6 +24,7 @@ part() {
   [ $status = 0 ] || [ $status = 77 ] || failed+=("$*")
 }
 part tests/run.sh header-only
+part tests/run.sh -R '^(unit|socket): ' crowds-off crowds-flicker
 part env SSE_LOG_ROUNDS=50 tests/run.sh -R 'log: (after kill|a client of a running)' release
 part tests/run.sh -R 'gzip: ' release
 [ ! -x build/release/tests/gzip_tests ] || part env SSE_GZIP_SEEDS=100000 build/release/tests/gzip_tests 'random streams*'

@@ -4,9 +4,10 @@
 #   -R REGEX   only the tests whose name matches REGEX, as ctest takes it, and builds only what these need: "unit: ",
 #              "socket: " and "log: " one program each, "commands: cast_x" the example cast, "consumer: x" nothing
 #   PRESET     release (every test), asan, tsan (the unit and socket tests under sanitizers; tsan without those of
-#              rooms that know no threads), dev (every test file compiled by itself: for work at one of them), or
-#              header-only (the unit and socket tests with the library in each, optimised: for tests/nightly.sh);
-#              without one: release, asan and tsan
+#              rooms that know no threads), dev (every test file compiled by itself: for work at one of them), or for
+#              tests/nightly.sh header-only (the unit and socket tests with the library in each, optimised),
+#              crowds-off and crowds-flicker (the same tests with each stream written by itself, and with streams
+#              that leave their crowds at random, under asan); without one: release, asan and tsan
 #
 # Where ccache is installed, it is used: a second build after "git clean" takes a tenth of the first.
 # The last line is "N passed, N failed", and ", N skipped" where some were; before it stands each test that failed. The exit
@@ -31,7 +32,7 @@ while [ $# -gt 0 ]; do
       filter=(-R "$2")
       shift
       ;;
-    dev | release | header-only | asan | tsan) presets+=("$1") ;;
+    dev | release | header-only | asan | tsan | crowds-off | crowds-flicker) presets+=("$1") ;;
     *) bad_argument "unknown argument '$1': -R REGEX, release, asan, tsan, dev, header-only" ;;
   esac
   shift
