@@ -99,6 +99,56 @@ async function cpu_row(connections, quick) {
   };
 }
 
+/// One write an event at fixed rates, CPU time of a delivery: against the bare loop at that rate.
+async function paced_rows(quick) {
+  const rows = [];
+  for (const [connections, rate, most] of [[1000, 10, 1.05], [1000, 50, 1.05], [10_000, 10, 1.06], [1000, 350, 0.4]]) {
+    const count = Math.max(20, Math.round(rate * (quick ? 1 : 4)));
+    const measure = (side) => () =>
+      with_clients(side, connections, async ({ server, client }) => {
+        await pace(server, client, rate, Math.max(5, Math.round(rate / 4))); // warm
+        return pace(server, client, rate, count);
+      });
+    const { a, b } = await alternately(quick ? 2 : 4, measure(burst_server()), measure(bare));
+    const each = (runs) => runs.map((run) => run.cpu / count / connections);
+    rows.push({
+      figure: `${connections.toLocaleString('en')} connections at ${rate} events/s${rate === 350 ? ', more than the bare loop can write' : ''}: CPU time / bare loop`,
+      most,
+      values: ratios(each(a), each(b)),
+      wrong: wrong_of(a, b),
+      note: `a delivery: sse ${micro(median(each(a)))}, bare ${micro(median(each(b)))}`,
+    });
+  }
+  return rows;
+}
+
+/// 1,000 clients that want one topic, and 1,000 that name none.
+async function audience_rows(quick) {
+  const pairs = quick ? 2 : 5, rate = 50, count = quick ? 50 : 200;
+  const paced = (...args) => () => with_clients(sse(...args), 1000, ({ server, client }) => pace(server, client, rate, count));
+  const bursting = (...args) => () => burst(burst_server(...args), quick);
+  const bursts = await alternately(pairs, bursting('--topics', 1), bursting());
+  const writes = await alternately(pairs, paced('--topics', 1), paced());
+  const rates = (runs) => runs.map((run) => run.rate);
+  const each = (runs) => runs.map((run) => run.cpu / count / 1000);
+  return [
+    {
+      figure: 'burst to 1,000 connections of one topic / without topics: deliveries/s',
+      least: 0.95,
+      values: ratios(rates(bursts.a), rates(bursts.b)),
+      wrong: wrong_of(bursts.a, bursts.b),
+      note: `one topic ${millions(median(rates(bursts.a)))}, none ${millions(median(rates(bursts.b)))}`,
+    },
+    {
+      figure: '50 events/s to 1,000 connections of one topic / without topics: CPU time',
+      most: 1.05,
+      values: ratios(each(writes.a), each(writes.b)),
+      wrong: wrong_of(writes.a, writes.b),
+      note: `a delivery: one topic ${micro(median(each(writes.a)))}, none ${micro(median(each(writes.b)))}`,
+    },
+  ];
+}
+
 /// Deliveries a second of a burst of `events` to each of 1,000, once the rings have grown.
 async function burst(side, quick, events = 1000, connections = 1000) {
   return with_clients(side, connections, async ({ server, client }) => {
@@ -448,6 +498,8 @@ export const sockets = [
       };
     },
   },
+  { name: 'paced', figure: 'one write an event at fixed rates: CPU time / bare loop', measure: paced_rows },
+  { name: 'audience', figure: '1,000 connections of one topic / without topics', measure: audience_rows },
   {
     name: 'memory',
     figure: 'memory of an idle connection of serve, 10,000 of them',
@@ -507,12 +559,14 @@ export const sockets = [
       const { a, b } = await alternately(quick ? 1 : 3, () => late(sse(), quick), () => late(bare, quick));
       const of = (runs, part) => runs.map((run) => run[part]);
       const both = (part) => `${milli(median(of(a, part)))} and ${milli(median(of(b, part)))}`;
-      return {
-        most: 1.3,
-        values: ratios(of(a, 'p99'), of(b, 'p99')),
+      const row = (part, name, most) => ({
+        figure: `${name} from emit_event to the read, 1,000 connections, 10/s / bare loop`,
+        most,
+        values: ratios(of(a, part), of(b, part)),
         wrong: wrong_of(a, b),
-        note: `p99 of sse and bare: ${both('p99')}; median: ${both('p50')}`,
-      };
+        note: `sse and bare: ${both(part)}`,
+      });
+      return [row('p99', 'p99', 1.3), row('p50', 'median', 1.05)];
     },
   },
   { name: 'threads', figure: '2 threads that run the io_context / 1', measure: threads_rows },

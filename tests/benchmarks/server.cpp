@@ -1,6 +1,7 @@
-// server [--queue N] [--history N] [--threads N] [--executor any|io] [--gzip 1] [--http2 1]: `serve` under test,
-// through sse's public interface alone. It accepts on the port that it prints (0: `serve` does not take such an
-// acceptor) and obeys, as bare does:
+// server [--queue N] [--history N] [--threads N] [--executor any|io] [--gzip 1] [--http2 1] [--topics N]: `serve` under
+// test, through sse's public interface alone. With --topics each connection wants one of N topics, in turn, and each
+// event goes to one of them, in turn. It accepts on the port that it prints (0: `serve` does not take such an acceptor)
+// and obeys, as bare does:
 //   pace RATE COUNT, burst COUNT (one event after the other, as fast as they can be emitted), usage, delivered, quit
 #include <atomic>
 #include <chrono>
@@ -14,6 +15,7 @@
 #endif
 #include <sse/sse.hpp>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -38,11 +40,16 @@ concept Served = requires(Acceptor&& acceptor, sse::EventManager& events) {
 
 class Server {
  public:
-  Server(const sse::Options& options, std::size_t threads, bool own_executor, [[maybe_unused]] bool http2)
-      : events_(options), io_(threads == 1 ? 1 : -1) {
+  Server(const sse::Options& options, std::size_t threads, bool own_executor, [[maybe_unused]] bool http2,
+         std::size_t topics)
+      : topics_(topics), events_(options), io_(threads == 1 ? 1 : -1) {
 #if defined(SSE_BENCHMARK_HTTP2)
     if (http2) serving_.http2 = sse::http2();
 #endif
+    if (topics_ != 0)
+      serving_.admit = [this](const sse::Request&, sse::ConnectionOptions& connection) {
+        connection.topics = {topic_of(admitted_++)};
+      };
     serving_.limits.max_pending = 0;  // `resume` connects 10,000 sockets before it sends their requests
     sse::Observer observer;
     observer.overflow = [this](const sse::ConnectionRow&) { ++overflows_; };
@@ -84,9 +91,14 @@ class Server {
       return 0;
   }
 
+  std::string topic_of(std::size_t n) const {
+    return "topic " + std::to_string(n % topics_);
+  }
   void emit(std::uint64_t n) {
+    sse::EmitOptions to;
+    if (topics_ != 0) to.topic = topic_of(n);
     events_.emit_event("tick",
-                       {{"n", bench::first_n + n}, {"sent", bench::stamp(bench::now_ns())}, {"text", bench::text}});
+                       {{"n", bench::first_n + n}, {"sent", bench::stamp(bench::now_ns())}, {"text", bench::text}}, to);
   }
   // Both on the io_context, where a service's own handlers are.
   asio::awaitable<std::int64_t> pace(double rate, std::size_t count) {
@@ -112,6 +124,8 @@ class Server {
                  static_cast<long long>(bench::now_ns()));
   }
 
+  const std::size_t topics_;  ///< 0: nobody names a topic.
+  std::atomic<std::size_t> admitted_ = 0;
   sse::EventManager events_;
   sse::ServeOptions serving_;
   asio::io_context io_;
@@ -132,7 +146,7 @@ int main(int argc, char** argv) {
 #endif
     Server server(options, bench::size_option(argc, argv, "--threads", 1),
                   bench::option(argc, argv, "--executor", "any") == "io",
-                  bench::option(argc, argv, "--http2", "0") == "1");
+                  bench::option(argc, argv, "--http2", "0") == "1", bench::size_option(argc, argv, "--topics", 0));
     for (std::string line; std::getline(std::cin, line) && line != "quit";) server.obey(bench::Command(line));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "server: %s\n", error.what());

@@ -10,7 +10,7 @@ import { beside_peers, sockets } from './rows_sockets.mjs';
 const rows = [...sockets, ...in_process, ...logs, ...browser, ...beside_peers];
 
 // A name may also be that of a group of rows.
-const groups = { fan: ['emit-waiting', 'topics', 'filters', 'blocked'] };
+const groups = { fan: ['emit-waiting', 'topics', 'filters', 'blocked', 'paced', 'audience', 'burst', 'latency', 'setup', 'resume'] };
 
 const words = process.argv.slice(2);
 const options = words.filter((word) => word.startsWith('--'));
