@@ -43,13 +43,6 @@
 #if defined(SIOCOUTQ)
 #define SSE_SIOCOUTQ SIOCOUTQ
 #endif
-// Linux fills a piece of up to 64 KiB before it looks at TCP_NOTSENT_LOWAT again. What is sent with this ends its
-// piece.
-#if defined(__linux__) && defined(MSG_EOR)
-#define SSE_MSG_EOR MSG_EOR
-#else
-#define SSE_MSG_EOR 0
-#endif
 // For more than the 64 buffers that Asio passes to one call of the system.
 #if defined(MSG_NOSIGNAL) && defined(MSG_DONTWAIT)
 #include <sys/uio.h>

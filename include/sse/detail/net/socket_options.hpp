@@ -53,7 +53,7 @@ template <class Socket>
 void keep_little_unsent([[maybe_unused]] Socket& socket) noexcept {
 #if defined(SSE_TCP_NOTSENT_LOWAT)
   if constexpr (requires { socket.native_handle(); }) {
-    const unsigned value = 4 * 1024;
+    const unsigned value = 16 * 1024;
     ::setsockopt(socket.native_handle(), IPPROTO_TCP, SSE_TCP_NOTSENT_LOWAT, reinterpret_cast<const char*>(&value),
                  sizeof value);
   }

@@ -60,7 +60,7 @@ SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& se
 
 #if defined(SSE_SENDMSG)
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept {
-  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (part.packed ? SSE_MSG_EOR : 0);
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   std::array<iovec, Batch::max_size> frames;
   std::size_t count = 0;
   for_each_frame(part, skip, [&](const asio::const_buffer& frame) {
