@@ -1,6 +1,8 @@
 // The rows that go through the kernel: `serve` against loops of bare system calls.
 import { existsSync } from 'node:fs';
+import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import zlib from 'node:zlib';
 import { answer_peers, peers, usage_of } from './peers.mjs';
 import { alternately, both_cores, client_core, directory, median, Program, ratios, run, server_core, sleep } from './programs.mjs';
 
@@ -207,6 +209,36 @@ async function stale(quick) {
     await emitting;
     return { ...found, beyond: (found.old_bytes - queue * frame_size) / 1024 };
   });
+}
+
+/// The same over a compressed stream: seconds of events that the client finds beyond max_queue_size.
+async function stale_gzip(quick) {
+  const rate = 6000, seconds = quick ? 3 : 5;
+  const server = sse('--queue', 1000, '--gzip', 1).start(); // a loss before the client's window is full would be stored text
+  try {
+    const { port } = await server.answer();
+    const socket = net.connect(port, '127.0.0.1');
+    const parts = [];
+    socket.on('data', (part) => parts.push(part));
+    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n');
+    await server.ask('pace 100 60'); // then it follows
+    socket.pause();
+    const text = () => {
+      const bytes = Buffer.concat(parts), body = bytes.subarray(bytes.indexOf('\r\n\r\n') + 4);
+      return zlib.gunzipSync(body, { finishFlush: zlib.constants.Z_SYNC_FLUSH }).toString();
+    };
+    const before = text().length;
+    await server.ask(`pace ${rate} ${rate * seconds}`);
+    const read = Buffer.concat(parts).length;
+    socket.resume();
+    await sleep(500);
+    socket.destroy();
+    const found = text().slice(before), lost = found.lastIndexOf('"overflow"');
+    const events = found.slice(0, lost).split('\n\n').length - 1;
+    return { age: events / rate, bytes: (Buffer.concat(parts).length - read) / found.split('\n\n').length, wrong: lost < 0 ? 'no loss was told' : undefined };
+  } finally {
+    await server.stop();
+  }
 }
 
 /// Seconds that so many resumes at once take, each with so many events missing. The sockets are connected before.
@@ -546,6 +578,21 @@ export const sockets = [
         values: runs.map((run) => run.beyond),
         wrong: runs.some((run) => run.misplaced > 0) ? 'a loss was not told in its place' : undefined,
         note: `6,000 events/s; ${runs.at(-1).old_frames} old events found, ${runs.at(-1).dropped} told as lost`,
+      };
+    },
+  },
+  {
+    name: 'slow-gzip',
+    figure: 'the same, of a compressed stream: seconds of events',
+    measure: async (quick) => {
+      const runs = [];
+      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await stale_gzip(quick));
+      return {
+        most: 0.4,
+        unit: ' s',
+        values: runs.map((run) => run.age),
+        wrong: wrong_of(runs),
+        note: `6,000 events/s of ${runs.at(-1).bytes.toFixed(1)} bytes; the window of the client's system, 64 KiB, holds ${(65536 / runs.at(-1).bytes / 6000).toFixed(2)} s of them`,
       };
     },
   },
