@@ -44,12 +44,12 @@ export function kill_all() {
   for (const child of children) child.kill('SIGKILL');
 }
 
-export const launch = () =>
+export const launch = (options) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync'],
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+    ...options,
   });
 
 /**

@@ -2,4 +2,4 @@
 import { launch } from './lib_browser.mjs';
 import { run_scenarios } from './lib_scenarios.mjs';
 
-await run_scenarios(launch);
+await run_scenarios(() => launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] }));
