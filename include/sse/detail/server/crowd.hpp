@@ -108,6 +108,7 @@ class Crowd final : public SharedReader,
   /// False: there is nothing to send.
   bool begin_round() noexcept;
   void take_more() noexcept;
+  const char* text_of_round() const noexcept;
   void set_due() noexcept;
   void on_deadline(CoarseTimer::Owners& owners) noexcept override { post_on_time(owners); }
   void post_on_time(CoarseTimer::Owners& owners) noexcept;
@@ -116,10 +117,11 @@ class Crowd final : public SharedReader,
   const IntrusivePtr<Server> server_;
   const SharedStrand& strand_;
   std::deque<Member> members_;
-  Owned<SharedTap> tap_;     ///< Null: the streams are plain, or there are no members.
-  BatchPart part_;           ///< The events of the round. Empty: there is no round.
-  std::size_t reached_ = 0;  ///< The members before this index have got `part_`.
-  std::uint64_t key_ = 0;    ///< Of the wait.
+  Owned<SharedTap> tap_;        ///< Null: the streams are plain, or there are no members.
+  BatchPart part_;              ///< The events of the round. Empty: there is no round.
+  const char* text_ = nullptr;  ///< The same in one piece, which part_ keeps. Null: it is not.
+  std::size_t reached_ = 0;     ///< The members before this index have got `part_`.
+  std::uint64_t key_ = 0;       ///< Of the wait.
   bool waiting_ = false;
   bool posted_ = false;          ///< A turn is posted.
   bool dissolves_ = false;       ///< All members leave.

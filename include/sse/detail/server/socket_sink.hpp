@@ -66,6 +66,8 @@ SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& se
 /// Sends the frames without their first `skip` bytes, at most Batch::max_size of them, with one call of the system, and
 /// returns the number of bytes that it took. What is stored in a compressed stream may have more.
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept;
+/// Sends bytes in one piece, likewise.
+SSE_DECL std::size_t send_text(int descriptor, const void* text, std::size_t size, error_code& error) noexcept;
 #endif
 
 #if defined(SSE_SIOCOUTQ)

@@ -59,6 +59,21 @@ SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& se
 }
 
 #if defined(SSE_SENDMSG)
+template <class Send>
+std::size_t send_uninterrupted(Send&& send, error_code& error) noexcept {
+  ssize_t taken = 0;
+  do {
+    taken = send();
+  } while (taken < 0 && errno == EINTR);
+  if (taken >= 0) return static_cast<std::size_t>(taken);
+  error.assign(errno, asio::error::get_system_category());
+  return 0;
+}
+
+SSE_DECL std::size_t send_text(int descriptor, const void* text, std::size_t size, error_code& error) noexcept {
+  return send_uninterrupted([=] { return ::send(descriptor, text, size, MSG_NOSIGNAL | MSG_DONTWAIT); }, error);
+}
+
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept {
   constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   std::array<iovec, Batch::max_size> frames;
@@ -69,14 +84,12 @@ SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::siz
   msghdr message{};
   message.msg_iov = frames.data();
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-  ssize_t taken = 0;
-  do {
-    taken = count == 1 ? ::send(descriptor, frames[0].iov_base, frames[0].iov_len, flags)
-                       : ::sendmsg(descriptor, &message, flags);
-  } while (taken < 0 && errno == EINTR);
-  if (taken >= 0) return static_cast<std::size_t>(taken);
-  error.assign(errno, asio::error::get_system_category());
-  return 0;
+  return send_uninterrupted(
+      [&] {
+        return count == 1 ? ::send(descriptor, frames[0].iov_base, frames[0].iov_len, flags)
+                          : ::sendmsg(descriptor, &message, flags);
+      },
+      error);
 }
 #endif
 
