@@ -177,7 +177,8 @@ struct LogRead {
 
 /// The answer of EventLog::append_held: the place of the first event. Those after it have the same stamp.
 struct LogPlace {
-  std::uint64_t stamp = 0, n = 0;
+  std::uint64_t stamp = 0;  ///< As LoggedEvent::stamp.
+  std::uint64_t n = 0;      ///< As LoggedEvent::n.
 };
 
 /// The answer of EventLog::size.
