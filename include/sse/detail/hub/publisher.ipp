@@ -32,7 +32,6 @@ namespace sse::inline SSE_ABI::detail {
 
 SSE_DECL bool Publisher::begin_emit(const EmitOptions& settings) {
   emitted_.fetch_add(1, std::memory_order_relaxed);
-  if (goes_to_log(settings.transient)) log_->expect();
   if (settings.topic.empty() || (keeps_history() && !settings.transient)) return true;
   if (goes_to_log(settings.transient)) return true;
   const HashedName topic(settings.topic);

@@ -95,8 +95,6 @@ class LogDriver {
   LogDriver& operator=(const LogDriver&) = delete;
   virtual ~LogDriver() = default;
 
-  /// An event will be emitted in some microseconds, if it can be encoded: a thread that sleeps wakes up meanwhile.
-  virtual void expect() noexcept = 0;
   /// Puts an event into the outbox. It never waits for the log.
   virtual void emit(Event event) = 0;
   /// Delivers a local event when everything that was emitted before has been delivered. False: it has been, and the

@@ -43,7 +43,6 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   /// Starts the threads. Called once.
   void start();
 
-  void expect() noexcept override;
   void emit(Event event) override;
   bool emit_local(LocalEvent&& local) override;
   bool shares_transient() const noexcept override { return log_->shares_transient(); }
@@ -73,8 +72,6 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   /// Waits for a batch. Empty: the runner is closing.
   Batch next_batch();
   bool may_append() const SSE_REQUIRES(mutex_);
-  /// Gives an event that is being encoded the time to come.
-  void await_expected() noexcept;
   void prepare(Batch& batch, std::vector<LoggedEvent>& events) const;
   /// Appends until the log has taken the batch. False: the runner is closing.
   bool append(Batch& batch);
@@ -167,8 +164,6 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   std::uint64_t flushed_to_ SSE_GUARDED_BY(mutex_) = 0;  ///< A flush waits until this place has been delivered.
   std::vector<Thread> threads_ SSE_GUARDED_BY(mutex_);   ///< The first one reads, the second appends.
   std::atomic<std::uint64_t> interrupts_{0};             ///< Calls of EventLog::interrupt.
-  std::atomic<bool> sleeps_{false};                      ///< The appending thread has no work.
-  std::atomic<bool> expects_{false};                     ///< An event is being encoded that the thread was woken for.
 
   bool lags_ = false;           ///< Reading thread only. The log has more, but does not give it yet.
   Clock::time_point measured_;  ///< Reading thread only.

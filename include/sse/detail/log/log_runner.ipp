@@ -88,11 +88,6 @@ SSE_DECL bool LogRunner::is_closing() const {
   return closing_;
 }
 
-SSE_DECL void LogRunner::expect() noexcept {
-  if (!sleeps_.load(std::memory_order_relaxed) || expects_.exchange(true, std::memory_order_relaxed)) return;
-  has_work_.notify_one();
-}
-
 SSE_DECL void LogRunner::emit(Event event) {
   bool wake = false;
   {
@@ -100,7 +95,6 @@ SSE_DECL void LogRunner::emit(Event event) {
     outbox_.push(std::move(event));
     wake = must_wake_reader();
   }
-  expects_.store(false, std::memory_order_release);
   has_work_.notify_one();  // the thread that wakes finds the mutex free
   if (wake) wake_reader();
 }
@@ -228,26 +222,15 @@ SSE_DECL void LogRunner::append_all() {
 }
 
 SSE_DECL LogRunner::Batch LogRunner::next_batch() {
-  for (;; await_expected()) {
+  for (;;) {
     try {
       const MutexLock lock(mutex_);
-      if (closing_) return {};
-      if (may_append()) return outbox_.take_batch(max_lag_);
-      sleeps_.store(true, std::memory_order_relaxed);
-      has_work_.wait(mutex_);
-      sleeps_.store(false, std::memory_order_relaxed);
+      while (!closing_ && !may_append()) has_work_.wait(mutex_);
+      return closing_ ? Batch() : outbox_.take_batch(max_lag_);
     } catch (const std::bad_alloc&) {
       if (!back_off(LogSide::appending, 0)) return {};
     }
   }
-}
-
-SSE_DECL void LogRunner::await_expected() noexcept {
-  constexpr std::chrono::microseconds most{20};  // a sleep and its end take as long
-  if (!expects_.load(std::memory_order_relaxed)) return;
-  const Clock::time_point end = Clock::now() + most;
-  while (expects_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
-  expects_.store(false, std::memory_order_relaxed);
 }
 
 SSE_DECL bool LogRunner::may_append() const {
