@@ -75,10 +75,12 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   void prepare(Batch& batch, std::vector<LoggedEvent>& events) const;
   /// Appends until the log has taken the batch. False: the runner is closing.
   bool append(Batch& batch);
-  /// The batch is in the log. True: the thread has the turn to deliver it, as it stands at `place`.
-  bool acknowledge(const Batch& batch, Clock::duration took, std::optional<LogPlace> place);
+  /// The batch is in the log. If the thread has the turn to deliver it, as it stands at `place`, returns the place in
+  /// the outbox up to which everything is delivered then.
+  std::optional<std::uint64_t> acknowledge(const Batch& batch, Clock::duration took, std::optional<LogPlace> place);
   /// Delivers a batch of this process, which the reading thread does not have to read then. The thread has the turn.
-  void deliver_own(std::vector<ReadEvent>& events);
+  /// `appended`: as `acknowledge` has returned it.
+  void deliver_own(std::vector<ReadEvent>& events, std::uint64_t appended);
 
   // The reading thread:
 
@@ -86,9 +88,10 @@ class LogRunner final : public LogDriver, public std::enable_shared_from_this<Lo
   void open();
   void read();
   /// Takes the turn to deliver what was read after the event `after`, without what the appending thread has delivered
-  /// meanwhile. `appended`: up to there own events had been appended before the read. False: there is nothing to
-  /// deliver, because the log has to be opened again, or the runner is closing.
-  bool begin_turn(LogRead& read, std::uint64_t after, std::vector<ReadEvent>& events, std::uint64_t appended);
+  /// meanwhile. `appended`: up to there own events had been appended before the read. Returns the cursor; nullopt:
+  /// there is nothing to deliver, because the log has to be opened again, or the runner is closing.
+  std::optional<std::uint64_t> begin_turn(LogRead& read, std::uint64_t after, std::vector<ReadEvent>& events,
+                                          std::uint64_t appended);
   void measure();
 
   // Both:

@@ -268,12 +268,12 @@ SSE_DECL bool LogRunner::append(Batch& batch) {
     });
     if (outcome == Outcome::done) {
       const Clock::duration took = Clock::now() - begin;
-      const bool has_turn = acknowledge(batch, took, place);
-      if (place) log_->release(has_turn);
-      if (has_turn) {
+      const std::optional<std::uint64_t> appended = acknowledge(batch, took, place);
+      if (place) log_->release(appended.has_value());
+      if (appended) {
         // Those that a read would restore, byte by byte: they were encoded with the same options.
         for (Outbox::Item& item : batch) own.push_back({std::move(item.event), {place->stamp, place->n + own.size()}});
-        deliver_own(own);
+        deliver_own(own, *appended);
       }
       return true;
     }
@@ -281,7 +281,8 @@ SSE_DECL bool LogRunner::append(Batch& batch) {
   }
 }
 
-SSE_DECL bool LogRunner::acknowledge(const Batch& batch, Clock::duration took, std::optional<LogPlace> place) {
+SSE_DECL std::optional<std::uint64_t> LogRunner::acknowledge(const Batch& batch, Clock::duration took,
+                                                             std::optional<LogPlace> place) {
   bool wake = false;
   {
     const MutexLock lock(mutex_);
@@ -296,19 +297,15 @@ SSE_DECL bool LogRunner::acknowledge(const Batch& batch, Clock::duration took, s
       stats_.read += batch.size();
       read_since_ = outbox_.appended();
       if (waits_since_) waits_since_ = outbox_.appended();
-      return true;
+      return outbox_.appended();
     }
     wake = must_wake_reader();
   }
   if (wake) wake_reader();
-  return false;
+  return std::nullopt;
 }
 
-SSE_DECL void LogRunner::deliver_own(std::vector<ReadEvent>& events) {
-  const std::uint64_t appended = [this] {
-    const MutexLock lock(mutex_);
-    return outbox_.appended();
-  }();
+SSE_DECL void LogRunner::deliver_own(std::vector<ReadEvent>& events, std::uint64_t appended) {
   try {
     deliver({}, events);
   } catch (...) {
@@ -380,31 +377,29 @@ SSE_DECL void LogRunner::read() {
          stored.is_transient});
   });
   const bool gave_none = events.empty();
-  if (is_closing() || !begin_turn(read, after, events, appended)) return;
+  if (is_closing()) return;
+  const std::optional<std::uint64_t> cursor = begin_turn(read, after, events, appended);
+  if (!cursor) return;
   deliver(read, events);
-  const std::uint64_t cursor = [this] {
-    const MutexLock lock(mutex_);
-    return position_.cursor();
-  }();
-  lags_ = gave_none && cursor < read.tail;
-  if (cursor >= read.tail) settle(appended);
+  lags_ = gave_none && *cursor < read.tail;
+  if (*cursor >= read.tail) settle(appended);
   end_turn();
   if (Clock::now() - measured_ > std::chrono::seconds(1)) measure();
 }
 
-SSE_DECL bool LogRunner::begin_turn(LogRead& read, std::uint64_t after, std::vector<ReadEvent>& events,
-                                    std::uint64_t appended) {
+SSE_DECL std::optional<std::uint64_t> LogRunner::begin_turn(LogRead& read, std::uint64_t after,
+                                                            std::vector<ReadEvent>& events, std::uint64_t appended) {
   std::uint64_t n = after + read.lost.value_or(0);
   const MutexLock lock(mutex_);
   waits_since_.reset();
   late_[static_cast<std::size_t>(LogSide::reading)].reset();  // from here on it is the hub's time
   if (!read.note.empty()) status_.tell(read.note), has_change_.notify_one();
   while (position_.is_taken() && !closing_) progress_.wait(mutex_);
-  if (closing_ || !position_.is_open()) return false;
+  if (closing_ || !position_.is_open()) return std::nullopt;
   if (!read.lost) {
     position_.close();
     ++stats_.resets;
-    return false;
+    return std::nullopt;
   }
   for (const ReadEvent& one : events)
     if (!one.is_transient && one.id.n != ++n)
@@ -418,7 +413,7 @@ SSE_DECL bool LogRunner::begin_turn(LogRead& read, std::uint64_t after, std::vec
   read_since_ = std::max(read_since_, appended);
   if (outbox_.has_batch()) has_work_.notify_one();
   stats_.lag_events = read.tail - std::min(read.tail, position_.cursor());
-  return true;
+  return position_.cursor();
 }
 
 SSE_DECL void LogRunner::deliver(const LogRead& read, std::vector<ReadEvent>& events) {
