@@ -107,5 +107,17 @@ TEST_CASE("a comment and a field stay on their line") {
   CHECK(out == "event: a  b\n");
 }
 
+TEST_CASE("any byte of ASCII, wherever it stands in a line, stays or becomes a space") {
+  for (std::size_t size = 1; size <= 20; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (char byte = 0; byte >= 0 && byte != 0x7F; ++byte) {
+        std::string text(size, 'x'), wanted = text, out = "\n";  // what stands before is left as it is
+        text[at] = byte;
+        wanted[at] = byte == '\r' || byte == '\n' || byte == '\0' ? ' ' : byte;
+        sse::wire::append_line(out, text);
+        if (out != "\n" + wanted) FAIL("byte " << int{byte} << " at " << at << " of " << size);
+      }
+}
+
 }  // namespace
 }  // namespace sse_test

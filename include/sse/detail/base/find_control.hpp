@@ -51,6 +51,12 @@ inline bool is_plain(std::string_view text) noexcept {
   return (found & (0x80 * ones)) == 0;
 }
 
+/// Returns the position of the first byte from `begin` on that a line can't have: CR, LF or NUL; or npos.
+inline std::size_t find_line_break(std::string_view text, std::size_t begin = 0) noexcept {
+  return find_control(text, begin, [](char byte) { return byte == '\n' || byte == '\r' || byte == '\0'; });
+}
+
+/// Returns the position of the first CR or LF, or npos.
 inline std::size_t find_line_end(std::string_view text) noexcept {
   return find_control(text, 0, [](char byte) { return byte == '\n' || byte == '\r'; });
 }

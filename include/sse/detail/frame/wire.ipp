@@ -77,8 +77,7 @@ SSE_DECL void append_utf8(std::string& out, std::string_view text) {
 SSE_DECL void append_line(std::string& out, std::string_view text) {
   const std::size_t begin = out.size();
   append_utf8(out, text);
-  const auto is_wanted = [](char byte) { return byte == '\r' || byte == '\n' || byte == '\0'; };
-  for (std::size_t i = begin; (i = detail::find_control(out, i, is_wanted)) != out.npos;) out[i] = ' ';
+  for (std::size_t i = begin; (i = detail::find_line_break(out, i)) != out.npos;) out[i] = ' ';
 }
 
 SSE_DECL void append_field(std::string& out, std::string_view name, std::string_view value) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sse/detail/base/find_control.hpp"
 #include "sse/detail/base/random.hpp"
 #include "sse/detail/base/separate_compilation.hpp"
 #include "sse/detail/log/file_status.hpp"
@@ -91,18 +92,21 @@ SSE_DECL void SqliteEngine::attend_writer() {
       &wal_frames_);
 }
 
-inline constexpr std::string_view line_ends("\r\n\0", 3);
-
 SSE_DECL void SqliteEngine::append(std::span<const LoggedEvent> events, std::uint64_t number) {
   if (append_held(events, number)) release(false);
 }
 
-/// False: a read might give other events than these, see `refusal`.
+/// Gives a reason for texts that are of no event as this class writes them; nullptr: they are of one.
+inline const char* refusal(std::string_view type, std::string_view data, bool is_message) noexcept {
+  if (find_line_break(type) != type.npos) return "its type has more than one line";
+  if (!is_message && find_line_break(data) != data.npos) return "its data has more than one line";
+  return nullptr;
+}
+
+/// False: a read would refuse one of them.
 inline bool are_given_as_they_are(std::span<const LoggedEvent> events) noexcept {
-  return std::all_of(events.begin(), events.end(), [](const LoggedEvent& event) {
-    return event.type.find_first_of(line_ends) == std::string_view::npos &&
-           (event.is_message || event.data.find_first_of(line_ends) == std::string_view::npos);
-  });
+  return std::none_of(events.begin(), events.end(),
+                      [](const LoggedEvent& event) { return refusal(event.type, event.data, event.is_message); });
 }
 
 SSE_DECL std::optional<LogPlace> SqliteEngine::append_held(std::span<const LoggedEvent> events, std::uint64_t number) {
@@ -312,11 +316,7 @@ inline const char* refusal(const SqliteStatement& row) noexcept {
     if (row.type(column) != SQLITE_TEXT) return reasons[column - 2];
   }
   if (row.type(6) != SQLITE_INTEGER || row.number(6) > 1) return "its is_message is neither 0 nor 1";
-  if (row.text(2).find_first_of(line_ends) != std::string_view::npos) return "its type has more than one line";
-  if (row.number(6) == 0 && row.text(5).find_first_of(line_ends) != std::string_view::npos) {
-    return "its data has more than one line";
-  }
-  return nullptr;
+  return refusal(row.text(2), row.text(5), row.number(6) != 0);
 }
 
 inline LoggedEvent event_of(const SqliteStatement& row) noexcept {
