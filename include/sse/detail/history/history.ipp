@@ -134,31 +134,31 @@ SSE_DECL ReplayPlan History::plan_logged(std::optional<EventId> seen) const {
   constexpr std::uint64_t most_ahead = std::uint64_t{1} << 32;  // no process lags by more; the client chose the number
   const EventId newest = last_id();
   ReplayPlan plan;
-  plan.lost.reset = !seen;
-  plan.lost.last = seen ? 0 : last_;
-  if (!seen) return plan;
-  plan.after = seen;
-  plan.next = first();
-  if (seen->n > newest.n) {
-    plan.ahead = seen->start >= newest.start && seen->n - newest.n <= most_ahead;
-    plan.lost.reset = !plan.ahead;
-    if (plan.ahead)
-      plan.next = last_ + (seen->n - newest.n) + 1;
-    else
-      plan.lost.last = first() - 1;
+  if (!seen) {
+    plan.lost.reset = true;
+    plan.lost.last = last_;
     return plan;
   }
-  const std::uint64_t distance = newest.n - seen->n;
-  if (!is_known(*seen, distance)) {
+  plan.after = seen;
+  plan.next = first();
+  const std::uint64_t distance = newest.n - std::min(seen->n, newest.n);
+  if (seen->n > newest.n) {
+    plan.ahead = seen->start >= newest.start && seen->n - newest.n <= most_ahead;
+    if (plan.ahead) {
+      plan.next = last_ + (seen->n - newest.n) + 1;
+      return plan;
+    }
     plan.lost.reset = true;
-    plan.lost.last = first() - 1;
+  } else if (!is_known(*seen, distance)) {
+    plan.lost.reset = true;
   } else if (distance <= kept_.size()) {
     plan.next = last_ - distance + 1;
+    return plan;
   } else {
     plan.lost.add(static_cast<std::size_t>(distance - kept_.size()), 0, 0);
     plan.lost.of_history = plan.lost.count;
-    plan.lost.last = first() - 1;
   }
+  plan.lost.last = first() - 1;
   return plan;
 }
 
