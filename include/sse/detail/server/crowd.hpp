@@ -117,11 +117,10 @@ class Crowd final : public SharedReader,
   const IntrusivePtr<Server> server_;
   const SharedStrand& strand_;
   std::deque<Member> members_;
-  Owned<SharedTap> tap_;        ///< Null: the streams are plain, or there are no members.
-  BatchPart part_;              ///< The events of the round. Empty: there is no round.
-  const char* text_ = nullptr;  ///< The same in one piece, which part_ keeps. Null: it is not.
-  std::size_t reached_ = 0;     ///< The members before this index have got `part_`.
-  std::uint64_t key_ = 0;       ///< Of the wait.
+  Owned<SharedTap> tap_;     ///< Null: the streams are plain, or there are no members.
+  BatchPart part_;           ///< The events of the round. Empty: there is no round.
+  std::size_t reached_ = 0;  ///< The members before this index have got `part_`.
+  std::uint64_t key_ = 0;    ///< Of the wait.
   bool waiting_ = false;
   bool posted_ = false;          ///< A turn is posted.
   bool dissolves_ = false;       ///< All members leave.

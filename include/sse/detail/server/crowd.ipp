@@ -321,7 +321,6 @@ SSE_DECL bool Crowd::begin_round() noexcept {
           take_more();
           part_ = tap_->pack(part_, members_.size());
         }
-        text_ = text_of_round();
         return true;
       case Step::called: return true;  // they are released before anything is sent
       case Step::lost: dissolves_ = true; return false;
@@ -342,7 +341,6 @@ SSE_DECL bool Crowd::begin_round() noexcept {
     expire_at(CoarseTimer::Clock::now());
     return false;
   }
-  text_ = text_of_round();
   if (!tap_) count_bytes(part_.bytes() * members_.size());
   set_due();
   return true;
@@ -392,6 +390,7 @@ SSE_DECL const char* Crowd::text_of_round() const noexcept {
 SSE_DECL bool Crowd::send(Budget& budget) noexcept {
   if (!in_round()) return true;
   const std::size_t bytes = part_.bytes();
+  const char* const text = text_of_round();
   error_code error;
   while (reached_ < members_.size()) {
     if (budget.spent()) return false;
@@ -402,7 +401,7 @@ SSE_DECL bool Crowd::send(Budget& budget) noexcept {
     }
     const int descriptor = members_[reached_].descriptor;
     const std::size_t sent =
-        text_ ? send_text(descriptor, text_, bytes, error) : send_frames(descriptor, part_, 0, error);
+        text ? send_text(descriptor, text, bytes, error) : send_frames(descriptor, part_, 0, error);
     if (sent != bytes) {
       let_go(reached_, part_, sent, std::exchange(error, {}));
       continue;

@@ -59,6 +59,8 @@ SSE_DECL void send_records(TlsLayer& tls, const BatchPart& part, std::size_t& se
 }
 
 #if defined(SSE_SENDMSG)
+inline constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
 template <class Send>
 std::size_t send_uninterrupted(Send&& send, error_code& error) noexcept {
   ssize_t taken = 0;
@@ -71,25 +73,20 @@ std::size_t send_uninterrupted(Send&& send, error_code& error) noexcept {
 }
 
 SSE_DECL std::size_t send_text(int descriptor, const void* text, std::size_t size, error_code& error) noexcept {
-  return send_uninterrupted([=] { return ::send(descriptor, text, size, MSG_NOSIGNAL | MSG_DONTWAIT); }, error);
+  return send_uninterrupted([=] { return ::send(descriptor, text, size, send_flags); }, error);
 }
 
 SSE_DECL std::size_t send_frames(int descriptor, const BatchPart& part, std::size_t skip, error_code& error) noexcept {
-  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   std::array<iovec, Batch::max_size> frames;
   std::size_t count = 0;
   for_each_frame(part, skip, [&](const asio::const_buffer& frame) {
     if (count != frames.size()) frames[count++] = {const_cast<void*>(frame.data()), frame.size()};
   });
+  if (count == 1) return send_text(descriptor, frames[0].iov_base, frames[0].iov_len, error);
   msghdr message{};
   message.msg_iov = frames.data();
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-  return send_uninterrupted(
-      [&] {
-        return count == 1 ? ::send(descriptor, frames[0].iov_base, frames[0].iov_len, flags)
-                          : ::sendmsg(descriptor, &message, flags);
-      },
-      error);
+  return send_uninterrupted([&] { return ::sendmsg(descriptor, &message, send_flags); }, error);
 }
 #endif
 
