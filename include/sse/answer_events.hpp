@@ -33,9 +33,8 @@ namespace sse::inline SSE_ABI {
 /// @par Errors             sse::system_error with `asio::error::operation_aborted` when it is cancelled.
 /// @par Cancellation       terminal, partial. It cancels the producer, waits for its end, and leaves the body without
 ///                         an end. It clears the coroutine's cancellation state then.
-/// @par Object lifetime    `stream` must outlive the answer; `request` is read by the call itself. The producer lives
-/// as
-///                         long as its coroutine.
+/// @par Object lifetime    `stream` must outlive the answer; `request` is read by the call itself. The producer
+///                         lives as long as its coroutine.
 /// @par Thread safety      As read_request. The producer runs on the same executor.
 template <class Stream, class Producer>
 asio::awaitable<AnswerEnd> answer_events(Stream& stream, const Request& request, Producer producer,
