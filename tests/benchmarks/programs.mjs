@@ -71,4 +71,10 @@ export async function alternately(pairs, a, b) {
     for (const [side, measure] of i % 2 ? [['b', b], ['a', a]] : [['a', a], ['b', b]]) all[side].push(await measure());
   return all;
 }
+/// So many times, what it gave.
+export async function repeatedly(count, measure) {
+  const runs = [];
+  for (let i = 0; i < count; ++i) runs.push(await measure());
+  return runs;
+}
 export const ratios = (a, b) => a.map((value, i) => value / b[i]);

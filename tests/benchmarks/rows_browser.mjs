@@ -26,7 +26,7 @@ const frames = (first, count) => Array.from({ length: count }, (_, i) => frame(f
 
 // Parser
 
-function parser_row(quick) {
+async function parser_rows(quick) {
   let create_parser;
   try {
     ({ createParser: create_parser } = createRequire(new URL('../browser/', import.meta.url))('eventsource-parser'));
@@ -56,18 +56,16 @@ function parser_row(quick) {
     const { user, system } = process.cpuUsage(begin);
     return { us: user + system, bytes };
   };
-  return [['64 KiB', 65_536], ['one event', frame(1).length]].map(([words, size]) => {
+  const rows = [];
+  for (const [words, size] of [['64 KiB', 65_536], ['one event', frame(1).length]]) {
     const all = pieces(size);
-    const a = [], b = [];
-    for (let i = 0; i < (quick ? 15 : 45); ++i) {
-      if (i % 2) a.push(time('sse', all)), b.push(time('theirs', all));
-      else b.push(time('theirs', all)), a.push(time('sse', all));
-    }
+    const { a, b } = await alternately(quick ? 15 : 45, () => time('sse', all), () => time('theirs', all));
     const us = (runs) => runs.map((run) => run.us).slice(5); // the first ones compile
     const wrong = new Set([...a, ...b].map((run) => run.bytes)).size === 1 ? undefined : 'they read different texts';
-    return { figure: `parser in Node, pieces of ${words} / eventsource-parser`, most: 1.1, values: ratios(us(a), us(b)), wrong,
-      note: `${(median(us(a)) / 100).toFixed(0)} ns an event, ${(median(us(b)) / 100).toFixed(0)} ns` };
-  });
+    rows.push({ figure: `parser in Node, pieces of ${words} / eventsource-parser`, most: 1.1, values: ratios(us(a), us(b)), wrong,
+      note: `${(median(us(a)) / 100).toFixed(0)} ns an event, ${(median(us(b)) / 100).toFixed(0)} ns` });
+  }
+  return rows;
 }
 
 // Chromium
@@ -182,6 +180,6 @@ async function chromium_rows(quick) {
 }
 
 export const browser = [
-  { name: 'page-parser', figure: 'the parser for pages, in Node', measure: async (quick) => parser_row(quick) },
+  { name: 'page-parser', figure: 'the parser for pages, in Node', measure: parser_rows },
   { name: 'page-cpu', figure: 'a page: CPU time of Chromium', measure: chromium_rows },
 ];

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tokio_program } from './peers.mjs';
-import { alternately, both_cores, directory, median, ratios, run, server_core } from './programs.mjs';
+import { alternately, both_cores, directory, median, ratios, repeatedly, run, server_core } from './programs.mjs';
 
 const in_process_once = (cores, ...args) => run(cores, `${directory}/in_process`, args);
 const micro = (ns) => `${(ns / 1000).toFixed(1)} µs`;
@@ -100,8 +100,7 @@ export const in_process = [
     name: 'blocked',
     figure: 'p99 of what an emit to 100,000 keeps another thread',
     measure: async (quick) => {
-      const runs = [];
-      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await in_process_once(both_cores, 'blocked', 100_000, quick ? 20 : 100));
+      const runs = await repeatedly(quick ? 1 : 3, () => in_process_once(both_cores, 'blocked', 100_000, quick ? 20 : 100));
       const result = (what, name) => ({
         figure: `p99 of what an emit to 100,000 keeps another thread from ${what}`,
         most: 1,

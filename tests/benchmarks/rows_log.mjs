@@ -1,7 +1,7 @@
 // The rows of the logs: `run.sh log`. Each measurement has files of its own, in the directory $TMPDIR or /var/tmp.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { alternately, directory, median, ratios, run } from './programs.mjs';
+import { alternately, directory, median, ratios, repeatedly, run } from './programs.mjs';
 
 const place = process.env.TMPDIR ?? '/var/tmp'; // on a disk, unlike many a /tmp
 
@@ -14,11 +14,7 @@ async function once(...words) {
     rmSync(files, { recursive: true });
   }
 }
-async function several(count, ...words) {
-  const runs = [];
-  for (let i = 0; i < count; ++i) runs.push(await once(...words));
-  return runs;
-}
+const several = (count, ...words) => repeatedly(count, () => once(...words));
 const pick = (runs, name) => runs.map((each) => each[name]);
 const milli = (runs, name = 'p50_ms') => `${median(pick(runs, name)).toFixed(3)} ms`;
 const thousands = (runs) => pick(runs, 'events_per_second').map((rate) => rate / 1000);

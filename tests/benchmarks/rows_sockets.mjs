@@ -4,7 +4,7 @@ import net from 'node:net';
 import { availableParallelism } from 'node:os';
 import zlib from 'node:zlib';
 import { answer_peers, peers, usage_of } from './peers.mjs';
-import { alternately, both_cores, client_core, directory, median, Program, ratios, run, server_core, sleep } from './programs.mjs';
+import { alternately, both_cores, client_core, directory, median, Program, ratios, repeatedly, run, server_core, sleep } from './programs.mjs';
 
 const frame_size = 172;
 const milli = (seconds) => `${(1000 * seconds).toFixed(1)} ms`;
@@ -156,8 +156,7 @@ async function burst(side, quick, events = 1000, connections = 1000) {
   return with_clients(side, connections, async ({ server, client }) => {
     const once = () => load(server, client, `expect ${events * frame_size} 60`, `burst ${events}`);
     await once();
-    const runs = [];
-    for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await once());
+    const runs = await repeatedly(quick ? 1 : 3, once);
     return { rate: (events * connections) / median(runs.map((run) => run.seconds)), wrong: wrong_of(runs) };
   });
 }
@@ -171,8 +170,7 @@ async function idle_memory(side, quick) {
   });
 }
 async function memory_row(side, most, quick) {
-  const values = [];
-  for (let i = 0; i < (quick ? 1 : 3); ++i) values.push(await idle_memory(side, quick));
+  const values = await repeatedly(quick ? 1 : 3, () => idle_memory(side, quick));
   if (values[0] === undefined) return { most, unit: ' KiB', skipped: 'not offered: serve takes a tcp::acceptor only' };
   return { most, unit: ' KiB', values, note: `${Math.round(1024 * median(values))} bytes a connection` };
 }
@@ -544,8 +542,7 @@ export const sockets = [
     name: 'idle',
     figure: '10,000 idle connections of serve, keep-alive 15 s: CPU time, of a core',
     measure: async (quick) => {
-      const runs = [];
-      for (let i = 0; i < (quick ? 1 : 5); ++i) runs.push(await idle_cpu(quick));
+      const runs = await repeatedly(quick ? 1 : 5, () => idle_cpu(quick));
       return { most: 0.05, unit: ' %', values: runs.map((run) => run.percent), wrong: wrong_of(runs), note: 'between two keep-alives' };
     },
   },
@@ -570,8 +567,7 @@ export const sockets = [
     name: 'slow-client',
     figure: 'a client that has not read: what it finds beyond max_queue_size',
     measure: async (quick) => {
-      const runs = [];
-      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await stale(quick));
+      const runs = await repeatedly(quick ? 1 : 3, () => stale(quick));
       return {
         most: 256,
         unit: ' KiB',
@@ -585,8 +581,7 @@ export const sockets = [
     name: 'slow-gzip',
     figure: 'the same, of a compressed stream: seconds of events',
     measure: async (quick) => {
-      const runs = [];
-      for (let i = 0; i < (quick ? 1 : 3); ++i) runs.push(await stale_gzip(quick));
+      const runs = await repeatedly(quick ? 1 : 3, () => stale_gzip(quick));
       return {
         most: 0.4,
         unit: ' s',
