@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     dev | release | header-only | asan | tsan | crowds-off | crowds-flicker) presets+=("$1") ;;
-    *) bad_argument "unknown argument '$1': -R REGEX, release, asan, tsan, dev, header-only" ;;
+    *) bad_argument "unknown argument '$1': -R REGEX, release, asan, tsan, dev, header-only, crowds-off, crowds-flicker" ;;
   esac
   shift
 done

@@ -414,7 +414,6 @@ alone('users with different `share`, and an older version of the module, have st
   await site.close();
 });
 
-
 alone('a busy and a frozen tab hold no other, and lose nothing', async (context) => {
   const site = await Site.make({ history: 50_000 });
   const pages = [];
